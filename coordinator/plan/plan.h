@@ -1,0 +1,85 @@
+// Says what a run will train, in which order and at which learning rate. A value: made by a pure function, printed,
+// stored with the run. Takes Config, Catalog, token counts and the lineage; gives the shards their steps.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/json.h"
+#include "common/lineage.h"
+#include "coordinator/catalog/catalog.h"
+#include "coordinator/config/config.h"
+#include "coordinator/tokens/token_store.h"
+
+namespace strata {
+
+inline constexpr int kPlanFormat = 1;
+
+// The training of one dataset: all of its epochs.
+struct StagePlan {
+  uint32_t index = 0;  // within the run
+  std::string dataset; // file name
+  std::string tier;
+  Digest sha256;
+  uint32_t pass = 0;
+  double learning_rate = 0;             // peak
+  std::vector<uint32_t> examples;       // indices into Dataset::examples, ascending: those that are trained
+  std::vector<uint32_t> example_tokens; // of each, after truncation
+  std::vector<uint32_t> steps;          // per epoch
+  std::vector<uint64_t> rows;           // per epoch
+  uint32_t warmup_steps = 0;
+  uint64_t tokens = 0, supervised_tokens = 0;  // of one epoch
+  // Counted and said; never trained: refused lines and held-out prompts. Counted, said, and trained: the known ones.
+  uint64_t bad_lines = 0, refused_too_long = 0, refused_unsupervised = 0, held_out = 0;
+  uint64_t duplicates_within = 0, known_elsewhere = 0, already_trained = 0;
+
+  uint32_t total_steps() const;
+};
+
+// A dataset that this run leaves alone.
+struct SkippedDataset {
+  std::string dataset, tier;
+  std::string reason;  // "trained", "twin of X", "held after a restore", "excluded", "no good line", …
+  bool is_error = false;  // true where the file itself is at fault: recorded with status error
+};
+
+struct Plan {
+  Version parent;  // what current was when it was made
+  // What decides rows and rates; the stored plan wins over a branch.yaml changed meanwhile.
+  uint32_t max_length = 0, global_batch_size = 0;
+  bool packing = true;
+  Schedule schedule = Schedule::kCosine;
+  uint64_t seed = 0;
+  std::vector<StagePlan> stages;
+  std::vector<SkippedDataset> skipped;
+};
+
+// What the command line asks for.
+struct PlanRequest {
+  bool all = false;                    // train everything again, with the next pass number
+  std::set<std::string> datasets;      // only these (names with or without .jsonl), held ones too; empty is all pending
+};
+
+// `tokens[i]` belongs to catalog.datasets[i]. Pure. INVALID_ARGUMENT naming the nearest dataset for a requested one that
+// does not exist; OUT_OF_RANGE (data) when nothing of what is pending can be trained.
+absl::StatusOr<Plan> MakePlan(const Config& config, const Catalog& catalog,
+                              const std::vector<const DatasetTokens*>& tokens, const Lineage& lineage,
+                              const PlanRequest& request);
+
+// A stage for any dataset, trained or not, as if all of its good lines were pending at `pass`: for `strata inspect` and
+// `strata evaluate`.
+StagePlan StageOf(const Config& config, const Dataset& dataset, const DatasetTokens& tokens, uint32_t pass);
+
+// Linear warm-up from 0 to `peak` over warmup_steps (the first step has peak / warmup_steps), then the schedule over
+// the rest to 0 (constant: stays). `step` counts within the stage from 0. As transformers' get_*_schedule_with_warmup
+// gives for the same counts, but that the first warm-up step is not 0.
+double LearningRateAt(const Plan& plan, const StagePlan& stage, uint32_t step);
+
+Json PlanToJson(const Plan& plan);
+// DATA_LOSS for anything that PlanToJson did not write; FAILED_PRECONDITION for another format number.
+absl::StatusOr<Plan> PlanFromJson(const Json& json);
+
+}  // namespace strata

@@ -1,0 +1,16 @@
+# What comes from the system's packages.
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(absl REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(fmt REQUIRED)
+find_package(MPI COMPONENTS CXX)
+if(NOT MPI_CXX_FOUND)
+  # CMake's probe runs mpicxx; an image without its wrapper data still has pkg-config.
+  find_package(PkgConfig REQUIRED)
+  pkg_check_modules(OMPI REQUIRED IMPORTED_TARGET ompi)
+  add_library(MPI::MPI_CXX ALIAS PkgConfig::OMPI)
+endif()
