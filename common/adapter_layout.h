@@ -1,5 +1,6 @@
-// Lays an adapter's tensors out in one flat fp32 buffer: the order in which they travel, are reduced, updated and
-// hashed. Both programs compute it from the same ModelConfig and LoRA settings.
+// Lays an adapter's tensors out in one flat fp32 buffer: the order in which they travel, are
+// reduced, updated and hashed. Both programs compute it from the same ModelConfig and LoRA
+// settings.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,9 @@ struct AdapterTensor {
 };
 
 struct AdapterLayout {
-  std::vector<AdapterTensor> tensors;  // per projection of ProjectionsOf that is a target: A, then B
-  int64_t elements = 0;                // trainable parameters: Σ r·(in + out)
+  std::vector<AdapterTensor>
+      tensors;           // per projection of ProjectionsOf that is a target: A, then B
+  int64_t elements = 0;  // trainable parameters: Σ r·(in + out)
 };
 
 // Targets that match no projection are left out: ask UnmatchedTarget first.

@@ -1,4 +1,5 @@
-// Gives each kind of identifier a type of its own, so that a rank is never passed where an attempt is meant.
+// Gives each kind of identifier a type of its own, so that a rank is never passed where an attempt
+// is meant.
 #pragma once
 
 #include <compare>
@@ -32,7 +33,8 @@ using RunId = StrongId<struct RunTag, std::string>;
 using AttemptId = StrongId<struct AttemptTag, uint32_t>;
 // 0 … world-1: one worker process of an attempt.
 using Rank = StrongId<struct RankTag, int32_t>;
-// 1, 2, …: an immutable committed adapter, written v0001 on disk. 0 is none: the branch's untrained beginning.
+// 1, 2, …: an immutable committed adapter, written v0001 on disk. 0 is none: the branch's untrained
+// beginning.
 using Version = StrongId<struct VersionTag, uint32_t>;
 
 // "v0012"; numbers above 9999 grow wider.

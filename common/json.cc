@@ -11,7 +11,8 @@ constexpr int kDepthMax = 64;
 absl::string_view Absl(std::string_view text) { return {text.data(), text.size()}; }
 
 absl::StatusOr<const Json*> Field(const Json& json, std::string_view key, std::string_view what) {
-  if (!json.is_object()) return absl::DataLossError(absl::StrCat(Absl(what), " is not a JSON object"));
+  if (!json.is_object())
+    return absl::DataLossError(absl::StrCat(Absl(what), " is not a JSON object"));
   const auto at = json.find(std::string(key));
   if (at == json.end()) return absl::DataLossError(absl::StrCat(Absl(what), " has no ", Absl(key)));
   return &*at;
@@ -25,10 +26,13 @@ absl::Status WrongKind(std::string_view key, std::string_view what, const char* 
 
 absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what) {
   bool too_deep = false;
-  const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) { return !(too_deep |= depth > kDepthMax); };
+  const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
+    return !(too_deep |= depth > kDepthMax);
+  };
   try {
     Json json = Json::parse(text, limit_depth);
-    if (too_deep) return absl::DataLossError(absl::StrCat(Absl(what), " is nested deeper than ", kDepthMax));
+    if (too_deep)
+      return absl::DataLossError(absl::StrCat(Absl(what), " is nested deeper than ", kDepthMax));
     return json;
   } catch (const std::exception& error) {
     return absl::DataLossError(absl::StrCat(Absl(what), " is not valid JSON: ", error.what()));
@@ -39,7 +43,8 @@ std::string DumpJson(const Json& json, int indent) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
-absl::StatusOr<std::string> JsonString(const Json& json, std::string_view key, std::string_view what) {
+absl::StatusOr<std::string> JsonString(const Json& json, std::string_view key,
+                                       std::string_view what) {
   ASSIGN_OR_RETURN(const Json* field, Field(json, key, what));
   if (!field->is_string()) return WrongKind(key, what, "a string");
   return field->get<std::string>();
@@ -63,7 +68,8 @@ absl::StatusOr<bool> JsonBool(const Json& json, std::string_view key, std::strin
   return field->get<bool>();
 }
 
-absl::StatusOr<const Json*> JsonNested(const Json& json, std::string_view key, std::string_view what) {
+absl::StatusOr<const Json*> JsonNested(const Json& json, std::string_view key,
+                                       std::string_view what) {
   ASSIGN_OR_RETURN(const Json* field, Field(json, key, what));
   if (!field->is_structured()) return WrongKind(key, what, "an object or a list");
   return field;

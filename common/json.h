@@ -1,5 +1,6 @@
-// Reads and writes JSON documents of our own (ledger lines, manifests, plans, reports, config.json). The door to
-// nlohmann-json: its exceptions stay behind these functions. Datasets are read by coordinator/catalog.
+// Reads and writes JSON documents of our own (ledger lines, manifests, plans, reports,
+// config.json). The door to nlohmann-json: its exceptions stay behind these functions. Datasets are
+// read by coordinator/catalog.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -19,12 +20,15 @@ absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what);
 // `indent` < 0 writes one line. Bytes that are not UTF-8 are replaced, never thrown on.
 std::string DumpJson(const Json& json, int indent = -1);
 
-// The value at `key`. DATA_LOSS "`what` has no KEY" or "KEY of `what` is not a …" when it is missing or of another kind.
-absl::StatusOr<std::string> JsonString(const Json& json, std::string_view key, std::string_view what);
+// The value at `key`. DATA_LOSS "`what` has no KEY" or "KEY of `what` is not a …" when it is
+// missing or of another kind.
+absl::StatusOr<std::string> JsonString(const Json& json, std::string_view key,
+                                       std::string_view what);
 absl::StatusOr<double> JsonNumber(const Json& json, std::string_view key, std::string_view what);
 absl::StatusOr<int64_t> JsonInteger(const Json& json, std::string_view key, std::string_view what);
 absl::StatusOr<bool> JsonBool(const Json& json, std::string_view key, std::string_view what);
 // An array or an object; the reference lives as long as `json`.
-absl::StatusOr<const Json*> JsonNested(const Json& json, std::string_view key, std::string_view what);
+absl::StatusOr<const Json*> JsonNested(const Json& json, std::string_view key,
+                                       std::string_view what);
 
 }  // namespace strata

@@ -1,4 +1,5 @@
-// Holds what the adapter that is current has been trained on. The ledger gives it, the plan takes it.
+// Holds what the adapter that is current has been trained on. The ledger gives it, the plan takes
+// it.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,8 @@
 
 namespace strata {
 
-// The first 16 bytes of the SHA-256 of an example's normalised content (coordinator/catalog/example.h).
+// The first 16 bytes of the SHA-256 of an example's normalised content
+// (coordinator/catalog/example.h).
 struct ExampleDigest {
   uint64_t high = 0, low = 0;
   auto operator<=>(const ExampleDigest&) const = default;
@@ -25,12 +27,12 @@ using ExampleSet = std::unordered_set<ExampleDigest, ExampleDigestHash>;
 
 // One dataset as it was trained once.
 struct TrainedDataset {
-  std::string name;    // file name within training/
-  Digest sha256;       // of the file as it was then
-  uint32_t pass = 0;   // 0 for the first training of this content, then 1, 2, … (`--all`)
+  std::string name;   // file name within training/
+  Digest sha256;      // of the file as it was then
+  uint32_t pass = 0;  // 0 for the first training of this content, then 1, 2, … (`--all`)
   uint64_t examples = 0;
   uint32_t epochs = 0;
-  double loss = 0;     // token mean over the last epoch, in nats
+  double loss = 0;        // token mean over the last epoch, in nats
   std::string timestamp;  // ISO 8601, UTC
 };
 
@@ -39,8 +41,8 @@ struct Lineage {
   std::vector<TrainedDataset> trained;  // oldest first, from the untrained beginning to `current`
   // The examples ever trained, by the name of the file they came from.
   std::map<std::string, ExampleSet> examples;
-  std::set<Digest> held;             // undone by a restore; not pending until released
-  std::set<std::string> excluded;    // file names
+  std::set<Digest> held;           // undone by a restore; not pending until released
+  std::set<std::string> excluded;  // file names
 };
 
 }  // namespace strata

@@ -1,6 +1,7 @@
-// Describes a decoder's mathematics as data: what differs between model families is a field here, not a subclass.
-// Read from a Hugging Face folder by common/config_json.h; the worker builds its decoder from it, the coordinator the
-// layout of its adapter. Needs nothing but the standard library.
+// Describes a decoder's mathematics as data: what differs between model families is a field here,
+// not a subclass. Read from a Hugging Face folder by common/config_json.h; the worker builds its
+// decoder from it, the coordinator the layout of its adapter. Needs nothing but the standard
+// library.
 #pragma once
 
 #include <cstdint>

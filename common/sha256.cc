@@ -41,10 +41,12 @@ uint64_t Digest::Prefix64() const {
 
 absl::StatusOr<Digest> DigestFromHex(std::string_view hex) {
   Digest digest;
-  if (hex.size() != 64) return absl::InvalidArgumentError("a SHA-256 digest has 64 hexadecimal digits");
+  if (hex.size() != 64)
+    return absl::InvalidArgumentError("a SHA-256 digest has 64 hexadecimal digits");
   for (size_t i = 0; i < 32; ++i) {
     const int high = HexValue(hex[2 * i]), low = HexValue(hex[2 * i + 1]);
-    if (high < 0 || low < 0) return absl::InvalidArgumentError("a SHA-256 digest has 64 hexadecimal digits");
+    if (high < 0 || low < 0)
+      return absl::InvalidArgumentError("a SHA-256 digest has 64 hexadecimal digits");
     digest.bytes[i] = static_cast<uint8_t>(high << 4 | low);
   }
   return digest;
@@ -59,7 +61,9 @@ struct Sha256::Context {
 Sha256::Sha256() : context_(std::make_unique<Context>()) {}
 Sha256::~Sha256() = default;
 
-void Sha256::Update(const void* data, size_t bytes) { EVP_DigestUpdate(context_->evp, data, bytes); }
+void Sha256::Update(const void* data, size_t bytes) {
+  EVP_DigestUpdate(context_->evp, data, bytes);
+}
 
 Digest Sha256::Finish() {
   Digest digest;
@@ -77,13 +81,16 @@ Digest Sha256Of(std::string_view text) {
 absl::StatusOr<Digest> Sha256OfFile(const std::filesystem::path& path) {
   std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
   if (file == nullptr) {
-    const std::string message = absl::StrCat("cannot read ", path.string(), ": ", std::strerror(errno));
+    const std::string message =
+        absl::StrCat("cannot read ", path.string(), ": ", std::strerror(errno));
     return errno == ENOENT ? absl::NotFoundError(message) : absl::UnavailableError(message);
   }
   Sha256 sha;
   std::vector<char> piece(1 << 20);
-  while (size_t count = std::fread(piece.data(), 1, piece.size(), file.get())) sha.Update(piece.data(), count);
-  if (std::ferror(file.get())) return absl::UnavailableError(absl::StrCat("cannot read ", path.string()));
+  while (size_t count = std::fread(piece.data(), 1, piece.size(), file.get()))
+    sha.Update(piece.data(), count);
+  if (std::ferror(file.get()))
+    return absl::UnavailableError(absl::StrCat("cannot read ", path.string()));
   return sha.Finish();
 }
 

@@ -1,4 +1,5 @@
-// Computes SHA-256 digests: the identity of datasets, base models, adapters and ledger lines. The door to OpenSSL.
+// Computes SHA-256 digests: the identity of datasets, base models, adapters and ledger lines. The
+// door to OpenSSL.
 #pragma once
 
 #include <array>

@@ -1,0 +1,271 @@
+#include "coordinator/core/run_core.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace strata {
+namespace {
+
+Effects Refuse(Answer answer, std::string why) {
+  Effects effects;
+  effects.answer = answer;
+  effects.why = std::move(why);
+  return effects;
+}
+
+bool Over(const RunState& state) { return state.phase == Phase::kEnded; }
+
+void End(RunState& state, Effects& effects, Verdict verdict, std::string why) {
+  state.phase = Phase::kEnded;
+  effects.end_group = true;
+  effects.verdict = verdict;
+  effects.why = why;
+  effects.journal.push_back(absl::StrCat("ended: ", why));
+}
+
+// The rank that called, or the reason why its call changes nothing.
+RankState* Find(RunState& state, const Caller& caller, Effects& effects) {
+  if (Over(state) || state.phase == Phase::kIdle || caller.attempt != state.attempt) {
+    effects = Refuse(Answer::kAborted, "this attempt is over");
+    return nullptr;
+  }
+  const int rank = caller.rank.value();
+  if (rank < 0 || rank >= state.spec.world) {
+    effects = Refuse(Answer::kInvalid, absl::StrCat("the run has no rank ", rank));
+    return nullptr;
+  }
+  RankState& known = state.ranks[rank];
+  if (known.incarnation.empty() || known.incarnation != caller.incarnation) {
+    effects = Refuse(Answer::kAborted, absl::StrCat("rank ", rank, " has another incarnation"));
+    return nullptr;
+  }
+  return &known;
+}
+
+bool InPlan(const RunSpec& spec, const Position& at) {
+  return at.stage < spec.stages.size() && at.epoch < spec.stages[at.stage].size() &&
+         at.step < spec.stages[at.stage][at.epoch];
+}
+
+Answer Onward(const RunState& state) { return state.stop_asked ? Answer::kStop : Answer::kOk; }
+
+void CommitWhenProved(RunState& state, Effects& effects) {
+  if (state.phase != Phase::kTraining || !state.candidate) return;
+  const auto last = static_cast<uint32_t>(state.spec.stages.size() - 1);
+  for (const RankState& rank : state.ranks) {
+    const auto proof = rank.finished.find(last);
+    if (proof == rank.finished.end()) return;
+    if (proof->second != *state.candidate) {
+      return End(state, effects, Verdict::kFailed,
+                 "the candidate differs from a rank's replica; nothing was committed; start the "
+                 "training again");
+    }
+  }
+  state.phase = Phase::kCommitting;
+  effects.journal.push_back(absl::StrCat("proved: ", state.ranks.size(),
+                                         " replicas are equal: ", state.candidate->Hex()));
+  effects.commit = true;
+}
+
+Effects On(RunState& state, const Started&, Millis now) {
+  Effects effects;
+  if (state.phase != Phase::kIdle) return Refuse(Answer::kInvalid, "the run has started already");
+  state.attempt = AttemptId(state.attempt.value() + 1);
+  state.phase = Phase::kJoining;
+  state.launched = now;
+  state.ranks.assign(state.spec.world, RankState{});
+  effects.journal.push_back(
+      absl::StrCat("attempt ", state.attempt.value(), ": ", state.spec.world, " ranks"));
+  effects.launch = state.attempt;
+  return effects;
+}
+
+Effects On(RunState& state, const Joined& event, Millis now) {
+  if (Over(state) || state.phase == Phase::kIdle || event.caller.attempt != state.attempt) {
+    return Refuse(Answer::kAborted, "this attempt is over");
+  }
+  const int rank = event.caller.rank.value();
+  if (event.world != state.spec.world || rank < 0 || rank >= event.world) {
+    return Refuse(Answer::kInvalid,
+                  absl::StrCat("rank ", rank, " of ", event.world, " joined a run of ",
+                               state.spec.world, " ranks; start as many as were asked for"));
+  }
+  RankState& known = state.ranks[rank];
+  if (!known.incarnation.empty() && known.incarnation != event.caller.incarnation) {
+    return Refuse(Answer::kAborted, absl::StrCat("rank ", rank, " has joined already"));
+  }
+  Effects effects;
+  if (known.incarnation.empty()) {
+    effects.journal.push_back(absl::StrCat("joined: rank ", rank, " on ", event.host));
+  }
+  known.incarnation = event.caller.incarnation;
+  known.host = event.host;
+  known.seen = now;
+  const bool all = std::none_of(state.ranks.begin(), state.ranks.end(),
+                                [](const RankState& r) { return r.incarnation.empty(); });
+  if (all && state.phase == Phase::kJoining) state.phase = Phase::kTraining;
+  effects.answer = Answer::kOk;
+  return effects;
+}
+
+Effects On(RunState& state, const Heartbeat& event, Millis now) {
+  Effects effects;
+  if (RankState* rank = Find(state, event.caller, effects)) {
+    rank->seen = now;
+    rank->position = std::max(rank->position, event.position);
+    effects.answer = Onward(state);
+  }
+  return effects;
+}
+
+Effects On(RunState& state, const StepDone& event, Millis now) {
+  Effects effects;
+  RankState* rank = Find(state, event.caller, effects);
+  if (rank == nullptr) return effects;
+  if (event.caller.rank.value() != 0 || !InPlan(state.spec, event.position)) {
+    return Refuse(Answer::kInvalid, "a step that the plan does not have, or not from rank 0");
+  }
+  rank->seen = now;
+  if (event.position >= state.recorded) {
+    state.recorded = {event.position.stage, event.position.epoch, event.position.step + 1};
+    effects.record_step = true;
+  }
+  return effects;
+}
+
+Effects On(RunState& state, const StageFinished& event, Millis now) {
+  Effects effects;
+  RankState* rank = Find(state, event.caller, effects);
+  if (rank == nullptr) return effects;
+  if (event.stage >= state.spec.stages.size())
+    return Refuse(Answer::kInvalid, "a stage that the plan does not have");
+  rank->seen = now;
+  if (!rank->finished.emplace(event.stage, event.adapter).second) return effects;
+  if (event.data_error && state.stage_errors.emplace(event.stage, *event.data_error).second) {
+    effects.journal.push_back(absl::StrCat("stage ", event.stage, " failed: ", *event.data_error));
+  }
+  for (const RankState& other : state.ranks) {
+    const auto proof = other.finished.find(event.stage);
+    if (proof != other.finished.end() && proof->second != event.adapter) {
+      End(state, effects, Verdict::kFailed,
+          absl::StrCat(
+              "the ranks' adapters differ after stage ", event.stage,
+              "; current is untouched; start the training again and check the machines' memory"));
+      effects.answer = Answer::kAborted;
+      return effects;
+    }
+  }
+  if (event.data_error && state.spec.stop_on_dataset_error) {
+    End(state, effects, Verdict::kFailed, *event.data_error);
+    effects.answer = Answer::kAborted;
+    return effects;
+  }
+  CommitWhenProved(state, effects);
+  return effects;
+}
+
+Effects On(RunState& state, const CandidateArrived& event, Millis now) {
+  Effects effects;
+  RankState* rank = Find(state, event.caller, effects);
+  if (rank == nullptr) return effects;
+  if (event.caller.rank.value() != 0)
+    return Refuse(Answer::kInvalid, "only rank 0 hands in the candidate");
+  rank->seen = now;
+  if (!state.candidate) state.candidate = event.adapter;
+  CommitWhenProved(state, effects);
+  return effects;
+}
+
+Effects On(RunState& state, const EvaluationArrived& event, Millis) {
+  Effects effects;
+  if (Find(state, event.caller, effects) == nullptr) return effects;
+  if (!state.spec.evaluation || event.caller.rank.value() != 0) {
+    return Refuse(Answer::kInvalid, "an evaluation that was not asked for, or not from rank 0");
+  }
+  End(state, effects, Verdict::kCompleted, "evaluated");
+  return effects;
+}
+
+Effects On(RunState& state, const RankFailed& event, Millis) {
+  Effects effects;
+  if (Find(state, event.caller, effects) == nullptr) return effects;
+  if (state.phase == Phase::kCommitting) return effects;
+  End(state, effects, Verdict::kFailed,
+      absl::StrCat("rank ", event.caller.rank.value(), " failed: ", event.reason));
+  return effects;
+}
+
+Effects On(RunState& state, const GroupExited& event, Millis) {
+  Effects effects;
+  // After the last proof the ranks have nothing left to give: their end no longer matters.
+  if (Over(state) || event.attempt != state.attempt || state.phase == Phase::kCommitting)
+    return effects;
+  if (state.stop_asked) {
+    End(state, effects, Verdict::kInterrupted,
+        "stopped as asked; current is untouched; train again to start over");
+  } else {
+    End(state, effects, Verdict::kFailed,
+        absl::StrCat("the workers ended before the training did (", event.how,
+                     "); current is untouched; see the run's worker.log, then train again"));
+  }
+  return effects;
+}
+
+Effects On(RunState& state, const StopAsked&, Millis) {
+  Effects effects;
+  if (Over(state) || state.phase == Phase::kCommitting) return effects;
+  const bool again = state.stop_asked;
+  state.stop_asked = true;
+  effects.journal.push_back("stop asked");
+  if (again || state.phase != Phase::kTraining) {
+    End(state, effects, Verdict::kInterrupted,
+        "stopped as asked; current is untouched; train again to start over");
+  }
+  return effects;
+}
+
+Effects On(RunState& state, const CommitEnded& event, Millis) {
+  Effects effects;
+  if (state.phase != Phase::kCommitting) return effects;
+  End(state, effects, event.ok ? Verdict::kCompleted : Verdict::kFailed, event.reason);
+  return effects;
+}
+
+Effects On(RunState& state, const Tick&, Millis now) {
+  Effects effects;
+  if (state.phase != Phase::kJoining && state.phase != Phase::kTraining) return effects;
+  for (size_t i = 0; i < state.ranks.size(); ++i) {
+    const RankState& rank = state.ranks[i];
+    if (rank.incarnation.empty()) {
+      if (now - state.launched <= state.spec.join_max) continue;
+      End(state, effects, Verdict::kFailed,
+          absl::StrCat("rank ", i, " did not join within ", state.spec.join_max.count() / 1000,
+                       " s; see the run's worker.log"));
+      return effects;
+    }
+    if (now - rank.seen > state.spec.lease) {
+      End(state, effects, Verdict::kFailed,
+          absl::StrCat("rank ", i, " on ", rank.host, " was not heard of for ",
+                       state.spec.lease.count() / 1000,
+                       " s; current is untouched; train again to start over"));
+      return effects;
+    }
+  }
+  return effects;
+}
+
+}  // namespace
+
+RunState NewRun(RunSpec spec) {
+  RunState state;
+  state.spec = std::move(spec);
+  state.ranks.resize(state.spec.world);
+  return state;
+}
+
+Effects Step(RunState& state, const Event& event, Millis now) {
+  return std::visit([&](const auto& e) { return On(state, e, now); }, event);
+}
+
+}  // namespace strata

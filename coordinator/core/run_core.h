@@ -1,0 +1,149 @@
+// Decides the life of a run: who may join, when an attempt is over, when its adapter may be
+// committed. Step(state, event, now) → effects: no clock, no socket, no file. The driver
+// (coordinator/run) turns the world into events and carries the effects out; tests and the
+// simulation do the same in memory.
+//
+// Model: a run is launched as an attempt of `world` ranks. Each rank joins, renews its lease,
+// reports each stage with the digest of its replica; rank 0 hands in the candidate. When all ranks
+// have finished the last stage with one digest and the candidate has that digest, it is committed.
+//
+// Invariants (checked after every step of the simulation):
+//   one attempt is live at most; a message of another attempt or of an older incarnation changes
+//   nothing; a (stage, epoch, step) is taken into the record once; a commit is asked for once, and
+//   only when every rank has proved the candidate's digest.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/ids.h"
+#include "common/sha256.h"
+
+namespace strata {
+
+using Millis = std::chrono::milliseconds;  // since an epoch of the driver's choosing
+
+// What a run is, to the core.
+struct RunSpec {
+  RunId run;
+  int world = 1;                              // ranks of an attempt
+  std::vector<std::vector<uint32_t>> stages;  // steps per epoch, of each stage
+  bool stop_on_dataset_error = false;
+  bool evaluation =
+      false;  // one stage of one epoch; it ends with EvaluationArrived and commits nothing
+  Millis join_max{120'000};  // from the launch until every rank has joined
+  Millis lease{20'000};      // a rank without a heartbeat for so long is lost
+};
+
+struct Caller {
+  AttemptId attempt;
+  Rank rank;
+  std::string incarnation;
+};
+
+struct Position {
+  uint32_t stage = 0, epoch = 0, step = 0;
+  auto operator<=>(const Position&) const = default;
+};
+
+// Events: what happened in the world.
+struct Started {};
+struct Joined {
+  Caller caller;
+  int world = 0;
+  std::string host;
+};
+struct Heartbeat {
+  Caller caller;
+  Position position;
+};
+struct StepDone {
+  Caller caller;
+  Position position;
+};
+struct StageFinished {
+  Caller caller;
+  uint32_t stage = 0;
+  std::optional<std::string> data_error;
+  Digest adapter;
+};
+struct CandidateArrived {
+  Caller caller;
+  Digest adapter;
+};
+struct EvaluationArrived {
+  Caller caller;
+};
+struct RankFailed {
+  Caller caller;
+  std::string reason;
+};
+struct GroupExited {
+  AttemptId attempt;
+  std::string how;  // "exit status 1", "signal 9"
+  bool clean = false;
+};
+struct StopAsked {};  // SIGINT or SIGTERM
+struct CommitEnded {
+  bool ok = false;
+  std::string reason;
+};
+struct Tick {};
+
+using Event =
+    std::variant<Started, Joined, Heartbeat, StepDone, StageFinished, CandidateArrived,
+                 EvaluationArrived, RankFailed, GroupExited, StopAsked, CommitEnded, Tick>;
+
+enum class Phase { kIdle, kJoining, kTraining, kCommitting, kEnded };
+enum class Verdict { kCompleted, kFailed, kInterrupted };
+
+// What the rank that called is told. Anything but kOk and kStop ends the worker.
+enum class Answer { kOk, kStop, kAborted, kInvalid };
+
+struct Effects {
+  // Journal lines; each must be durable BEFORE anything below is carried out and before the caller
+  // is answered.
+  std::vector<std::string> journal;
+  Answer answer = Answer::kOk;
+  std::string why;                  // the reason of an answer that refuses, and of a verdict
+  bool record_step = false;         // the step is new: write it to steps.jsonl
+  std::optional<AttemptId> launch;  // start a worker group
+  bool end_group = false;           // end the live group, by force when it has not left by itself
+  bool commit = false;              // check and commit the candidate; then CommitEnded
+  std::optional<Verdict> verdict;   // the run is over
+};
+
+struct RankState {
+  std::string incarnation;  // "" before it joined
+  std::string host;
+  Millis seen{0};
+  Position position;
+  std::map<uint32_t, Digest> finished;  // stage → the replica's digest
+};
+
+struct RunState {
+  RunSpec spec;
+  Phase phase = Phase::kIdle;
+  AttemptId attempt;
+  Millis launched{0};
+  std::vector<RankState> ranks;
+  Position recorded;  // the first step not yet recorded
+  bool stop_asked = false;
+  std::map<uint32_t, std::string> stage_errors;
+  std::optional<Digest> candidate;
+  std::string failure;
+};
+
+// The state of a run not yet started. REQUIRES: spec.world ≥ 1 and at least one stage.
+RunState NewRun(RunSpec spec);
+
+// Moves the run on by one event. Never fails: an event that can't be is answered kInvalid or
+// kAborted.
+Effects Step(RunState& state, const Event& event, Millis now);
+
+}  // namespace strata

@@ -1,0 +1,138 @@
+#include "coordinator/launch/mpi_launcher.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <sstream>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+
+extern char** environ;
+
+namespace strata {
+namespace {
+
+std::vector<std::string> CommandOf(const Launch& launch, const std::filesystem::path& mpirun) {
+  std::vector<std::string> command = {mpirun.string(),   "-np",       std::to_string(launch.ranks),
+                                      "--oversubscribe", "--bind-to", "none"};
+  for (const auto& [name, value] : launch.environment) {
+    command.push_back("-x");
+    command.push_back(name);
+  }
+  command.insert(command.end(), launch.mpirun_args.begin(), launch.mpirun_args.end());
+  command.push_back(launch.worker.string());
+  command.insert(command.end(), launch.arguments.begin(), launch.arguments.end());
+  return command;
+}
+
+std::vector<std::string> EnvironmentOf(const Launch& launch) {
+  std::vector<std::string> environment;
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    environment.emplace_back(*variable);
+  for (const auto& [name, value] : launch.environment) environment.push_back(name + "=" + value);
+  // mpirun refuses root by default; who runs strata as root has chosen so.
+  environment.push_back("OMPI_ALLOW_RUN_AS_ROOT=1");
+  environment.push_back("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1");
+  return environment;
+}
+
+std::vector<char*> Pointers(std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  for (std::string& string : strings) pointers.push_back(string.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// Only async-signal-safe calls: the parent has threads.
+[[noreturn]] void BecomeMpirun(char** argv, char** environment, int log, pid_t parent) {
+  setsid();
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) _exit(127);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  signal(SIGINT, SIG_DFL);
+  signal(SIGTERM, SIG_DFL);
+  const int nothing = open("/dev/null", O_RDONLY);
+  dup2(nothing, 0);
+  dup2(log, 1);
+  dup2(log, 2);
+  execve(argv[0], argv, environment);
+  _exit(127);
+}
+
+}  // namespace
+
+std::filesystem::path FindProgram(const std::string& name) {
+  if (name.find('/') != std::string::npos) return access(name.c_str(), X_OK) == 0 ? name : "";
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const std::filesystem::path candidate =
+        std::filesystem::path(folder.empty() ? "." : folder) / name;
+    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return "";
+}
+
+absl::StatusOr<std::unique_ptr<WorkerGroup>> WorkerGroup::Start(const Launch& launch) {
+  const std::filesystem::path mpirun = FindProgram(launch.mpirun);
+  if (mpirun.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("mpirun not found: '", launch.mpirun,
+                     "' is no program on PATH; install it "
+                     "(apt-get install openmpi-bin) or name it in branch.yaml: mpirun: PATH"));
+  }
+  if (access(launch.worker.c_str(), X_OK) != 0) {
+    return absl::NotFoundError(
+        absl::StrCat("no worker program at ", launch.worker.string(),
+                     ": build it (deploy/setup.sh) or keep it beside strata"));
+  }
+  std::vector<std::string> command = CommandOf(launch, mpirun), environment = EnvironmentOf(launch);
+  std::vector<char*> argv = Pointers(command), variables = Pointers(environment);
+  const int log = open(launch.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (log < 0) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot write ", launch.log.string(), ": ", std::strerror(errno)));
+  }
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid == 0) BecomeMpirun(argv.data(), variables.data(), log, parent);
+  close(log);
+  if (pid < 0)
+    return absl::UnavailableError(absl::StrCat("cannot start mpirun: ", std::strerror(errno)));
+  return std::unique_ptr<WorkerGroup>(new WorkerGroup(pid));
+}
+
+WorkerGroup::~WorkerGroup() { End(3); }
+
+std::optional<GroupExit> WorkerGroup::Poll() {
+  if (pid_ < 0) return std::nullopt;
+  int status = 0;
+  if (waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
+  pid_ = -1;
+  if (WIFSIGNALED(status))
+    return GroupExit{false, absl::StrCat("mpirun died of signal ", WTERMSIG(status))};
+  return GroupExit{WEXITSTATUS(status) == 0,
+                   absl::StrCat("mpirun's exit status ", WEXITSTATUS(status))};
+}
+
+void WorkerGroup::End(int grace_s) {
+  if (pid_ < 0) return;
+  const int group = pid_;
+  kill(group, SIGTERM);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(grace_s);
+  while (!Poll().has_value()) {
+    if (std::chrono::steady_clock::now() > deadline) kill(-group, SIGKILL);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+}  // namespace strata

@@ -1,0 +1,57 @@
+// Starts a group of workers by mpirun and watches over it. The door to processes.
+// Takes a Launch, gives the run a WorkerGroup.
+//
+// Lifecycle: mpirun leads a session of its own, so that a Ctrl-C meant for strata does not kill the
+// ranks; when strata dies, the kernel ends mpirun (parent-death signal), and ranks that outlive it
+// lose their lease and end themselves. Threads: Start from a thread that lives as long as the
+// group: the parent-death signal is bound to it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace strata {
+
+struct Launch {
+  std::string mpirun = "mpirun";  // found on PATH, or absolute
+  std::vector<std::string> mpirun_args;
+  int ranks = 1;
+  int threads = 1;                     // of each rank
+  std::filesystem::path worker;        // the program
+  std::vector<std::string> arguments;  // of the worker
+  std::vector<std::pair<std::string, std::string>>
+      environment;            // passed to every rank, never on a command line
+  std::filesystem::path log;  // stdout and stderr of all ranks
+};
+
+struct GroupExit {
+  bool clean = false;  // exit status 0
+  std::string how;     // "exit status 1", "signal 9"
+};
+
+class WorkerGroup {
+ public:
+  // NOT_FOUND when mpirun or the worker is missing, saying what to install; UNAVAILABLE when it
+  // can't be started.
+  static absl::StatusOr<std::unique_ptr<WorkerGroup>> Start(const Launch& launch);
+  // Ends the group if it has not ended.
+  ~WorkerGroup();
+  // Its end, once; none while it lives.
+  std::optional<GroupExit> Poll();
+  // TERM, and after `grace_s` seconds KILL, to mpirun's whole session. Returns when mpirun is gone.
+  void End(int grace_s);
+
+ private:
+  explicit WorkerGroup(int pid) : pid_(pid) {}
+  int pid_;  // of mpirun, its session and its process group; -1 once reaped
+};
+
+// The absolute path of a program on PATH (or as given, when it has a slash); "" when there is none.
+std::filesystem::path FindProgram(const std::string& name);
+
+}  // namespace strata

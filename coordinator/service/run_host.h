@@ -1,0 +1,39 @@
+// Names what the gRPC service asks of the run that it serves. The driver (coordinator/run) is one;
+// tests bring another.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/core/run_core.h"
+#include "strata/v1/training.pb.h"
+
+namespace strata {
+
+// Which steps of which stage a rank asks for.
+struct ShardWindow {
+  Rank rank;
+  uint32_t stage = 0, epoch = 0, first_step = 0, step_count = 0;
+};
+
+// Threads: every function is called from any of the server's threads, several at once.
+class RunHost {
+ public:
+  virtual ~RunHost() = default;
+  // Moves the core by one event. When it returns, the journal lines of the event are durable.
+  virtual Effects Submit(const Event& event) = 0;
+  // The reply to every Join: base, LoRA, task. Constant for the life of the run.
+  virtual const v1::JoinReply& Task() const = 0;
+  // The flat fp32 adapter that the task begins with. Constant for the life of the run.
+  virtual const std::vector<float>& Adapter() const = 0;
+  // INVALID_ARGUMENT when the plan has no such window.
+  virtual absl::StatusOr<std::vector<v1::StepShard>> Shard(const ShardWindow& window) = 0;
+  // A step that the core took as new.
+  virtual void RecordStep(const v1::StepRecord& step) = 0;
+  // The candidate, whole and of the digest announced; the core is told afterwards.
+  virtual void TakeCandidate(std::vector<float> adapter) = 0;
+  virtual void TakeEvaluation(double loss_sum, uint64_t tokens) = 0;
+};
+
+}  // namespace strata

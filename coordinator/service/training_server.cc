@@ -1,0 +1,225 @@
+#include "coordinator/service/training_server.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "common/sha256.h"
+#include "strata/v1/training.grpc.pb.h"
+
+namespace strata {
+namespace {
+
+constexpr uint32_t kProtocol = 1;
+constexpr size_t kChunkBytes = 1 << 20;
+constexpr int kMessageBytesMax = 16 << 20;
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+}
+
+// kStop is a message of its own in a heartbeat and OK elsewhere.
+grpc::Status ToGrpc(const Effects& effects) {
+  switch (effects.answer) {
+    case Answer::kAborted:
+      return {grpc::StatusCode::ABORTED, effects.why};
+    case Answer::kInvalid:
+      return {grpc::StatusCode::INVALID_ARGUMENT, effects.why};
+    default:
+      return grpc::Status::OK;
+  }
+}
+
+Caller CallerOf(const v1::Caller& caller) {
+  return {AttemptId(caller.attempt()), Rank(caller.rank()), caller.incarnation()};
+}
+
+Position PositionOf(const v1::Position& at) { return {at.stage(), at.epoch(), at.step()}; }
+
+class Handlers final : public v1::Training::Service {
+ public:
+  Handlers(RunHost* host, std::string token) : host_(host), bearer_("Bearer " + std::move(token)) {}
+
+  grpc::Status Join(grpc::ServerContext* context, const v1::JoinRequest* request,
+                    v1::JoinReply* reply) override {
+    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    if (request->protocol() != kProtocol) {
+      return {grpc::StatusCode::FAILED_PRECONDITION,
+              absl::StrCat("protocol ", request->protocol(), " is not ", kProtocol,
+                           ": install one version of strata")};
+    }
+    *reply = host_->Task();
+    return ToGrpc(
+        host_->Submit(Joined{CallerOf(request->caller()), request->world(), request->host()}));
+  }
+
+  grpc::Status FetchAdapter(grpc::ServerContext* context, const v1::FetchAdapterRequest* request,
+                            grpc::ServerWriter<v1::Chunk>* writer) override {
+    if (grpc::Status denied = Alive(*context, request->caller()); !denied.ok()) return denied;
+    const auto* bytes = reinterpret_cast<const char*>(host_->Adapter().data());
+    const size_t total = host_->Adapter().size() * sizeof(float);
+    v1::Chunk chunk;
+    for (size_t offset = 0; offset < total; offset += kChunkBytes) {
+      chunk.set_offset(offset);
+      chunk.set_data(bytes + offset, std::min(kChunkBytes, total - offset));
+      if (!writer->Write(chunk)) break;
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status FetchShard(grpc::ServerContext* context, const v1::FetchShardRequest* request,
+                          grpc::ServerWriter<v1::StepShard>* writer) override {
+    if (grpc::Status denied = Alive(*context, request->caller()); !denied.ok()) return denied;
+    const auto shard =
+        host_->Shard({Rank(request->caller().rank()), request->stage(), request->epoch(),
+                      request->first_step(), request->step_count()});
+    if (!shard.ok()) return ToGrpc(shard.status());
+    for (const v1::StepShard& step : *shard) {
+      if (!writer->Write(step)) break;
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Heartbeat(grpc::ServerContext* context, const v1::HeartbeatRequest* request,
+                         v1::HeartbeatReply* reply) override {
+    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    const Effects effects = host_->Submit(
+        strata::Heartbeat{CallerOf(request->caller()), PositionOf(request->position())});
+    reply->set_directive(effects.answer == Answer::kStop ? v1::DIRECTIVE_STOP
+                                                         : v1::DIRECTIVE_CONTINUE);
+    return ToGrpc(effects);
+  }
+
+  grpc::Status ReportSteps(grpc::ServerContext* context, const v1::ReportStepsRequest* request,
+                           v1::ReportStepsReply*) override {
+    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    for (const v1::StepRecord& step : request->steps()) {
+      const Effects effects = host_->Submit(
+          StepDone{CallerOf(request->caller()), {step.stage(), step.epoch(), step.step()}});
+      if (effects.record_step) host_->RecordStep(step);
+      if (grpc::Status status = ToGrpc(effects); !status.ok()) return status;
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status FinishStage(grpc::ServerContext* context, const v1::FinishStageRequest* request,
+                           v1::FinishStageReply*) override {
+    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    const auto digest = DigestFromHex(request->adapter_sha256());
+    if (!digest.ok()) return ToGrpc(digest.status());
+    StageFinished event{CallerOf(request->caller()), request->stage(), std::nullopt, *digest};
+    if (request->outcome() == v1::STAGE_OUTCOME_DATA_ERROR) event.data_error = request->error();
+    return ToGrpc(host_->Submit(event));
+  }
+
+  grpc::Status SendCandidate(grpc::ServerContext* context,
+                             grpc::ServerReader<v1::CandidateChunk>* reader,
+                             v1::SendCandidateReply*) override {
+    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    v1::CandidateChunk first;
+    if (!reader->Read(&first)) return {grpc::StatusCode::DATA_LOSS, "an empty stream"};
+    const auto announced = DigestFromHex(first.adapter_sha256());
+    const size_t total = host_->Adapter().size() * sizeof(float);
+    if (!announced.ok() || first.bytes() != total) {
+      return {grpc::StatusCode::DATA_LOSS,
+              absl::StrCat("a candidate of ", first.bytes(), " bytes, expected ", total)};
+    }
+    std::vector<float> adapter(host_->Adapter().size());
+    if (!Receive(first, reader, reinterpret_cast<char*>(adapter.data()), total) ||
+        Sha256Of({reinterpret_cast<const char*>(adapter.data()), total}) != *announced) {
+      return {grpc::StatusCode::DATA_LOSS,
+              "the candidate's bytes are not those that were announced"};
+    }
+    if (grpc::Status stale = ToGrpc(host_->Submit(strata::Heartbeat{CallerOf(first.caller()), {}}));
+        !stale.ok()) {
+      return stale;
+    }
+    host_->TakeCandidate(std::move(adapter));
+    return ToGrpc(host_->Submit(CandidateArrived{CallerOf(first.caller()), *announced}));
+  }
+
+  grpc::Status ReportEvaluation(grpc::ServerContext* context,
+                                const v1::ReportEvaluationRequest* request,
+                                v1::ReportEvaluationReply*) override {
+    if (grpc::Status denied = Alive(*context, request->caller()); !denied.ok()) return denied;
+    host_->TakeEvaluation(request->loss_sum(), request->tokens());
+    return ToGrpc(host_->Submit(EvaluationArrived{CallerOf(request->caller())}));
+  }
+
+  grpc::Status Fail(grpc::ServerContext* context, const v1::FailRequest* request,
+                    v1::FailReply*) override {
+    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    return ToGrpc(host_->Submit(RankFailed{CallerOf(request->caller()), request->reason()}));
+  }
+
+ private:
+  grpc::Status Authorize(const grpc::ServerContext& context) const {
+    const auto& metadata = context.client_metadata();
+    const auto at = metadata.find("authorization");
+    if (at != metadata.end() &&
+        EqualInConstantTime({at->second.data(), at->second.size()}, bearer_)) {
+      return grpc::Status::OK;
+    }
+    return {grpc::StatusCode::UNAUTHENTICATED,
+            "no token of this run: start workers through strata"};
+  }
+
+  // Authorized, and of the live attempt.
+  grpc::Status Alive(const grpc::ServerContext& context, const v1::Caller& caller) {
+    if (grpc::Status denied = Authorize(context); !denied.ok()) return denied;
+    return ToGrpc(host_->Submit(strata::Heartbeat{CallerOf(caller), {}}));
+  }
+
+  // Chunks must follow one another without a hole and end exactly at `total`.
+  static bool Receive(v1::CandidateChunk& message, grpc::ServerReader<v1::CandidateChunk>* reader,
+                      char* to, size_t total) {
+    size_t received = 0;
+    do {
+      const std::string& data = message.chunk().data();
+      if (message.chunk().offset() != received || data.size() > total - received) return false;
+      std::memcpy(to + received, data.data(), data.size());
+      received += data.size();
+    } while (reader->Read(&message));
+    return received == total;
+  }
+
+  RunHost* const host_;
+  const std::string bearer_;
+};
+
+}  // namespace
+
+struct TrainingServer::Impl {
+  std::unique_ptr<Handlers> handlers;
+  std::unique_ptr<grpc::Server> server;
+};
+
+TrainingServer::TrainingServer() : impl_(std::make_unique<Impl>()) {}
+
+TrainingServer::~TrainingServer() {
+  if (impl_->server != nullptr)
+    impl_->server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
+}
+
+absl::StatusOr<std::unique_ptr<TrainingServer>> TrainingServer::Start(RunHost* host,
+                                                                      std::string token) {
+  std::unique_ptr<TrainingServer> started(new TrainingServer);
+  started->impl_->handlers = std::make_unique<Handlers>(host, std::move(token));
+  int port = 0;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+  // Two coordinators must never share a port, whatever the kernel would allow.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.RegisterService(started->impl_->handlers.get());
+  started->impl_->server = builder.BuildAndStart();
+  if (started->impl_->server == nullptr || port == 0) {
+    return absl::UnavailableError(
+        "cannot listen on 127.0.0.1: check the limits of ports and descriptors (ulimit -n)");
+  }
+  started->address_ = absl::StrCat("127.0.0.1:", port);
+  return started;
+}
+
+}  // namespace strata
