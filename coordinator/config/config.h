@@ -1,11 +1,13 @@
 // Holds everything a user can set for a branch, checked and immutable.
-// First in the way of the data: branch.yaml becomes a Config, from which catalog, tokens, plan and task are made.
+// First in the way of the data: branch.yaml becomes a Config, from which catalog, tokens, plan and
+// task are made.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -20,74 +22,94 @@ enum class OnDatasetError { kSkip, kStop };
 // A quality class. A file belongs to the first tier one of whose globs matches its name.
 struct TierConfig {
   std::string name;
-  std::vector<std::string> match;  // globs (*, ?), case-insensitive, on the file name
-  std::vector<std::string> order;  // file names, trained first and in this order; the tier's others follow by name
-  std::optional<uint32_t> num_train_epochs;
-  std::optional<double> learning_rate;
+  std::vector<std::string> match =
+      {};  // globs (*, ?) on the file name; ASCII letters match in either case
+  std::vector<std::string> order =
+      {};  // file names, trained first and in this order; the tier's others follow by name
+  std::optional<uint32_t> num_train_epochs = {};
+  std::optional<double> learning_rate = {};
+  bool operator==(const TierConfig&) const = default;
 };
 
 // What one file has of its own.
 struct DatasetConfig {
-  std::string file;  // name within training/
-  std::optional<std::string> tier;
-  std::optional<uint32_t> num_train_epochs;
-  std::optional<double> learning_rate;
+  std::string file;                      // name within training/
+  std::optional<std::string> tier = {};  // instead of the one whose globs match
+  std::optional<uint32_t> num_train_epochs = {};
+  std::optional<double> learning_rate = {};
   bool exclude = false;
+  bool operator==(const DatasetConfig&) const = default;
 };
 
 struct Config {
   std::filesystem::path branch;  // absolute; holds branch.yaml
   std::string name;              // of the adapter; default: the folder's name
 
-  std::filesystem::path model_name_or_path;  // absolute: a Hugging Face folder; in branch.yaml relative to it or absolute
-  std::string base_model_name;               // the public name for adapter_config.json; default: as in branch.yaml
-  std::string dtype;                         // "float32", "bfloat16"; "" is the base's own
+  std::filesystem::path model_name_or_path;  // absolute: a Hugging Face folder; in branch.yaml
+                                             // relative to it or absolute
+  std::string
+      base_model_name;  // the public name for adapter_config.json; default: as in branch.yaml
+  std::string dtype;    // "float32", "bfloat16"; "" is the base's own
 
-  uint32_t lora_r = 16;          // 1 … 512
-  double lora_alpha = 32;        // > 0; the delta is alpha / r · B·A·x
-  double lora_dropout = 0;       // 0 ≤ p < 1
+  uint32_t lora_r = 16;     // 1 … 512
+  double lora_alpha = 32;   // 0 < a ≤ 1e6; the delta is alpha / r · B·A·x
+  double lora_dropout = 0;  // 0 ≤ p < 1
   std::vector<std::string> lora_target_modules = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
                                                   "gate_proj", "up_proj", "down_proj"};
 
-  uint32_t max_length = 512;  // tokens of a row, 8 …
+  uint32_t max_length = 512;  // tokens of a row, 8 … 1048576
   bool packing = true;        // several whole examples in a row
   ExcessLength excess_length_strategy = ExcessLength::kTruncate;
   bool completion_only_loss = true;  // the prompt is not supervised
 
-  uint32_t global_batch_size = 16;  // rows of a step, over all ranks
-  uint32_t micro_batch_size = 4;    // rows a rank computes at once: memory only, never the mathematics
-  uint32_t num_train_epochs = 3;
-  uint32_t max_steps = 0;  // per stage; 0 is no limit
-  double learning_rate = 2e-4;
+  uint32_t global_batch_size = 16;  // rows of a step, over all ranks, 1 … 1048576
+  uint32_t micro_batch_size =
+      4;  // rows a rank computes at once: memory only, never the mathematics
+  uint32_t num_train_epochs = 3;  // 1 … 10000
+  uint32_t max_steps = 0;         // per stage; 0 is no limit
+  double learning_rate = 2e-4;    // 0 < r ≤ 1
   Schedule lr_scheduler_type = Schedule::kCosine;
   double warmup_ratio = 0.03;  // 0 ≤ r < 1, of the stage's steps
-  double weight_decay = 0.01;
-  double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
+  double weight_decay = 0.01;  // 0 ≤ w ≤ 1
+  double adam_beta1 = 0.9, adam_beta2 = 0.999,
+         adam_epsilon = 1e-8;  // 0 ≤ beta < 1; 0 < epsilon ≤ 1
   double max_grad_norm = 1.0;  // 0 does not clip
   uint64_t seed = 42;
   double val_set_size = 0;  // share of prompts held out, 0 ≤ s < 1
 
-  uint32_t workers = 1;          // MPI ranks
-  std::string device = "auto";   // "auto", "cpu", "cuda"
-  std::string mpirun = "mpirun"; // program, found on PATH or absolute
+  uint32_t workers = 1;           // MPI ranks, 1 … 65536
+  std::string device = "auto";    // "auto", "cpu", "cuda"
+  std::string mpirun = "mpirun";  // program, found on PATH or absolute
   std::vector<std::string> mpirun_args;
 
   ChangedDatasets changed_datasets = ChangedDatasets::kNewExamples;
   OnDatasetError on_dataset_error = OnDatasetError::kSkip;
-  uint32_t max_nonfinite_steps = 3;  // so many in a row end a stage as an error
-  uint32_t keep_backups = 5;         // commits whose backup pairs stay
+  uint32_t max_nonfinite_steps = 3;  // so many in a row end a stage as an error, 1 … 1000000
+  uint32_t keep_backups = 5;         // commits whose backup pairs stay, 0 … 10000
 
-  std::vector<TierConfig> tiers;        // default: premium, improved, supplementary, base
+  std::vector<TierConfig> tiers = {{"premium", {"*premium*"}},
+                                   {"improved", {"*improved*"}},
+                                   {"supplementary", {"*supplementary*"}},
+                                   {"base", {"train*"}}};
   std::vector<DatasetConfig> datasets;  // only files that have something of their own
 
   std::filesystem::path TrainingDir() const { return branch / "training"; }
   std::filesystem::path AdaptersDir() const { return branch / "adapters" / "lora_adapters"; }
   std::filesystem::path RunsDir() const { return branch / "runs"; }
   std::filesystem::path CacheDir() const { return branch / ".strata"; }
+  bool operator==(const Config&) const = default;
 };
 
-// The relations between fields; ranges of single fields are checked where they are read.
-// FAILED_PRECONDITION naming the keys.
+// The tier of a file name: the index into config.tiers, or -1. What `datasets` says of the file
+// comes first, then the first tier one of whose globs matches.
+int TierOf(const Config& config, std::string_view file_name);
+
+// What `datasets` says of a file; null when it says nothing. Lives as long as `config`.
+const DatasetConfig* DatasetConfigOf(const Config& config, std::string_view file_name);
+
+// The relations between fields; ranges of single fields are checked where they are read. Tier names
+// and the files of `datasets` are unique; a dataset's tier exists; a file in a tier's `order`
+// belongs to that tier. FAILED_PRECONDITION naming the keys.
 absl::Status Validate(const Config& config);
 
 }  // namespace strata

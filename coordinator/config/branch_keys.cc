@@ -1,0 +1,299 @@
+#include "coordinator/config/branch_keys.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/status_macros.h"
+
+namespace strata {
+namespace {
+
+absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
+
+std::string Show(const std::string& text) {
+  std::string shown = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') shown += '\\';
+    shown += c;
+  }
+  return shown + "\"";
+}
+std::string Show(const std::filesystem::path& path) { return Show(path.string()); }
+std::string Show(bool value) { return value ? "true" : "false"; }
+std::string Show(uint32_t value) { return absl::StrCat(value); }
+std::string Show(uint64_t value) { return absl::StrCat(value); }
+std::string Show(double value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
+}
+std::string Show(const std::vector<std::string>& texts) {
+  return absl::StrCat(
+      "[",
+      absl::StrJoin(texts, ", ",
+                    [](std::string* out, const std::string& text) { *out += Show(text); }),
+      "]");
+}
+template <typename Value>
+std::string Show(const std::optional<Value>& value) {
+  return value.has_value() ? Show(*value) : std::string();
+}
+
+// A row whose value `read` takes from YAML.
+template <typename T, typename Field, typename Read>
+KeyRow<T> Row(std::string_view key, Field T::*field, Read read) {
+  return {key,
+          [field, read](const YamlValue& value, T* target) -> absl::Status {
+            ASSIGN_OR_RETURN(target->*field, read(value));
+            return absl::OkStatus();
+          },
+          [field](const T& target) { return Show(target.*field); }};
+}
+
+template <typename T, typename Field>
+KeyRow<T> Whole(std::string_view key, Field T::*field, uint64_t min, uint64_t max) {
+  return Row(key, field, [min, max](const YamlValue& value) { return value.Whole(min, max); });
+}
+
+template <typename T, typename Field>
+KeyRow<T> Real(std::string_view key, Field T::*field, RealRange range) {
+  return Row(key, field, [range](const YamlValue& value) { return value.Real(range); });
+}
+
+template <typename T>
+KeyRow<T> Bool(std::string_view key, bool T::*field) {
+  return Row(key, field, [](const YamlValue& value) { return value.Bool(); });
+}
+
+template <typename T, typename Field>
+KeyRow<T> Text(std::string_view key, Field T::*field) {
+  return Row(key, field, [](const YamlValue& value) { return value.Text(); });
+}
+
+absl::StatusOr<std::string> NonEmpty(const YamlValue& value) {
+  ASSIGN_OR_RETURN(std::string text, value.Text());
+  if (text.empty()) return value.Error("must not be empty");
+  return text;
+}
+
+// A dataset's file: what other files are called is never meant.
+absl::StatusOr<std::string> FileName(const YamlValue& value) {
+  ASSIGN_OR_RETURN(std::string name, NonEmpty(value));
+  if (name.find('/') != std::string::npos || name[0] == '.' || !name.ends_with(".jsonl")) {
+    return value.Error(absl::StrCat(
+        "must be the name of a .jsonl file in training/, without a folder, is ", name));
+  }
+  return name;
+}
+
+absl::StatusOr<std::string> ModuleName(const YamlValue& value) {
+  ASSIGN_OR_RETURN(std::string name, NonEmpty(value));
+  const auto is_allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  if (!std::all_of(name.begin(), name.end(), is_allowed)) {
+    return value.Error(
+        absl::StrCat("must be the last part of a module's path, as q_proj, is ", name));
+  }
+  return name;
+}
+
+using ReadText = absl::StatusOr<std::string> (*)(const YamlValue&);
+
+absl::StatusOr<std::vector<std::string>> TextList(const YamlValue& value, ReadText read) {
+  ASSIGN_OR_RETURN(const std::vector<YamlValue> items, value.Items());
+  std::vector<std::string> texts;
+  for (const YamlValue& item : items) {
+    ASSIGN_OR_RETURN(std::string text, read(item));
+    texts.push_back(std::move(text));
+  }
+  return texts;
+}
+
+template <typename T>
+KeyRow<T> Texts(std::string_view key, std::vector<std::string> T::*field, ReadText read) {
+  return Row(key, field, [read](const YamlValue& value) { return TextList(value, read); });
+}
+
+absl::StatusOr<std::vector<std::string>> TargetModules(const YamlValue& value) {
+  const absl::StatusOr<std::string> text = value.Text();
+  if (text.ok() && *text == "all-linear") {
+    return value.Error(
+        "all-linear is known in the field, not supported by this version; list the modules by "
+        "name");
+  }
+  ASSIGN_OR_RETURN(std::vector<std::string> modules, TextList(value, &ModuleName));
+  if (modules.empty()) return value.Error("must name at least one module");
+  if (std::set<std::string>(modules.begin(), modules.end()).size() != modules.size()) {
+    return value.Error("names a module twice");
+  }
+  return modules;
+}
+
+template <typename Value>
+struct Named {
+  std::string_view name;
+  Value value;
+};
+
+// One of a few words, each of which stands for a value.
+template <typename T, typename Value>
+KeyRow<T> Choice(std::string_view key, Value T::*field, std::vector<Named<Value>> choices) {
+  const auto set = [field, choices](const YamlValue& value, T* target) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::string text, value.Text());
+    std::vector<std::string> names;
+    for (const Named<Value>& choice : choices) {
+      if (choice.name == text) {
+        target->*field = choice.value;
+        return absl::OkStatus();
+      }
+      names.push_back(choice.name.empty() ? "\"\"" : std::string(choice.name));
+    }
+    return value.Error(absl::StrCat("must be one of ", absl::StrJoin(names, ", "), "; is ", text));
+  };
+  const auto show = [field, choices](const T& target) -> std::string {
+    for (const Named<Value>& choice : choices) {
+      if (choice.value == target.*field) return Show(std::string(choice.name));
+    }
+    return "";
+  };
+  return {key, set, show};
+}
+
+std::vector<Named<std::string>> Words(const std::vector<std::string_view>& words) {
+  std::vector<Named<std::string>> named;
+  for (const std::string_view word : words) named.push_back({word, std::string(word)});
+  return named;
+}
+
+constexpr uint64_t kEpochsMax = 10000;
+constexpr RealRange kLearningRate = {0, 1, /*min_included=*/false, /*max_included=*/true};
+constexpr RealRange kShare = {0, 1, /*min_included=*/true, /*max_included=*/false};
+constexpr uint32_t kRowsMax = 1 << 20, kTokensMax = 1 << 20;
+
+std::vector<KeyRow<TierConfig>> TierKeys() {
+  using Tier = TierConfig;
+  return {Row("name", &Tier::name, &NonEmpty), Texts("match", &Tier::match, &NonEmpty),
+          Texts("order", &Tier::order, &FileName),
+          Whole("num_train_epochs", &Tier::num_train_epochs, 1, kEpochsMax),
+          Real("learning_rate", &Tier::learning_rate, kLearningRate)};
+}
+
+std::vector<KeyRow<DatasetConfig>> DatasetKeys() {
+  using Dataset = DatasetConfig;
+  return {Row("file", &Dataset::file, &FileName), Row("tier", &Dataset::tier, &NonEmpty),
+          Whole("num_train_epochs", &Dataset::num_train_epochs, 1, kEpochsMax),
+          Real("learning_rate", &Dataset::learning_rate, kLearningRate),
+          Bool("exclude", &Dataset::exclude)};
+}
+
+template <typename T>
+absl::StatusOr<T> ReadGroup(const YamlValue& group, const std::vector<KeyRow<T>>& rows,
+                            std::string_view required) {
+  ASSIGN_OR_RETURN(const std::vector<YamlEntry> entries, group.Entries());
+  T target;
+  bool found = false;
+  for (const YamlEntry& entry : entries) {
+    RETURN_IF_ERROR(SetKey(rows, entry, &target));
+    found = found || entry.key == required;
+  }
+  if (!found) return group.Error(absl::StrCat("has no ", View(required)));
+  return target;
+}
+
+template <typename T>
+std::string ShowGroup(const T& group, const std::vector<KeyRow<T>>& rows) {
+  std::vector<std::string> shown;
+  for (const KeyRow<T>& row : rows) {
+    const std::string value = row.show(group);
+    if (!value.empty()) shown.push_back(absl::StrCat(View(row.key), ": ", value));
+  }
+  return absl::StrCat("{", absl::StrJoin(shown, ", "), "}");
+}
+
+// A list of groups, each of which must have `required`.
+template <typename T>
+KeyRow<Config> Groups(std::string_view key, std::vector<T> Config::*field,
+                      std::vector<KeyRow<T>> rows, std::string_view required) {
+  const auto set = [field, rows, required](const YamlValue& value, Config* config) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::vector<YamlValue> items, value.Items());
+    std::vector<T> groups;
+    for (const YamlValue& item : items) {
+      ASSIGN_OR_RETURN(T group, ReadGroup(item, rows, required));
+      groups.push_back(std::move(group));
+    }
+    config->*field = std::move(groups);
+    return absl::OkStatus();
+  };
+  const auto show = [field, rows](const Config& config) {
+    std::vector<std::string> shown;
+    for (const T& group : config.*field) shown.push_back(ShowGroup(group, rows));
+    return absl::StrCat("[", absl::StrJoin(shown, ", "), "]");
+  };
+  return {key, set, show};
+}
+
+}  // namespace
+
+std::vector<KeyRow<Config>> BranchKeys() {
+  return {
+      Text("name", &Config::name),
+      Row("model_name_or_path", &Config::model_name_or_path, &NonEmpty),
+      Text("base_model_name", &Config::base_model_name),
+      Choice("dtype", &Config::dtype, Words({"", "float32", "bfloat16"})),
+
+      Whole("lora_r", &Config::lora_r, 1, 512),
+      Real("lora_alpha", &Config::lora_alpha, {0, 1e6, /*min_included=*/false}),
+      Real("lora_dropout", &Config::lora_dropout, kShare),
+      Row("lora_target_modules", &Config::lora_target_modules, &TargetModules),
+
+      Whole("max_length", &Config::max_length, 8, kTokensMax),
+      Bool("packing", &Config::packing),
+      Choice<Config, ExcessLength>("excess_length_strategy", &Config::excess_length_strategy,
+                                   {{"drop", ExcessLength::kDrop},
+                                    {"truncate", ExcessLength::kTruncate},
+                                    {"raise", ExcessLength::kRaise}}),
+      Bool("completion_only_loss", &Config::completion_only_loss),
+
+      Whole("global_batch_size", &Config::global_batch_size, 1, kRowsMax),
+      Whole("micro_batch_size", &Config::micro_batch_size, 1, kRowsMax),
+      Whole("num_train_epochs", &Config::num_train_epochs, 1, kEpochsMax),
+      Whole("max_steps", &Config::max_steps, 0, UINT32_MAX),
+      Real("learning_rate", &Config::learning_rate, kLearningRate),
+      Choice<Config, Schedule>("lr_scheduler_type", &Config::lr_scheduler_type,
+                               {{"cosine", Schedule::kCosine},
+                                {"linear", Schedule::kLinear},
+                                {"constant", Schedule::kConstant}}),
+      Real("warmup_ratio", &Config::warmup_ratio, kShare),
+      Real("weight_decay", &Config::weight_decay, {0, 1}),
+      Real("adam_beta1", &Config::adam_beta1, kShare),
+      Real("adam_beta2", &Config::adam_beta2, kShare),
+      Real("adam_epsilon", &Config::adam_epsilon, {0, 1, /*min_included=*/false}),
+      Real("max_grad_norm", &Config::max_grad_norm, {0, 1e9}),
+      Whole("seed", &Config::seed, 0, UINT64_MAX),
+      Real("val_set_size", &Config::val_set_size, kShare),
+
+      Whole("workers", &Config::workers, 1, 65536),
+      Choice("device", &Config::device, Words({"auto", "cpu", "cuda"})),
+      Row("mpirun", &Config::mpirun, &NonEmpty),
+      Texts("mpirun_args", &Config::mpirun_args, &NonEmpty),
+
+      Choice<Config, ChangedDatasets>(
+          "changed_datasets", &Config::changed_datasets,
+          {{"new_examples", ChangedDatasets::kNewExamples}, {"all", ChangedDatasets::kAll}}),
+      Choice<Config, OnDatasetError>(
+          "on_dataset_error", &Config::on_dataset_error,
+          {{"skip", OnDatasetError::kSkip}, {"stop", OnDatasetError::kStop}}),
+      Whole("max_nonfinite_steps", &Config::max_nonfinite_steps, 1, 1000000),
+      Whole("keep_backups", &Config::keep_backups, 0, 10000),
+
+      Groups("tiers", &Config::tiers, TierKeys(), "name"),
+      Groups("datasets", &Config::datasets, DatasetKeys(), "file"),
+  };
+}
+
+}  // namespace strata

@@ -1,0 +1,106 @@
+#include "coordinator/config/config.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "coordinator/config/glob.h"
+
+namespace strata {
+namespace {
+
+int TierNamed(const Config& config, std::string_view name) {
+  for (size_t i = 0; i < config.tiers.size(); ++i) {
+    if (config.tiers[i].name == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+bool Matches(const TierConfig& tier, std::string_view file_name) {
+  return std::any_of(tier.match.begin(), tier.match.end(),
+                     [&](const std::string& glob) { return GlobMatches(glob, file_name); });
+}
+
+absl::Status ValidateTierNames(const Config& config) {
+  std::set<std::string> names;
+  for (const TierConfig& tier : config.tiers) {
+    if (tier.name.empty()) return absl::FailedPreconditionError("tiers: a tier has no name");
+    if (!names.insert(tier.name).second) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("tiers: two tiers have one name; join or rename them: ", tier.name));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateDatasets(const Config& config) {
+  std::set<std::string> files;
+  for (const DatasetConfig& dataset : config.datasets) {
+    if (!files.insert(dataset.file).second) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("datasets: a file is listed twice; join its entries: ", dataset.file));
+    }
+    if (dataset.tier.has_value() && TierNamed(config, *dataset.tier) < 0) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("datasets: the tier of ", dataset.file,
+                       " is not in tiers; add it there or correct it: ", *dataset.tier));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// A file listed where it does not belong would be ordered by nobody, and nobody would be told.
+absl::Status ValidateOrders(const Config& config) {
+  for (size_t i = 0; i < config.tiers.size(); ++i) {
+    const TierConfig& tier = config.tiers[i];
+    std::set<std::string> listed;
+    for (const std::string& file : tier.order) {
+      if (!listed.insert(file).second) {
+        return absl::FailedPreconditionError(
+            absl::StrCat("tiers: the order of ", tier.name, " lists a file twice: ", file));
+      }
+      const int owner = TierOf(config, file);
+      if (owner == static_cast<int>(i)) continue;
+      return absl::FailedPreconditionError(absl::StrCat(
+          "tiers: the order of ", tier.name, " lists a file that ",
+          owner < 0 ? "no tier claims" : absl::StrCat("tier ", config.tiers[owner].name, " claims"),
+          "; move it, or change match: ", file));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+const DatasetConfig* DatasetConfigOf(const Config& config, std::string_view file_name) {
+  for (const DatasetConfig& dataset : config.datasets) {
+    if (dataset.file == file_name) return &dataset;
+  }
+  return nullptr;
+}
+
+int TierOf(const Config& config, std::string_view file_name) {
+  const DatasetConfig* dataset = DatasetConfigOf(config, file_name);
+  if (dataset != nullptr && dataset->tier.has_value()) return TierNamed(config, *dataset->tier);
+  for (size_t i = 0; i < config.tiers.size(); ++i) {
+    if (Matches(config.tiers[i], file_name)) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+absl::Status Validate(const Config& config) {
+  if (config.name.empty()) {
+    return absl::FailedPreconditionError(
+        "name: the branch's folder has no name; set one in branch.yaml");
+  }
+  if (config.model_name_or_path.empty()) {
+    return absl::FailedPreconditionError(
+        "model_name_or_path: missing; name the base model's folder in branch.yaml");
+  }
+  RETURN_IF_ERROR(ValidateTierNames(config));
+  RETURN_IF_ERROR(ValidateDatasets(config));
+  return ValidateOrders(config);
+}
+
+}  // namespace strata
