@@ -1,4 +1,5 @@
-// Reads one line of a dataset into a conversation, whatever the shape of its keys. The door to simdjson.
+// Reads one line of a dataset into a conversation, whatever the shape of its keys. The door to
+// simdjson. Takes lines from catalog.cc and, by their places, from the tokeniser.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,8 @@ struct Message {
   std::string content;
 };
 
-// One good line. Either messages (the last is the assistant's) or plain text, all of which is learnt.
+// One good line. Either messages (the last is the assistant's) or plain text, all of which is
+// learnt.
 struct Example {
   std::vector<Message> messages;
   std::string text;
@@ -28,9 +30,14 @@ class ExampleReader {
  public:
   ExampleReader();
   ~ExampleReader();
-  // Accepts {"instruction", "output", optional "input"}, {"messages": [{"role", "content"}]}, {"prompt", "completion"},
-  // {"question", "answer"} and {"text"}; other keys are ignored. `line` has no line break.
-  // DATA_LOSS with the reason, fit for "file:line: reason", for anything else; on failure *example is unspecified.
+  // Accepts, and prefers in this order where a line has several: {"messages": [{"role",
+  // "content"}]} (system at most once and first, then user and assistant in turn, the assistant
+  // last), {"instruction", "output"} with an optional "input" that follows the instruction after an
+  // empty line, {"prompt", "completion"}, {"question", "answer"} and
+  // {"text"}. Other keys are ignored, a null counts as a missing key, a blank system message as
+  // none. DATA_LOSS with the reason, fit for "file:line: reason", for anything else: not JSON,
+  // nested deeper than 64, a key twice, another type, a blank question or answer, NUL, bytes that
+  // are not UTF-8. `line` has no line break; on failure *example is unspecified.
   absl::Status Read(std::string_view line, Example* example);
 
  private:
@@ -38,10 +45,31 @@ class ExampleReader {
   std::unique_ptr<Parser> parser_;
 };
 
-// Over roles and contents with runs of white space made one space and the ends trimmed: the same for two lines that
-// differ only in key shape, spacing or further keys.
+bool IsUtf8(std::string_view text);
+
+// True when `text` is nothing but white space: ASCII's, U+0085, U+00A0, U+1680, U+2000 … U+200A,
+// U+2028, U+2029, U+202F, U+205F and U+3000.
+bool IsBlank(std::string_view text);
+
+// The normalised content is "role NUL content NUL" for each message, or the text: with each run of
+// white space (as IsBlank says) made one space and the ends trimmed.
+struct ExampleDigests {
+  ExampleDigest
+      content;  // the same for two lines that differ only in key shape, spacing or further keys
+  ExampleDigest prompt;  // of all but the last message, or of the text: what val_set_size draws by
+};
+
+// Both digests of many examples, cheaper than one by one; one per thread.
+class ExampleDigester {
+ public:
+  ExampleDigests Of(const Example& example);
+
+ private:
+  Sha256 sha_;
+  std::string normalised_;
+};
+
 ExampleDigest ContentDigest(const Example& example);
-// The same over all but the last message (over the text where there are no messages): what val_set_size draws by.
 ExampleDigest PromptDigest(const Example& example);
 
 }  // namespace strata
