@@ -1,0 +1,109 @@
+#include "common/huggingface/base_weights.h"
+
+#include <sys/stat.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "common/json.h"
+#include "common/status_macros.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string TextOf(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::stringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+std::string StampOf(const fs::path& file) {
+  struct stat status {};
+  if (stat(file.c_str(), &status) != 0) return "";
+  return absl::StrCat(status.st_ino, ":", status.st_size, ":", status.st_mtim.tv_sec, ".",
+                      status.st_mtim.tv_nsec);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<fs::path>> WeightFiles(const fs::path& folder) {
+  if (fs::exists(folder / "model.safetensors"))
+    return std::vector<fs::path>{folder / "model.safetensors"};
+  const fs::path index_file = folder / "model.safetensors.index.json";
+  if (!fs::exists(index_file)) {
+    return absl::NotFoundError(
+        absl::StrCat("no weights in ", folder.string(),
+                     ": it has neither model.safetensors nor "
+                     "model.safetensors.index.json (pickled weights are never read)"));
+  }
+  ASSIGN_OR_RETURN(const Json index, ParseJson(TextOf(index_file), index_file.string()));
+  ASSIGN_OR_RETURN(const Json* map, JsonNested(index, "weight_map", index_file.string()));
+  std::set<fs::path> files;
+  for (const auto& [tensor, file] : map->items()) {
+    const std::string name = file.is_string() ? file.get<std::string>() : "";
+    if (name.empty() || name.find('/') != std::string::npos || name[0] == '.') {
+      return absl::DataLossError(
+          absl::StrCat(index_file.string(), ": ", tensor, " leads out of the folder: ", name));
+    }
+    files.insert(folder / name);
+  }
+  return std::vector<fs::path>(files.begin(), files.end());
+}
+
+absl::StatusOr<BaseWeights> BaseWeights::Open(const fs::path& folder) {
+  ASSIGN_OR_RETURN(const std::vector<fs::path> files, WeightFiles(folder));
+  BaseWeights weights;
+  for (const fs::path& file : files) {
+    ASSIGN_OR_RETURN(SafetensorsFile opened, SafetensorsFile::Open(file));
+    weights.files_.push_back(std::move(opened));
+  }
+  for (const SafetensorsFile& file : weights.files_) {
+    for (const TensorView& tensor : file.tensors()) {
+      if (!weights.tensors_.emplace(tensor.name, &tensor).second) {
+        return absl::DataLossError(
+            absl::StrCat(folder.string(), " has two tensors named ", tensor.name));
+      }
+    }
+  }
+  return weights;
+}
+
+const TensorView* BaseWeights::Find(const std::string& name) const {
+  const auto at = tensors_.find(name);
+  return at == tensors_.end() ? nullptr : at->second;
+}
+
+absl::StatusOr<Digest> BaseFingerprint(const fs::path& folder, const fs::path& cache_file) {
+  ASSIGN_OR_RETURN(std::vector<fs::path> files, WeightFiles(folder));
+  files.insert(files.begin(), folder / "config.json");
+  const absl::StatusOr<Json> stored = ParseJson(TextOf(cache_file), cache_file.string());
+  const Json cache = stored.ok() && stored->is_object() ? *stored : Json::object();
+  Json fresh = Json::object();
+  Sha256 sha;
+  for (const fs::path& file : files) {
+    const std::string stamp = StampOf(file);
+    const Json known = cache.value(file.string(), Json::object());
+    std::string hex =
+        known.is_object() && known.value("stamp", Json()) == stamp ? known.value("sha256", "") : "";
+    if (hex.empty()) {
+      ASSIGN_OR_RETURN(const Digest digest, Sha256OfFile(file));
+      hex = digest.Hex();
+    }
+    fresh[file.string()] = {{"stamp", stamp}, {"sha256", hex}};
+    sha.Update(absl::StrCat(file.filename().string(), " ", hex, "\n"));
+  }
+  if (fresh != cache) {
+    std::error_code ignored;
+    fs::create_directories(cache_file.parent_path(), ignored);
+    std::ofstream(cache_file.string() + ".new", std::ios::binary) << DumpJson(fresh, 1) << "\n";
+    fs::rename(cache_file.string() + ".new", cache_file, ignored);
+  }
+  return sha.Finish();
+}
+
+}  // namespace strata

@@ -1,0 +1,73 @@
+#include "common/huggingface/safetensors.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/huggingface/crate.h"
+
+namespace strata {
+
+absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::filesystem::path& file) {
+  const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return absl::NotFoundError(absl::StrCat("cannot open ", file.string()));
+  struct stat status {};
+  SafetensorsFile opened;
+  if (fstat(descriptor, &status) == 0 && status.st_size >= 8) {
+    opened.bytes_ = static_cast<uint64_t>(status.st_size);
+    opened.mapping_ = mmap(nullptr, opened.bytes_, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  }
+  close(descriptor);
+  if (opened.mapping_ == nullptr || opened.mapping_ == MAP_FAILED) {
+    opened.mapping_ = nullptr;
+    return absl::DataLossError(
+        absl::StrCat(file.string(), " is no safetensors file: it has ", status.st_size, " bytes"));
+  }
+  char* error = nullptr;
+  StrataHeader* header = strata_safetensors_open(opened.mapping_, opened.bytes_, &error);
+  if (header == nullptr) {
+    return absl::DataLossError(
+        absl::StrCat(file.string(), " is no safetensors file: ", TakeText(error)));
+  }
+  for (size_t i = 0; i < strata_safetensors_count(header); ++i) {
+    const StrataTensorPlace place = strata_safetensors_at(header, i);
+    opened.tensors_.push_back({{place.name, place.name_length},
+                               {place.dtype, place.dtype_length},
+                               {place.shape, place.shape + place.dimensions},
+                               static_cast<const char*>(opened.mapping_) + place.begin,
+                               place.length});
+  }
+  strata_safetensors_free(header);
+  return opened;
+}
+
+SafetensorsFile::~SafetensorsFile() {
+  if (mapping_ != nullptr) munmap(mapping_, bytes_);
+}
+
+SafetensorsFile::SafetensorsFile(SafetensorsFile&& other) noexcept
+    : mapping_(std::exchange(other.mapping_, nullptr)),
+      bytes_(other.bytes_),
+      tensors_(std::move(other.tensors_)) {}
+
+absl::StatusOr<std::string> SafetensorsBytes(const std::vector<MatrixToWrite>& matrices) {
+  std::vector<StrataMatrix> views;
+  for (const MatrixToWrite& matrix : matrices) {
+    views.push_back({matrix.name.data(), matrix.name.size(), static_cast<uint64_t>(matrix.rows),
+                     static_cast<uint64_t>(matrix.columns), matrix.values});
+  }
+  char* error = nullptr;
+  StrataBytes* bytes = strata_safetensors_write(views.data(), views.size(), &error);
+  if (bytes == nullptr) return absl::InternalError(TakeText(error));
+  size_t length = 0;
+  const char* data = strata_bytes_view(bytes, &length);
+  std::string file(data, length);
+  strata_bytes_free(bytes);
+  return file;
+}
+
+}  // namespace strata

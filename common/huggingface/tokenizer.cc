@@ -1,0 +1,51 @@
+#include "common/huggingface/tokenizer.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/huggingface/crate.h"
+
+namespace strata {
+
+absl::StatusOr<Tokenizer> Tokenizer::FromFile(const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file)) {
+    return absl::NotFoundError(
+        absl::StrCat("no ", file.string(), ": the base model's folder needs its tokenizer.json"));
+  }
+  char* error = nullptr;
+  const std::string path = file.string();
+  StrataTokenizer* handle = strata_tokenizer_open(path.data(), path.size(), &error);
+  if (handle == nullptr)
+    return absl::DataLossError(absl::StrCat("cannot use ", path, ": ", TakeText(error)));
+  return Tokenizer(handle);
+}
+
+Tokenizer::~Tokenizer() {
+  if (handle_ != nullptr) strata_tokenizer_free(handle_);
+}
+
+Tokenizer::Tokenizer(Tokenizer&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+
+absl::StatusOr<Encoding> Tokenizer::Encode(std::string_view text) const {
+  char* error = nullptr;
+  StrataEncoded* encoded = strata_tokenizer_encode(handle_, text.data(), text.size(), &error);
+  if (encoded == nullptr) return absl::DataLossError(TakeText(error));
+  const uint32_t *ids = nullptr, *begins = nullptr;
+  const size_t count = strata_encoded_view(encoded, &ids, &begins);
+  Encoding encoding{{ids, ids + count}, {begins, begins + count}};
+  strata_encoded_free(encoded);
+  return encoding;
+}
+
+absl::StatusOr<std::string> Tokenizer::Decode(const std::vector<uint32_t>& ids) const {
+  char* error = nullptr;
+  char* decoded = strata_tokenizer_decode(handle_, ids.data(), ids.size(), &error);
+  if (decoded == nullptr) return absl::DataLossError(TakeText(error));
+  return TakeText(decoded);
+}
+
+int64_t Tokenizer::IdOf(std::string_view token) const {
+  return strata_tokenizer_id(handle_, token.data(), token.size());
+}
+
+}  // namespace strata

@@ -1,0 +1,44 @@
+// Turns text into token ids and back by Hugging Face's own tokenizers library.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+struct StrataTokenizer;
+
+namespace strata {
+
+struct Encoding {
+  std::vector<uint32_t> ids;
+  std::vector<uint32_t> begins;  // bytes from the beginning of the text, of each id; 0 for ids that
+                                 // the tokenizer adds
+};
+
+// Threads: const functions may run at once on any number of threads.
+class Tokenizer {
+ public:
+  // Reads a tokenizer.json. NOT_FOUND when it is missing, DATA_LOSS when it can't be used.
+  static absl::StatusOr<Tokenizer> FromFile(const std::filesystem::path& file);
+  ~Tokenizer();
+  Tokenizer(Tokenizer&&) noexcept;
+
+  // With the special tokens that the tokenizer's own post-processor adds. DATA_LOSS when `text` is
+  // not UTF-8.
+  absl::StatusOr<Encoding> Encode(std::string_view text) const;
+  // Without special tokens.
+  absl::StatusOr<std::string> Decode(const std::vector<uint32_t>& ids) const;
+  // -1 when the vocabulary has no such token.
+  int64_t IdOf(std::string_view token) const;
+
+ private:
+  explicit Tokenizer(StrataTokenizer* handle) : handle_(handle) {}
+  StrataTokenizer* handle_;
+};
+
+}  // namespace strata

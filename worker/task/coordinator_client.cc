@@ -1,0 +1,266 @@
+#include "worker/task/coordinator_client.h"
+
+#include <grpcpp/grpcpp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "strata/v1/training.grpc.pb.h"
+#include "worker/task/task_messages.h"
+
+namespace strata {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr uint32_t kProtocol = 1;
+constexpr size_t kChunkBytes = 1 << 20;
+constexpr int kExitLeaseLost = 75;
+constexpr std::chrono::seconds kCallMax{60};
+constexpr std::chrono::seconds kJoinMax{30};
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  return {static_cast<absl::StatusCode>(status.error_code()), status.error_message()};
+}
+
+std::string HostName() {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+}  // namespace
+
+struct CoordinatorClient::Impl {
+  explicit Impl(const WorkerIdentity& who) : identity(who) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    arguments.SetMaxReceiveMessageSize(64 << 20);
+    stub = v1::Training::NewStub(
+        grpc::CreateCustomChannel(who.coordinator, grpc::InsecureChannelCredentials(), arguments));
+    caller.set_run_id(who.run);
+    caller.set_attempt(who.attempt);
+    caller.set_rank(who.rank);
+    caller.set_incarnation(RandomHex(8));
+  }
+
+  std::unique_ptr<grpc::ClientContext> Context(std::chrono::milliseconds limit) const {
+    auto context = std::make_unique<grpc::ClientContext>();
+    context->AddMetadata("authorization", "Bearer " + identity.token);
+    context->set_deadline(std::chrono::system_clock::now() + limit);
+    context->set_wait_for_ready(true);
+    return context;
+  }
+
+  // A call made again while the coordinator can't be reached; every rpc is idempotent. The lease
+  // ends it otherwise.
+  template <typename Call>
+  absl::Status Try(Call call) const {
+    for (;;) {
+      const auto context = Context(kCallMax);
+      const grpc::Status status = call(context.get());
+      if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return FromGrpc(status);
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    }
+  }
+
+  void BeatUntilTold() {
+    Clock::time_point renewed = Clock::now();
+    std::unique_lock lock(mutex);
+    while (!wake.wait_for(lock, heartbeat, [this] { return leaving; })) {
+      v1::HeartbeatRequest request;
+      *request.mutable_caller() = caller;
+      SetMessage(position, request.mutable_position());
+      lock.unlock();
+      v1::HeartbeatReply reply;
+      const grpc::Status status = stub->Heartbeat(Context(heartbeat * 4).get(), request, &reply);
+      if (status.ok()) {
+        renewed = Clock::now();
+        if (reply.directive() == v1::DIRECTIVE_STOP) stop = true;
+      } else if (status.error_code() == grpc::StatusCode::ABORTED ||
+                 Clock::now() - renewed > lease) {
+        std::fprintf(stderr, "strata-worker: rank %d leaves: %s\n", identity.rank,
+                     status.error_message().c_str());
+        _exit(kExitLeaseLost);
+      }
+      lock.lock();
+    }
+  }
+
+  const WorkerIdentity identity;
+  v1::Caller caller;
+  std::unique_ptr<v1::Training::Stub> stub;
+  WorkerTask task;
+  std::chrono::milliseconds lease{20'000}, heartbeat{2'000};
+  std::atomic<bool> stop = false;
+  std::mutex mutex;
+  std::condition_variable wake;
+  bool leaving = false;    // guarded by mutex
+  StagePosition position;  // guarded by mutex
+  std::thread heart;
+};
+
+CoordinatorClient::CoordinatorClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+CoordinatorClient::~CoordinatorClient() {
+  {
+    std::lock_guard lock(impl_->mutex);
+    impl_->leaving = true;
+  }
+  impl_->wake.notify_all();
+  if (impl_->heart.joinable()) impl_->heart.join();
+}
+
+absl::StatusOr<std::unique_ptr<CoordinatorClient>> CoordinatorClient::Connect(
+    const WorkerIdentity& identity) {
+  auto impl = std::make_unique<Impl>(identity);
+  v1::JoinRequest request;
+  *request.mutable_caller() = impl->caller;
+  request.set_protocol(kProtocol);
+  request.set_world(identity.world);
+  request.set_host(HostName());
+  request.set_pid(getpid());
+  request.set_device(identity.device);
+  v1::JoinReply reply;
+  const grpc::Status status = impl->stub->Join(impl->Context(kJoinMax).get(), request, &reply);
+  if (!status.ok()) return FromGrpc(status);
+  impl->task = TaskOf(reply);
+  impl->lease = std::chrono::milliseconds(reply.lease_ms());
+  impl->heartbeat = std::chrono::milliseconds(reply.heartbeat_ms());
+  Impl* self = impl.get();
+  impl->heart = std::thread([self] { self->BeatUntilTold(); });
+  return std::unique_ptr<CoordinatorClient>(new CoordinatorClient(std::move(impl)));
+}
+
+const WorkerTask& CoordinatorClient::task() const { return impl_->task; }
+bool CoordinatorClient::StopRequested() const { return impl_->stop; }
+
+void CoordinatorClient::SetPosition(StagePosition position) {
+  std::lock_guard lock(impl_->mutex);
+  impl_->position = position;
+}
+
+absl::StatusOr<std::vector<float>> CoordinatorClient::FetchAdapter() {
+  v1::FetchAdapterRequest request;
+  *request.mutable_caller() = impl_->caller;
+  std::vector<float> adapter(impl_->task.adapter_elements);
+  const size_t total = adapter.size() * sizeof(float);
+  size_t received = 0;
+  const absl::Status status = impl_->Try([&](grpc::ClientContext* context) {
+    received = 0;
+    const auto reader = impl_->stub->FetchAdapter(context, request);
+    v1::Chunk chunk;
+    while (reader->Read(&chunk)) {
+      if (chunk.offset() != received || chunk.data().size() > total - received) break;
+      std::memcpy(reinterpret_cast<char*>(adapter.data()) + received, chunk.data().data(),
+                  chunk.data().size());
+      received += chunk.data().size();
+    }
+    return reader->Finish();
+  });
+  if (!status.ok()) return status;
+  if (received != total) {
+    return absl::DataLossError(
+        absl::StrCat("the adapter came as ", received, " bytes, expected ", total));
+  }
+  return adapter;
+}
+
+absl::StatusOr<std::vector<StepWork>> CoordinatorClient::FetchShard(StagePosition first,
+                                                                    uint32_t step_count) {
+  v1::FetchShardRequest request;
+  *request.mutable_caller() = impl_->caller;
+  request.set_stage(first.stage);
+  request.set_epoch(first.epoch);
+  request.set_first_step(first.step);
+  request.set_step_count(step_count);
+  std::vector<StepWork> steps;
+  const absl::Status status = impl_->Try([&](grpc::ClientContext* context) {
+    steps.clear();
+    const auto reader = impl_->stub->FetchShard(context, request);
+    v1::StepShard shard;
+    while (reader->Read(&shard)) steps.push_back(WorkOf(shard));
+    return reader->Finish();
+  });
+  if (!status.ok()) return status;
+  if (steps.size() != step_count) {
+    return absl::DataLossError(
+        absl::StrCat("a shard of ", steps.size(), " steps, expected ", step_count));
+  }
+  return steps;
+}
+
+absl::Status CoordinatorClient::ReportSteps(const std::vector<StepReport>& reports) {
+  v1::ReportStepsRequest request;
+  *request.mutable_caller() = impl_->caller;
+  for (const StepReport& report : reports) SetMessage(report, request.add_steps());
+  v1::ReportStepsReply reply;
+  return impl_->Try([&](grpc::ClientContext* context) {
+    return impl_->stub->ReportSteps(context, request, &reply);
+  });
+}
+
+absl::Status CoordinatorClient::FinishStage(uint32_t stage, const std::string& data_error,
+                                            const Digest& adapter) {
+  v1::FinishStageRequest request;
+  *request.mutable_caller() = impl_->caller;
+  request.set_stage(stage);
+  request.set_outcome(data_error.empty() ? v1::STAGE_OUTCOME_TRAINED
+                                         : v1::STAGE_OUTCOME_DATA_ERROR);
+  request.set_error(data_error);
+  request.set_adapter_sha256(adapter.Hex());
+  v1::FinishStageReply reply;
+  return impl_->Try([&](grpc::ClientContext* context) {
+    return impl_->stub->FinishStage(context, request, &reply);
+  });
+}
+
+absl::Status CoordinatorClient::SendCandidate(const std::vector<float>& adapter,
+                                              const Digest& digest) {
+  const size_t total = adapter.size() * sizeof(float);
+  const auto* bytes = reinterpret_cast<const char*>(adapter.data());
+  v1::SendCandidateReply reply;
+  return impl_->Try([&](grpc::ClientContext* context) {
+    const auto writer = impl_->stub->SendCandidate(context, &reply);
+    for (size_t offset = 0; offset < total; offset += kChunkBytes) {
+      v1::CandidateChunk message;
+      if (offset == 0) {
+        *message.mutable_caller() = impl_->caller;
+        message.set_bytes(total);
+        message.set_adapter_sha256(digest.Hex());
+      }
+      message.mutable_chunk()->set_offset(offset);
+      message.mutable_chunk()->set_data(bytes + offset, std::min(kChunkBytes, total - offset));
+      if (!writer->Write(message)) break;
+    }
+    writer->WritesDone();
+    return writer->Finish();
+  });
+}
+
+absl::Status CoordinatorClient::ReportEvaluation(double loss_sum, uint64_t tokens) {
+  v1::ReportEvaluationRequest request;
+  *request.mutable_caller() = impl_->caller;
+  request.set_loss_sum(loss_sum);
+  request.set_tokens(tokens);
+  v1::ReportEvaluationReply reply;
+  return impl_->Try([&](grpc::ClientContext* context) {
+    return impl_->stub->ReportEvaluation(context, request, &reply);
+  });
+}
+
+void CoordinatorClient::Fail(const std::string& reason) {
+  v1::FailRequest request;
+  *request.mutable_caller() = impl_->caller;
+  request.set_reason(reason);
+  v1::FailReply reply;
+  impl_->stub->Fail(impl_->Context(std::chrono::seconds(5)).get(), request, &reply);
+}
+
+}  // namespace strata

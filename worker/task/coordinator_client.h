@@ -1,0 +1,85 @@
+// Speaks to the coordinator for one worker: the worker's only door to gRPC.
+// Gives the task (plain structs, no protobuf, no libtorch) and carries back what the task made.
+//
+// Lifecycle: Connect joins and starts a heartbeat thread; a lease that can't be renewed for its
+// whole length, or an answer that the attempt is over, ends the process at once (_exit): a stuck
+// collective can't hold it back. Threads: calls may come from any thread. Errors: a failed call is
+// a Status with the coordinator's words; UNAVAILABLE is tried again within the lease.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/sha256.h"
+#include "worker/train/step_work.h"
+
+namespace strata {
+
+struct WorkerIdentity {
+  std::string coordinator;  // "127.0.0.1:PORT"
+  std::string token;        // from the environment
+  std::string run;
+  uint32_t attempt = 0;
+  int rank = 0, world = 1;
+  std::string device;  // "cpu" or "cuda:0 NVIDIA H200"
+};
+
+struct StageTask {
+  uint32_t index = 0;
+  std::string dataset;
+  std::vector<uint32_t> steps;  // per epoch
+  uint64_t dropout_key = 0;
+};
+
+struct OptimizerTask {
+  double beta1 = 0, beta2 = 0, epsilon = 0, weight_decay = 0;
+  double max_grad_norm = 0;  // 0 does not clip
+};
+
+struct WorkerTask {
+  std::string base_path, base_config_sha256;
+  std::string dtype;  // "float32", "bfloat16"
+  uint32_t micro_batch_size = 1;
+  uint32_t lora_r = 0;
+  double lora_alpha = 0, lora_dropout = 0;
+  std::vector<std::string> target_modules;
+  uint64_t adapter_elements = 0;
+  std::vector<StageTask> stages;  // of an evaluation: one, of one epoch
+  bool evaluation = false;
+  OptimizerTask optimizer;
+  uint32_t nonfinite_steps_max = 0;
+};
+
+class CoordinatorClient {
+ public:
+  static absl::StatusOr<std::unique_ptr<CoordinatorClient>> Connect(const WorkerIdentity& identity);
+  ~CoordinatorClient();
+
+  const WorkerTask& task() const;
+  // The coordinator has asked for a stop; to be agreed with the other ranks.
+  bool StopRequested() const;
+  // What the next heartbeats report.
+  void SetPosition(StagePosition position);
+
+  absl::StatusOr<std::vector<float>> FetchAdapter();
+  absl::StatusOr<std::vector<StepWork>> FetchShard(StagePosition first, uint32_t step_count);
+  absl::Status ReportSteps(const std::vector<StepReport>& reports);
+  // `data_error` is "" for a stage that was trained.
+  absl::Status FinishStage(uint32_t stage, const std::string& data_error, const Digest& adapter);
+  absl::Status SendCandidate(const std::vector<float>& adapter, const Digest& digest);
+  absl::Status ReportEvaluation(double loss_sum, uint64_t tokens);
+  // Tries once; the worker ends anyway.
+  void Fail(const std::string& reason);
+
+ private:
+  struct Impl;
+  explicit CoordinatorClient(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace strata

@@ -1,0 +1,78 @@
+#include "worker/task/task_messages.h"
+
+namespace strata {
+namespace {
+
+TrainingRow RowOf(const v1::Row& message) {
+  TrainingRow row;
+  row.index = message.index();
+  row.ids.assign(message.ids().begin(), message.ids().end());
+  row.example_lengths.assign(message.example_lengths().begin(), message.example_lengths().end());
+  for (int i = 0; i + 1 < message.supervised_spans_size(); i += 2) {
+    row.supervised.push_back({message.supervised_spans(i), message.supervised_spans(i + 1)});
+  }
+  return row;
+}
+
+}  // namespace
+
+WorkerTask TaskOf(const v1::JoinReply& reply) {
+  WorkerTask task;
+  task.base_path = reply.base().path();
+  task.base_config_sha256 = reply.base().config_sha256();
+  task.dtype = reply.dtype();
+  task.micro_batch_size = std::max(1u, reply.micro_batch_size());
+  task.lora_r = reply.lora().r();
+  task.lora_alpha = reply.lora().alpha();
+  task.lora_dropout = reply.lora().dropout();
+  task.target_modules.assign(reply.lora().target_modules().begin(),
+                             reply.lora().target_modules().end());
+  task.adapter_elements = reply.lora().elements();
+  task.evaluation = reply.has_evaluate();
+  if (task.evaluation) {
+    task.stages.push_back({.steps = {reply.evaluate().steps()}});
+    return task;
+  }
+  const v1::TrainTask& train = reply.train();
+  for (const v1::Stage& stage : train.stages()) {
+    task.stages.push_back({.index = stage.index(),
+                           .dataset = stage.dataset(),
+                           .steps = {stage.steps().begin(), stage.steps().end()},
+                           .dropout_key = stage.dropout_key()});
+  }
+  task.optimizer = {train.optimizer().beta1(), train.optimizer().beta2(),
+                    train.optimizer().epsilon(), train.optimizer().weight_decay(),
+                    train.optimizer().max_grad_norm()};
+  task.nonfinite_steps_max = train.nonfinite_steps_max();
+  return task;
+}
+
+StepWork WorkOf(const v1::StepShard& shard) {
+  StepWork work;
+  work.step = shard.step();
+  work.learning_rate = shard.learning_rate();
+  work.step_supervised_tokens = static_cast<int64_t>(shard.step_supervised_tokens());
+  work.step_tokens = static_cast<int64_t>(shard.step_tokens());
+  for (const v1::Row& row : shard.rows()) work.rows.push_back(RowOf(row));
+  return work;
+}
+
+void SetMessage(const StagePosition& position, v1::Position* message) {
+  message->set_stage(position.stage);
+  message->set_epoch(position.epoch);
+  message->set_step(position.step);
+}
+
+void SetMessage(const StepReport& report, v1::StepRecord* message) {
+  message->set_stage(report.position.stage);
+  message->set_epoch(report.position.epoch);
+  message->set_step(report.position.step);
+  message->set_loss(report.loss);
+  message->set_learning_rate(report.learning_rate);
+  message->set_grad_norm(report.grad_norm);
+  message->set_tokens(static_cast<uint64_t>(report.tokens));
+  message->set_seconds(report.seconds);
+  message->set_skipped(report.skipped);
+}
+
+}  // namespace strata

@@ -1,0 +1,15 @@
+// Turns the protocol's messages into the worker's plain values and back. Leaves of
+// coordinator_client.cc.
+#pragma once
+
+#include "strata/v1/training.pb.h"
+#include "worker/task/coordinator_client.h"
+
+namespace strata {
+
+WorkerTask TaskOf(const v1::JoinReply& reply);
+StepWork WorkOf(const v1::StepShard& shard);
+void SetMessage(const StagePosition& position, v1::Position* message);
+void SetMessage(const StepReport& report, v1::StepRecord* message);
+
+}  // namespace strata
