@@ -1,0 +1,68 @@
+// Goal: the keys of branch.yaml change only on purpose, and deploy/branch.sample.yaml tells the
+// truth about each. Method: the frozen list of keys, and the sample loaded as a branch of its own.
+#include <algorithm>
+#include <sstream>
+
+#include "gmock/gmock.h"
+#include "tests/coordinator/config/branch_folder.h"
+
+namespace strata {
+namespace {
+
+std::vector<std::string> SampleLines() {
+  std::ifstream in(STRATA_BRANCH_SAMPLE);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+TEST(BranchSampleTest, KeysAreFrozen) {
+  EXPECT_THAT(
+      KnownKeys(),
+      testing::ElementsAre(
+          "adam_beta1", "adam_beta2", "adam_epsilon", "base_model_name", "changed_datasets",
+          "completion_only_loss", "datasets", "device", "dtype", "excess_length_strategy",
+          "global_batch_size", "keep_backups", "learning_rate", "lora_alpha", "lora_dropout",
+          "lora_r", "lora_target_modules", "lr_scheduler_type", "max_grad_norm", "max_length",
+          "max_nonfinite_steps", "max_steps", "micro_batch_size", "model_name_or_path", "mpirun",
+          "mpirun_args", "name", "num_train_epochs", "on_dataset_error", "packing", "seed", "tiers",
+          "val_set_size", "warmup_ratio", "weight_decay", "workers"));
+}
+
+TEST(BranchSampleTest, ListsEveryKeyUnderAComment) {
+  const std::vector<std::string> lines = SampleLines();
+  for (const std::string& key : KnownKeys()) {
+    const auto at = std::find_if(lines.begin(), lines.end(), [&](const std::string& line) {
+      return line.starts_with(key + ":");
+    });
+    ASSERT_NE(at, lines.end()) << key;
+    ASSERT_NE(at, lines.begin()) << key;
+    // adam_beta2 shares its comment with the key before it.
+    EXPECT_TRUE((at - 1)->starts_with("# ") || key == "adam_beta2") << key;
+  }
+}
+
+TEST(BranchSampleTest, KeysStandInTheOrderOfTheTable) {
+  std::vector<std::string> in_file, in_table;
+  for (const std::string& line : SampleLines()) {
+    const bool is_key = !line.empty() && line[0] != '#' && line[0] != ' ';
+    if (is_key) in_file.push_back(line.substr(0, line.find(':')));
+  }
+  for (const auto& [key, value] : EffectiveValues(Config())) in_table.push_back(key);
+  EXPECT_EQ(in_file, in_table);
+}
+
+TEST(BranchSampleTest, ValuesAreTheDefaults) {
+  const BranchFolder branch;
+  const auto defaults = branch.Load("");
+  std::ostringstream sample;
+  sample << std::ifstream(STRATA_BRANCH_SAMPLE).rdbuf();
+  branch.Write(sample.str());
+  const auto config = LoadConfig(branch.path(), {});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(EffectiveValues(*config), EffectiveValues(*defaults));
+  EXPECT_EQ(*config, *defaults);
+}
+
+}  // namespace
+}  // namespace strata

@@ -1,0 +1,47 @@
+// Goal: whoever mistypes a key or brings one from another trainer is told what to write.
+#include "coordinator/config/field_keys.h"
+
+#include "coordinator/config/branch_yaml.h"
+#include "gmock/gmock.h"
+
+namespace strata {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(NearestKeyTest, CountsEditsAndSwaps) {
+  const std::vector<std::string> known = KnownKeys();
+  EXPECT_EQ(NearestKey("learning_rat", known), "learning_rate");
+  EXPECT_EQ(NearestKey("laerning_rate", known), "learning_rate");
+  EXPECT_EQ(NearestKey("lora_aplha", known), "lora_alpha");
+  EXPECT_EQ(NearestKey("max_lenght", known), "max_length");
+  EXPECT_EQ(NearestKey("Seed", known), "seed");
+  EXPECT_EQ(NearestKey("ab", {"ba", "abc"}), "ba");
+}
+
+TEST(NearestKeyTest, EndsForAnyKey) {
+  EXPECT_EQ(NearestKey("", {"b"}), "b");
+  EXPECT_FALSE(NearestKey(std::string(100000, 'x'), KnownKeys()).empty());
+}
+
+TEST(UnusableKeyReasonTest, NoKeyOfOursIsRefused) {
+  for (const std::string& key : KnownKeys()) {
+    EXPECT_THAT(UnusableKeyReason(key, KnownKeys()), HasSubstr("not a known key")) << key;
+  }
+}
+
+TEST(UnusableKeyReasonTest, AnAliasNamesOurKey) {
+  EXPECT_THAT(UnusableKeyReason("base_model", KnownKeys()), HasSubstr("use model_name_or_path"));
+  EXPECT_THAT(UnusableKeyReason("train_on_inputs", KnownKeys()), HasSubstr("its inverse"));
+}
+
+TEST(UnusableKeyReasonTest, AnotherKeyOfTheFieldIsNotYetSupported) {
+  for (const char* key :
+       {"load_in_4bit", "save_steps", "report_to", "chat_template", "gradient_checkpointing"}) {
+    EXPECT_THAT(UnusableKeyReason(key, KnownKeys()),
+                HasSubstr("known in the field, not supported by this version"));
+  }
+}
+
+}  // namespace
+}  // namespace strata
