@@ -1,5 +1,6 @@
-// Says what a run will train, in which order and at which learning rate. A value: made by a pure function, printed,
-// stored with the run. Takes Config, Catalog, token counts and the lineage; gives the shards their steps.
+// Says what a run will train, in which order and at which learning rate. A value: made by a pure
+// function, printed, stored with the run. Takes Config, Catalog, token counts and the lineage;
+// gives the shards their steps.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,7 @@
 #include "common/lineage.h"
 #include "coordinator/catalog/catalog.h"
 #include "coordinator/config/config.h"
-#include "coordinator/tokens/token_store.h"
+#include "coordinator/tokens/dataset_tokens.h"
 
 namespace strata {
 
@@ -20,21 +21,24 @@ inline constexpr int kPlanFormat = 1;
 
 // The training of one dataset: all of its epochs.
 struct StagePlan {
-  uint32_t index = 0;  // within the run
-  std::string dataset; // file name
+  uint32_t index = 0;   // within the run
+  std::string dataset;  // file name
   std::string tier;
   Digest sha256;
   uint32_t pass = 0;
-  double learning_rate = 0;             // peak
-  std::vector<uint32_t> examples;       // indices into Dataset::examples, ascending: those that are trained
-  std::vector<uint32_t> example_tokens; // of each, after truncation
-  std::vector<uint32_t> steps;          // per epoch
-  std::vector<uint64_t> rows;           // per epoch
+  double learning_rate = 0;  // peak
+  std::vector<uint32_t>
+      examples;  // indices into Dataset::examples, ascending: those that are trained
+  std::vector<uint32_t> example_tokens;  // of each, after truncation
+  std::vector<uint32_t> steps;           // per epoch
+  std::vector<uint64_t> rows;            // per epoch
   uint32_t warmup_steps = 0;
   uint64_t tokens = 0, supervised_tokens = 0;  // of one epoch
-  // Counted and said; never trained: refused lines and held-out prompts. Counted, said, and trained: the known ones.
+  // Counted and said; never trained: refused lines and held-out prompts. Counted, said, and
+  // trained: the known ones.
   uint64_t bad_lines = 0, refused_too_long = 0, refused_unsupervised = 0, held_out = 0;
-  uint64_t duplicates_within = 0, known_elsewhere = 0, already_trained = 0;
+  uint64_t duplicates_within = 0, known_elsewhere = 0;
+  uint64_t already_trained = 0;  // of a changed file: examples that it had before, left alone
 
   uint32_t total_steps() const;
 };
@@ -42,7 +46,8 @@ struct StagePlan {
 // A dataset that this run leaves alone.
 struct SkippedDataset {
   std::string dataset, tier;
-  std::string reason;  // "trained", "twin of X", "held after a restore", "excluded", "no good line", …
+  std::string
+      reason;  // "trained", "twin of X", "held after a restore", "excluded", "no good line", …
   bool is_error = false;  // true where the file itself is at fault: recorded with status error
 };
 
@@ -59,27 +64,32 @@ struct Plan {
 
 // What the command line asks for.
 struct PlanRequest {
-  bool all = false;                    // train everything again, with the next pass number
-  std::set<std::string> datasets;      // only these (names with or without .jsonl), held ones too; empty is all pending
+  bool all = false;  // train everything again, with the next pass number
+  std::set<std::string>
+      datasets;  // only these (names with or without .jsonl), held ones too; empty is all pending
 };
 
-// `tokens[i]` belongs to catalog.datasets[i]. Pure. INVALID_ARGUMENT naming the nearest dataset for a requested one that
-// does not exist; OUT_OF_RANGE (data) when nothing of what is pending can be trained.
+// `tokens[i]` belongs to catalog.datasets[i]. Pure. A plan without stages means that nothing is
+// pending, or that nothing of it can be trained: `skipped` says which. INVALID_ARGUMENT naming the
+// nearest dataset for a requested one that does not exist.
 absl::StatusOr<Plan> MakePlan(const Config& config, const Catalog& catalog,
-                              const std::vector<const DatasetTokens*>& tokens, const Lineage& lineage,
-                              const PlanRequest& request);
+                              const std::vector<const DatasetTokens*>& tokens,
+                              const Lineage& lineage, const PlanRequest& request);
 
-// A stage for any dataset, trained or not, as if all of its good lines were pending at `pass`: for `strata inspect` and
-// `strata evaluate`.
-StagePlan StageOf(const Config& config, const Dataset& dataset, const DatasetTokens& tokens, uint32_t pass);
+// A plan of one stage for any dataset, trained or not, as if all of its good lines were pending at
+// `pass`: for `strata inspect` and `strata evaluate`.
+Plan PlanOfDataset(const Config& config, const Dataset& dataset, const DatasetTokens& tokens,
+                   uint32_t pass);
 
-// Linear warm-up from 0 to `peak` over warmup_steps (the first step has peak / warmup_steps), then the schedule over
-// the rest to 0 (constant: stays). `step` counts within the stage from 0. As transformers' get_*_schedule_with_warmup
-// gives for the same counts, but that the first warm-up step is not 0.
+// Linear warm-up from 0 to `peak` over warmup_steps (the first step has peak / warmup_steps), then
+// the schedule over the rest to 0 (constant: stays). `step` counts within the stage from 0. As
+// transformers' get_*_schedule_with_warmup gives for the same counts, but that the first warm-up
+// step is not 0.
 double LearningRateAt(const Plan& plan, const StagePlan& stage, uint32_t step);
 
 Json PlanToJson(const Plan& plan);
-// DATA_LOSS for anything that PlanToJson did not write; FAILED_PRECONDITION for another format number.
+// DATA_LOSS for anything that PlanToJson did not write; FAILED_PRECONDITION for another format
+// number.
 absl::StatusOr<Plan> PlanFromJson(const Json& json);
 
 }  // namespace strata

@@ -1,6 +1,6 @@
-// Gives the rows of each step of an epoch, and cuts a step between ranks. Pure: rows depend on (seed, dataset, pass,
-// epoch) alone; the number of ranks only decides who computes which.
-// Takes a Plan, gives the service what it sends.
+// Gives the rows of each step of an epoch, and cuts a step between ranks. Pure: rows depend on
+// (seed, dataset, pass, epoch) alone; the number of ranks only decides who computes which. Takes a
+// Plan, gives the service what it sends.
 #pragma once
 
 #include <cstdint>
@@ -18,15 +18,20 @@ struct RowPlan {
 
 using StepRows = std::vector<RowPlan>;  // the rows of one step; at most global_batch_size
 
-// The examples shuffled by the key (Fisher-Yates on Philox), packed in order by first fit into a window of open rows,
-// cut into steps. Its size is stage.steps[epoch]. REQUIRES: epoch < stage.steps.size().
+// The examples shuffled by the key (Fisher-Yates on Philox), packed in order by first fit into a
+// window of open rows; without packing one example a row.
+std::vector<RowPlan> RowsOfEpoch(const Plan& plan, const StagePlan& stage, uint32_t epoch);
+
+// The rows of the epoch cut into steps. Its size is stage.steps[epoch]. REQUIRES: epoch <
+// stage.steps.size().
 std::vector<StepRows> StepsOfEpoch(const Plan& plan, const StagePlan& stage, uint32_t epoch);
 
 // (seed, dataset SHA-256, pass): the key that row order and dropout masks derive from.
 uint64_t StageKey(uint64_t seed, const Digest& dataset, uint32_t pass);
 
-// For each rank the indices of its rows within the step, ascending; every row once. Balanced by token cost (longest
-// processing time first), by token counts only. A rank may get none. REQUIRES: world ≥ 1.
+// For each rank the indices of its rows within the step, ascending; every row once. Balanced by
+// token cost (longest processing time first), by token counts only. A rank may get none. REQUIRES:
+// world ≥ 1.
 std::vector<std::vector<uint32_t>> CutStep(const StepRows& rows, int world);
 
 }  // namespace strata

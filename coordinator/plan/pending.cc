@@ -1,0 +1,145 @@
+#include "coordinator/plan/pending.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/keyed_random.h"
+
+namespace strata {
+namespace {
+
+// Levenshtein's distance, in bytes.
+size_t Distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
+
+bool Names(const std::string& request, const std::string& dataset) {
+  return request == dataset || request + ".jsonl" == dataset;
+}
+
+bool Requested(const PlanRequest& request, const std::string& dataset) {
+  return std::any_of(request.datasets.begin(), request.datasets.end(),
+                     [&](const std::string& name) { return Names(name, dataset); });
+}
+
+Pending Skip(std::string reason, bool is_error = false) {
+  Pending pending;
+  pending.reason = std::move(reason);
+  pending.is_error = is_error;
+  return pending;
+}
+
+Pending Train(uint32_t pass, bool only_new = false) {
+  Pending pending;
+  pending.train = true;
+  pending.pass = pass;
+  pending.only_new = only_new;
+  return pending;
+}
+
+}  // namespace
+
+absl::Status CheckRequest(const Catalog& catalog, const PlanRequest& request) {
+  for (const std::string& name : request.datasets) {
+    const Dataset* nearest = nullptr;
+    bool found = false;
+    for (const Dataset& dataset : catalog.datasets) {
+      found |= Names(name, dataset.name);
+      if (nearest == nullptr || Distance(name, dataset.name) < Distance(name, nearest->name))
+        nearest = &dataset;
+    }
+    if (found) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("no dataset '", name, "' in training/",
+                     nearest != nullptr ? absl::StrCat("; did you mean ", nearest->name, "?")
+                                        : "; it is empty"));
+  }
+  return absl::OkStatus();
+}
+
+Pending PendingOf(const Config& config, const Dataset& dataset, const Lineage& lineage,
+                  const PlanRequest& request, const std::vector<const Dataset*>& earlier) {
+  const bool requested = Requested(request, dataset.name);
+  if (!request.datasets.empty() && !requested) return Skip("not asked for");
+  if (dataset.excluded || lineage.excluded.count(dataset.name) != 0) return Skip("excluded");
+  if (dataset.examples.empty()) {
+    const bool broken = dataset.bad_line_count > 0;
+    return Skip(broken ? absl::StrCat("no good line: ", dataset.bad_line_count,
+                                      " refused, the first at line ", dataset.bad_lines[0].line,
+                                      ": ", dataset.bad_lines[0].reason)
+                       : "empty",
+                broken);
+  }
+  for (const Dataset* other : earlier) {
+    if (other->sha256 == dataset.sha256) return Skip(absl::StrCat("twin of ", other->name));
+  }
+  const TrainedDataset* same = nullptr;
+  bool known_name = false;
+  for (const TrainedDataset& trained : lineage.trained) {
+    if (trained.sha256 == dataset.sha256) same = &trained;
+    known_name |= trained.name == dataset.name;
+  }
+  if (same != nullptr && request.all) return Train(same->pass + 1);
+  if (same != nullptr) {
+    return Skip(same->name == dataset.name ? "trained"
+                                           : absl::StrCat("twin of ", same->name, ", trained"));
+  }
+  if (lineage.held.count(dataset.sha256) != 0 && !requested && !request.all) {
+    return Skip(absl::StrCat("held: undone by a restore; train it with --dataset ", dataset.name));
+  }
+  return Train(
+      0, known_name && !request.all && config.changed_datasets == ChangedDatasets::kNewExamples);
+}
+
+bool IsHeldOut(const Config& config, const ExampleDigest& prompt) {
+  const uint64_t drawn = MixKey(MixKey(config.seed, prompt.high), prompt.low);
+  return static_cast<double>(drawn >> 11) * 0x1p-53 < config.val_set_size;
+}
+
+void SelectExamples(const Config& config, const Dataset& dataset, const DatasetTokens& tokens,
+                    const Lineage& lineage, const Pending& pending, StagePlan* stage) {
+  static const ExampleSet kNone;
+  const auto own = lineage.examples.find(dataset.name);
+  const ExampleSet& trained_here = own != lineage.examples.end() ? own->second : kNone;
+  ExampleSet seen;
+  for (uint32_t i = 0; i < dataset.examples.size(); ++i) {
+    const ExampleEntry& entry = dataset.examples[i];
+    const TokenCount& count = tokens.counts()[i];
+    const bool known_here = trained_here.count(entry.content) != 0;
+    bool known_elsewhere = false;
+    for (const auto& [name, examples] : lineage.examples) {
+      known_elsewhere |= name != dataset.name && examples.count(entry.content) != 0;
+    }
+    if (pending.only_new && known_here) {
+      ++stage->already_trained;
+    } else if (!known_here && !known_elsewhere && config.val_set_size > 0 &&
+               IsHeldOut(config, entry.prompt)) {
+      ++stage->held_out;
+    } else if (count.refusal == Refusal::kTooLong) {
+      ++stage->refused_too_long;
+    } else if (count.refusal == Refusal::kNothingSupervised) {
+      ++stage->refused_unsupervised;
+    } else {
+      stage->duplicates_within += !seen.insert(entry.content).second;
+      stage->known_elsewhere += known_elsewhere;
+      stage->examples.push_back(i);
+      stage->example_tokens.push_back(count.tokens);
+      stage->tokens += count.tokens;
+      stage->supervised_tokens += count.supervised;
+    }
+  }
+  stage->bad_lines = dataset.bad_line_count;
+}
+
+}  // namespace strata

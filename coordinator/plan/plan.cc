@@ -1,0 +1,117 @@
+#include "coordinator/plan/plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "coordinator/plan/pending.h"
+#include "coordinator/plan/shards.h"
+
+namespace strata {
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+
+// Rows and steps of every epoch, and the warm-up that follows from them.
+void CountSteps(const Config& config, const Plan& plan, uint32_t epochs, StagePlan* stage) {
+  uint32_t left = config.max_steps > 0 ? config.max_steps : UINT32_MAX;
+  for (uint32_t epoch = 0; epoch < epochs && left > 0; ++epoch) {
+    const std::vector<RowPlan> rows = RowsOfEpoch(plan, *stage, epoch);
+    const auto steps =
+        static_cast<uint32_t>((rows.size() + plan.global_batch_size - 1) / plan.global_batch_size);
+    stage->rows.push_back(rows.size());
+    stage->steps.push_back(std::min(steps, left));
+    left -= stage->steps.back();
+  }
+  const uint32_t total = stage->total_steps();
+  const auto warmup = static_cast<uint32_t>(std::ceil(config.warmup_ratio * total));
+  stage->warmup_steps = total > 0 ? std::min(warmup, total - 1) : 0;
+}
+
+Plan EmptyPlan(const Config& config) {
+  Plan plan;
+  plan.max_length = config.max_length;
+  plan.global_batch_size = config.global_batch_size;
+  plan.packing = config.packing;
+  plan.schedule = config.lr_scheduler_type;
+  plan.seed = config.seed;
+  return plan;
+}
+
+StagePlan StageFor(const Dataset& dataset, uint32_t pass) {
+  StagePlan stage;
+  stage.dataset = dataset.name;
+  stage.tier = dataset.tier;
+  stage.sha256 = dataset.sha256;
+  stage.pass = pass;
+  stage.learning_rate = dataset.learning_rate;
+  return stage;
+}
+
+}  // namespace
+
+uint32_t StagePlan::total_steps() const {
+  uint32_t total = 0;
+  for (const uint32_t epoch_steps : steps) total += epoch_steps;
+  return total;
+}
+
+absl::StatusOr<Plan> MakePlan(const Config& config, const Catalog& catalog,
+                              const std::vector<const DatasetTokens*>& tokens,
+                              const Lineage& lineage, const PlanRequest& request) {
+  if (absl::Status status = CheckRequest(catalog, request); !status.ok()) return status;
+  Plan plan = EmptyPlan(config);
+  plan.parent = lineage.current;
+  std::vector<const Dataset*> trained;
+  for (size_t i = 0; i < catalog.datasets.size(); ++i) {
+    const Dataset& dataset = catalog.datasets[i];
+    Pending pending = PendingOf(config, dataset, lineage, request, trained);
+    StagePlan stage = StageFor(dataset, pending.pass);
+    if (pending.train) SelectExamples(config, dataset, *tokens[i], lineage, pending, &stage);
+    if (pending.train && stage.examples.empty()) {
+      pending.train = false;
+      const bool done = stage.already_trained > 0;
+      pending.reason = done
+                           ? "no new example"
+                           : "no example can be trained: too long, held out, or nothing supervised";
+      pending.is_error = !done && stage.held_out == 0;
+    }
+    if (!pending.train) {
+      plan.skipped.push_back({dataset.name, dataset.tier, pending.reason, pending.is_error});
+      continue;
+    }
+    stage.index = static_cast<uint32_t>(plan.stages.size());
+    CountSteps(config, plan, dataset.num_train_epochs, &stage);
+    plan.stages.push_back(std::move(stage));
+    trained.push_back(&dataset);
+  }
+  return plan;
+}
+
+Plan PlanOfDataset(const Config& config, const Dataset& dataset, const DatasetTokens& tokens,
+                   uint32_t pass) {
+  Plan plan = EmptyPlan(config);
+  StagePlan stage = StageFor(dataset, pass);
+  Config all = config;
+  all.val_set_size = 0;
+  SelectExamples(all, dataset, tokens, Lineage(), Pending{}, &stage);
+  CountSteps(config, plan, dataset.num_train_epochs, &stage);
+  plan.stages.push_back(std::move(stage));
+  return plan;
+}
+
+double LearningRateAt(const Plan& plan, const StagePlan& stage, uint32_t step) {
+  const double warmup = stage.warmup_steps, total = stage.total_steps();
+  if (step < stage.warmup_steps) return stage.learning_rate * (step + 1) / warmup;
+  const double progress = (step - warmup) / std::max(1.0, total - warmup);
+  switch (plan.schedule) {
+    case Schedule::kCosine:
+      return stage.learning_rate * 0.5 * (1.0 + std::cos(kPi * progress));
+    case Schedule::kLinear:
+      return stage.learning_rate * (1.0 - progress);
+    case Schedule::kConstant:
+      return stage.learning_rate;
+  }
+  return stage.learning_rate;
+}
+
+}  // namespace strata

@@ -1,0 +1,139 @@
+#include "common/status_macros.h"
+#include "coordinator/plan/plan.h"
+
+namespace strata {
+namespace {
+
+constexpr char kWhat[] = "the stored plan";
+const char* const kSchedules[] = {"cosine", "linear", "constant"};
+
+Json StageToJson(const StagePlan& stage) {
+  return {{"dataset", stage.dataset},
+          {"tier", stage.tier},
+          {"sha256", stage.sha256.Hex()},
+          {"pass", stage.pass},
+          {"learning_rate", stage.learning_rate},
+          {"steps", stage.steps},
+          {"rows", stage.rows},
+          {"warmup_steps", stage.warmup_steps},
+          {"tokens", stage.tokens},
+          {"supervised_tokens", stage.supervised_tokens},
+          {"bad_lines", stage.bad_lines},
+          {"refused_too_long", stage.refused_too_long},
+          {"refused_unsupervised", stage.refused_unsupervised},
+          {"held_out", stage.held_out},
+          {"duplicates_within", stage.duplicates_within},
+          {"known_elsewhere", stage.known_elsewhere},
+          {"already_trained", stage.already_trained},
+          {"examples", stage.examples},
+          {"example_tokens", stage.example_tokens}};
+}
+
+template <typename T>
+absl::Status ReadNumber(const Json& json, const char* key, T* to) {
+  ASSIGN_OR_RETURN(const int64_t value, JsonInteger(json, key, kWhat));
+  if (value < 0) return absl::DataLossError(std::string(key) + " of the stored plan is negative");
+  *to = static_cast<T>(value);
+  return absl::OkStatus();
+}
+
+template <typename T>
+absl::Status ReadNumbers(const Json& json, const char* key, std::vector<T>* to) {
+  ASSIGN_OR_RETURN(const Json* list, JsonNested(json, key, kWhat));
+  for (const Json& item : *list) {
+    if (!item.is_number_unsigned())
+      return absl::DataLossError(std::string(key) + " of the stored plan is no count");
+    to->push_back(item.get<T>());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StagePlan> StageFromJson(const Json& json, uint32_t index) {
+  StagePlan stage;
+  stage.index = index;
+  ASSIGN_OR_RETURN(stage.dataset, JsonString(json, "dataset", kWhat));
+  ASSIGN_OR_RETURN(stage.tier, JsonString(json, "tier", kWhat));
+  ASSIGN_OR_RETURN(const std::string hex, JsonString(json, "sha256", kWhat));
+  ASSIGN_OR_RETURN(stage.sha256, DigestFromHex(hex));
+  ASSIGN_OR_RETURN(stage.learning_rate, JsonNumber(json, "learning_rate", kWhat));
+  RETURN_IF_ERROR(ReadNumber(json, "pass", &stage.pass));
+  RETURN_IF_ERROR(ReadNumbers(json, "steps", &stage.steps));
+  RETURN_IF_ERROR(ReadNumbers(json, "rows", &stage.rows));
+  RETURN_IF_ERROR(ReadNumber(json, "warmup_steps", &stage.warmup_steps));
+  RETURN_IF_ERROR(ReadNumber(json, "tokens", &stage.tokens));
+  RETURN_IF_ERROR(ReadNumber(json, "supervised_tokens", &stage.supervised_tokens));
+  RETURN_IF_ERROR(ReadNumber(json, "bad_lines", &stage.bad_lines));
+  RETURN_IF_ERROR(ReadNumber(json, "refused_too_long", &stage.refused_too_long));
+  RETURN_IF_ERROR(ReadNumber(json, "refused_unsupervised", &stage.refused_unsupervised));
+  RETURN_IF_ERROR(ReadNumber(json, "held_out", &stage.held_out));
+  RETURN_IF_ERROR(ReadNumber(json, "duplicates_within", &stage.duplicates_within));
+  RETURN_IF_ERROR(ReadNumber(json, "known_elsewhere", &stage.known_elsewhere));
+  RETURN_IF_ERROR(ReadNumber(json, "already_trained", &stage.already_trained));
+  RETURN_IF_ERROR(ReadNumbers(json, "examples", &stage.examples));
+  RETURN_IF_ERROR(ReadNumbers(json, "example_tokens", &stage.example_tokens));
+  if (stage.examples.size() != stage.example_tokens.size() ||
+      stage.steps.size() != stage.rows.size()) {
+    return absl::DataLossError("the stored plan's lists do not match one another");
+  }
+  return stage;
+}
+
+}  // namespace
+
+Json PlanToJson(const Plan& plan) {
+  Json json = {{"format", kPlanFormat},
+               {"parent", plan.parent.value()},
+               {"max_length", plan.max_length},
+               {"global_batch_size", plan.global_batch_size},
+               {"packing", plan.packing},
+               {"lr_scheduler_type", kSchedules[static_cast<int>(plan.schedule)]},
+               {"seed", plan.seed},
+               {"stages", Json::array()},
+               {"skipped", Json::array()}};
+  for (const StagePlan& stage : plan.stages) json["stages"].push_back(StageToJson(stage));
+  for (const SkippedDataset& skipped : plan.skipped) {
+    json["skipped"].push_back({{"dataset", skipped.dataset},
+                               {"tier", skipped.tier},
+                               {"reason", skipped.reason},
+                               {"is_error", skipped.is_error}});
+  }
+  return json;
+}
+
+absl::StatusOr<Plan> PlanFromJson(const Json& json) {
+  Plan plan;
+  int format = 0;
+  uint32_t parent = 0;
+  RETURN_IF_ERROR(ReadNumber(json, "format", &format));
+  if (format != kPlanFormat)
+    return absl::FailedPreconditionError("the stored plan has another format number");
+  RETURN_IF_ERROR(ReadNumber(json, "parent", &parent));
+  plan.parent = Version(parent);
+  RETURN_IF_ERROR(ReadNumber(json, "max_length", &plan.max_length));
+  RETURN_IF_ERROR(ReadNumber(json, "global_batch_size", &plan.global_batch_size));
+  ASSIGN_OR_RETURN(plan.packing, JsonBool(json, "packing", kWhat));
+  ASSIGN_OR_RETURN(const std::string schedule, JsonString(json, "lr_scheduler_type", kWhat));
+  int named = 0;
+  while (named < 3 && schedule != kSchedules[named]) ++named;
+  if (named == 3) return absl::DataLossError("the stored plan has an unknown lr_scheduler_type");
+  plan.schedule = static_cast<Schedule>(named);
+  RETURN_IF_ERROR(ReadNumber(json, "seed", &plan.seed));
+  ASSIGN_OR_RETURN(const Json* stages, JsonNested(json, "stages", kWhat));
+  for (const Json& stage : *stages) {
+    ASSIGN_OR_RETURN(StagePlan read,
+                     StageFromJson(stage, static_cast<uint32_t>(plan.stages.size())));
+    plan.stages.push_back(std::move(read));
+  }
+  ASSIGN_OR_RETURN(const Json* skipped, JsonNested(json, "skipped", kWhat));
+  for (const Json& item : *skipped) {
+    SkippedDataset read;
+    ASSIGN_OR_RETURN(read.dataset, JsonString(item, "dataset", kWhat));
+    ASSIGN_OR_RETURN(read.tier, JsonString(item, "tier", kWhat));
+    ASSIGN_OR_RETURN(read.reason, JsonString(item, "reason", kWhat));
+    ASSIGN_OR_RETURN(read.is_error, JsonBool(item, "is_error", kWhat));
+    plan.skipped.push_back(std::move(read));
+  }
+  return plan;
+}
+
+}  // namespace strata

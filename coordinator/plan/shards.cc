@@ -1,0 +1,82 @@
+#include "coordinator/plan/shards.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "common/keyed_random.h"
+
+namespace strata {
+namespace {
+
+constexpr size_t kOpenRows = 64;  // that first fit looks at; a row that leaves the window is closed
+
+// Uniform in [0, bound): the high word of a 32×64-bit product of 64 random bits, so that the bias
+// is below 2^-32.
+uint32_t Below(uint32_t bound, uint64_t random) {
+  return static_cast<uint32_t>((static_cast<unsigned __int128>(random) * bound) >> 64);
+}
+
+std::vector<uint32_t> Shuffled(size_t count, uint64_t key) {
+  std::vector<uint32_t> order(count);
+  std::iota(order.begin(), order.end(), 0);
+  for (size_t i = count; i > 1; --i) {
+    const PhiloxCounter words = Philox({static_cast<uint32_t>(i), 0, 0, 0}, PhiloxKeyOf(key));
+    std::swap(order[i - 1],
+              order[Below(static_cast<uint32_t>(i), uint64_t{words[0]} << 32 | words[1])]);
+  }
+  return order;
+}
+
+}  // namespace
+
+uint64_t StageKey(uint64_t seed, const Digest& dataset, uint32_t pass) {
+  return MixKey(MixKey(MixKey(0, seed), dataset.Prefix64()), pass);
+}
+
+std::vector<RowPlan> RowsOfEpoch(const Plan& plan, const StagePlan& stage, uint32_t epoch) {
+  std::vector<RowPlan> rows;
+  std::vector<size_t> open;  // indices of rows that may still take an example, oldest first
+  for (const uint32_t at : Shuffled(stage.examples.size(),
+                                    MixKey(StageKey(plan.seed, stage.sha256, stage.pass), epoch))) {
+    const uint32_t tokens = stage.example_tokens[at];
+    const auto fit = std::find_if(open.begin(), open.end(), [&](size_t row) {
+      return plan.packing && rows[row].tokens + tokens <= plan.max_length;
+    });
+    if (fit != open.end()) {
+      rows[*fit].examples.push_back(stage.examples[at]);
+      rows[*fit].tokens += tokens;
+      continue;
+    }
+    rows.push_back({{stage.examples[at]}, tokens});
+    open.push_back(rows.size() - 1);
+    if (open.size() > kOpenRows) open.erase(open.begin());
+  }
+  return rows;
+}
+
+std::vector<StepRows> StepsOfEpoch(const Plan& plan, const StagePlan& stage, uint32_t epoch) {
+  std::vector<RowPlan> rows = RowsOfEpoch(plan, stage, epoch);
+  std::vector<StepRows> steps(stage.steps[epoch]);
+  for (size_t i = 0; i < rows.size() && i / plan.global_batch_size < steps.size(); ++i) {
+    steps[i / plan.global_batch_size].push_back(std::move(rows[i]));
+  }
+  return steps;
+}
+
+std::vector<std::vector<uint32_t>> CutStep(const StepRows& rows, int world) {
+  std::vector<uint32_t> by_cost(rows.size());
+  std::iota(by_cost.begin(), by_cost.end(), 0);
+  std::stable_sort(by_cost.begin(), by_cost.end(),
+                   [&](uint32_t a, uint32_t b) { return rows[a].tokens > rows[b].tokens; });
+  std::vector<std::vector<uint32_t>> shards(world);
+  std::vector<uint64_t> load(world, 0);
+  for (const uint32_t row : by_cost) {
+    const size_t lightest = std::min_element(load.begin(), load.end()) - load.begin();
+    shards[lightest].push_back(row);
+    load[lightest] += rows[row].tokens;
+  }
+  for (std::vector<uint32_t>& shard : shards) std::sort(shard.begin(), shard.end());
+  return shards;
+}
+
+}  // namespace strata
