@@ -7,6 +7,8 @@
 namespace strata {
 namespace {
 
+constexpr char kStopped[] = "stopped as asked; current is untouched; train again to start over";
+
 Effects Refuse(Answer answer, std::string why) {
   Effects effects;
   effects.answer = answer;
@@ -202,8 +204,7 @@ Effects On(RunState& state, const GroupExited& event, Millis) {
   if (Over(state) || event.attempt != state.attempt || state.phase == Phase::kCommitting)
     return effects;
   if (state.stop_asked) {
-    End(state, effects, Verdict::kInterrupted,
-        "stopped as asked; current is untouched; train again to start over");
+    End(state, effects, Verdict::kInterrupted, kStopped);
   } else {
     End(state, effects, Verdict::kFailed,
         absl::StrCat("the workers ended before the training did (", event.how,
@@ -212,15 +213,15 @@ Effects On(RunState& state, const GroupExited& event, Millis) {
   return effects;
 }
 
-Effects On(RunState& state, const StopAsked&, Millis) {
+Effects On(RunState& state, const StopAsked&, Millis now) {
   Effects effects;
   if (Over(state) || state.phase == Phase::kCommitting) return effects;
   const bool again = state.stop_asked;
+  if (!again) state.stop_since = now;
   state.stop_asked = true;
   effects.journal.push_back("stop asked");
   if (again || state.phase != Phase::kTraining) {
-    End(state, effects, Verdict::kInterrupted,
-        "stopped as asked; current is untouched; train again to start over");
+    End(state, effects, Verdict::kInterrupted, kStopped);
   }
   return effects;
 }
@@ -235,6 +236,10 @@ Effects On(RunState& state, const CommitEnded& event, Millis) {
 Effects On(RunState& state, const Tick&, Millis now) {
   Effects effects;
   if (state.phase != Phase::kJoining && state.phase != Phase::kTraining) return effects;
+  if (state.stop_asked && now - state.stop_since > state.spec.stop_grace) {
+    End(state, effects, Verdict::kInterrupted, kStopped);
+    return effects;
+  }
   for (size_t i = 0; i < state.ranks.size(); ++i) {
     const RankState& rank = state.ranks[i];
     if (rank.incarnation.empty()) {

@@ -38,6 +38,7 @@ struct RunSpec {
       false;  // one stage of one epoch; it ends with EvaluationArrived and commits nothing
   Millis join_max{120'000};  // from the launch until every rank has joined
   Millis lease{20'000};      // a rank without a heartbeat for so long is lost
+  Millis stop_grace{20'000};  // from a stop that was asked for until the group is ended by force
 };
 
 struct Caller {
@@ -134,6 +135,7 @@ struct RunState {
   std::vector<RankState> ranks;
   Position recorded;  // the first step not yet recorded
   bool stop_asked = false;
+  Millis stop_since{0};
   std::map<uint32_t, std::string> stage_errors;
   std::optional<Digest> candidate;
   std::string failure;

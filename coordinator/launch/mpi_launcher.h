@@ -43,6 +43,8 @@ class WorkerGroup {
   ~WorkerGroup();
   // Its end, once; none while it lives.
   std::optional<GroupExit> Poll();
+  // False once Poll has given its end.
+  bool alive() const { return pid_ >= 0; }
   // TERM, and after `grace_s` seconds KILL, to mpirun's whole session. Returns when mpirun is gone.
   void End(int grace_s);
 

@@ -1,0 +1,122 @@
+#include "coordinator/run/evaluation.h"
+
+#include <cstring>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/huggingface/safetensors.h"
+#include "common/posix_file.h"
+#include "common/status_macros.h"
+#include "coordinator/plan/initial_adapter.h"
+#include "coordinator/run/preparation.h"
+#include "coordinator/run/run_driver.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::StatusOr<std::vector<float>> AdapterOfFolder(const fs::path& folder,
+                                                   const AdapterLayout& layout) {
+  ASSIGN_OR_RETURN(const SafetensorsFile file,
+                   SafetensorsFile::Open(folder / "adapter_model.safetensors"));
+  std::vector<float> adapter(layout.elements);
+  for (const AdapterTensor& tensor : layout.tensors) {
+    const TensorView* found = nullptr;
+    for (const TensorView& view : file.tensors()) {
+      if (view.name == tensor.name) found = &view;
+    }
+    if (found == nullptr || found->dtype != "F32" ||
+        found->shape != std::vector<int64_t>{tensor.rows, tensor.columns}) {
+      return absl::DataLossError(absl::StrCat(folder.string(),
+                                              " does not fit this branch: ", tensor.name,
+                                              " is missing, not fp32, or of another shape"));
+    }
+    std::memcpy(adapter.data() + tensor.offset, found->data, found->bytes);
+  }
+  return adapter;
+}
+
+absl::StatusOr<std::vector<float>> AdapterNamed(const Config& config, const BranchStore& store,
+                                                const AdapterLayout& layout,
+                                                const std::string& name) {
+  // B is zero in a fresh adapter: it is the base.
+  if (name == "none") return InitialAdapter(layout, config.seed);
+  Version version;
+  uint32_t number = 0;
+  if (name == "current") {
+    version = store.current();
+  } else if (name == "previous") {
+    version = store.previous();
+  } else if (name.size() > 1 && name[0] == 'v' && absl::SimpleAtoi(name.substr(1), &number)) {
+    version = Version(number);
+  } else if (fs::is_directory(name)) {
+    return AdapterOfFolder(name, layout);
+  } else {
+    return absl::InvalidArgumentError(absl::StrCat("no adapter '", name,
+                                                   "': give current, previous, none, a version "
+                                                   "(strata history) or a folder"));
+  }
+  if (version.value() == 0) {
+    return absl::InvalidArgumentError(absl::StrCat("this branch has no ", name,
+                                                   " adapter yet: strata train, or "
+                                                   "--adapter none for the base alone"));
+  }
+  return store.ReadAdapter(version, layout);
+}
+
+}  // namespace
+
+absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequest& request) {
+  ASSIGN_OR_RETURN(const Base base, OpenBase(config));
+  ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  ASSIGN_OR_RETURN(const TokenStore token_store, TokenStore::Open(config));
+  ASSIGN_OR_RETURN(Dataset dataset, ReadDataset(config, request.data));
+  EvaluateResult result;
+  result.bad_lines = dataset.bad_line_count;
+  if (dataset.examples.empty()) {
+    return absl::OutOfRangeError(absl::StrCat(
+        request.data.string(), " has no line that can be evaluated: ", dataset.bad_line_count,
+        " are refused"));
+  }
+  ASSIGN_OR_RETURN(const DatasetTokens tokens, token_store.TokensOf(dataset, nullptr));
+  dataset.num_train_epochs = 1;
+  Config once = config;
+  once.max_steps = 0;
+  const Plan plan = PlanOfDataset(once, dataset, tokens, 0);
+  const StagePlan& stage = plan.stages[0];
+  result.examples = stage.examples.size();
+  result.refused = stage.refused_too_long + stage.refused_unsupervised;
+  if (stage.examples.empty()) {
+    return absl::OutOfRangeError(absl::StrCat(request.data.string(),
+                                              ": no example fits max_length and has anything "
+                                              "supervised"));
+  }
+  ShardSource shards(&plan, {&tokens}, 1);
+  DriveInput input;
+  input.spec.run = RunId(absl::StrCat("evaluation-", RandomHex(4)));
+  input.spec.evaluation = true;
+  input.spec.stages = {stage.steps};
+  input.task = TaskBasics(config, base);
+  input.task.mutable_evaluate()->set_steps(stage.steps[0]);
+  ASSIGN_OR_RETURN(input.adapter, AdapterNamed(config, store, base.layout, request.adapter));
+  input.shards = &shards;
+  RETURN_IF_ERROR(FileSystem::Real()->CreateDirectories(config.CacheDir()));
+  input.launch = {.mpirun = config.mpirun,
+                  .mpirun_args = config.mpirun_args,
+                  .ranks = 1,
+                  .threads = ThreadsPerRank(1),
+                  .worker = WorkerProgram(),
+                  .arguments = {"--device", config.device},
+                  .environment = {},
+                  .log = config.CacheDir() / "evaluate.log"};
+  RunDriver driver(std::move(input));
+  ASSIGN_OR_RETURN(const DriveOutcome outcome, driver.Drive());
+  if (outcome.verdict != Verdict::kCompleted) return absl::UnavailableError(outcome.reason);
+  result.tokens = outcome.loss_tokens;
+  result.loss =
+      outcome.loss_tokens > 0 ? outcome.loss_sum / static_cast<double>(outcome.loss_tokens) : 0;
+  return result;
+}
+
+}  // namespace strata

@@ -1,0 +1,105 @@
+#include "coordinator/run/preparation.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/config_json.h"
+#include "common/huggingface/base_weights.h"
+#include "common/status_macros.h"
+
+namespace strata {
+namespace {
+
+constexpr uint32_t kLeaseMs = 20'000;
+constexpr uint32_t kHeartbeatMs = 500;
+
+std::string NamesOfProjections(const ModelConfig& model) {
+  std::vector<std::string> names;
+  for (const Projection& projection : ProjectionsOf(model)) {
+    if (std::find(names.begin(), names.end(), projection.name) == names.end())
+      names.push_back(projection.name);
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+}  // namespace
+
+absl::StatusOr<Base> OpenBase(const Config& config) {
+  Base base;
+  ASSIGN_OR_RETURN(base.model, ReadModelConfig(config.model_name_or_path));
+  const LoraShape shape{config.lora_r, config.lora_target_modules};
+  if (const std::string missing = UnmatchedTarget(base.model, shape); !missing.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("lora_target_modules: the base has no projection '", missing, "'; it has ",
+                     NamesOfProjections(base.model)));
+  }
+  if (config.max_length > base.model.max_position_embeddings) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "max_length is ", config.max_length, ", beyond the base's ",
+        base.model.max_position_embeddings, " positions (max_position_embeddings); lower it"));
+  }
+  base.layout = LayoutOf(base.model, shape);
+  base.dtype = !config.dtype.empty()           ? config.dtype
+               : base.model.dtype == "float32" ? "float32"
+                                               : "bfloat16";
+  ASSIGN_OR_RETURN(base.fingerprint, BaseFingerprint(config.model_name_or_path,
+                                                     config.CacheDir() / "base_sha256.json"));
+  ASSIGN_OR_RETURN(base.config_sha256, Sha256OfFile(config.model_name_or_path / "config.json"));
+  return base;
+}
+
+absl::StatusOr<Preparation> Prepare(const Config& config, const BranchStore& store,
+                                    const PlanRequest& request, const TokenizeProgress& progress) {
+  Preparation preparation;
+  ASSIGN_OR_RETURN(const TokenStore tokens, TokenStore::Open(config));
+  preparation.chat_template = tokens.chat_template();
+  ASSIGN_OR_RETURN(preparation.lineage, store.LineageOfCurrent());
+  ASSIGN_OR_RETURN(preparation.catalog, ReadCatalog(config));
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<const DatasetTokens*> views;
+  for (const Dataset& dataset : preparation.catalog.datasets) {
+    preparation.tokens.emplace_back();
+    if (dataset.excluded || dataset.examples.empty()) continue;
+    ASSIGN_OR_RETURN(preparation.tokens.back(), tokens.TokensOf(dataset, progress));
+    preparation.tokenized_bytes += dataset.bytes;
+  }
+  for (const auto& dataset_tokens : preparation.tokens) {
+    views.push_back(dataset_tokens.has_value() ? &*dataset_tokens : nullptr);
+  }
+  preparation.tokenize_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  ASSIGN_OR_RETURN(preparation.plan,
+                   MakePlan(config, preparation.catalog, views, preparation.lineage, request));
+  return preparation;
+}
+
+v1::JoinReply TaskBasics(const Config& config, const Base& base) {
+  v1::JoinReply task;
+  task.set_lease_ms(kLeaseMs);
+  task.set_heartbeat_ms(kHeartbeatMs);
+  task.mutable_base()->set_path(config.model_name_or_path.string());
+  task.mutable_base()->set_config_sha256(base.config_sha256.Hex());
+  task.mutable_lora()->set_r(config.lora_r);
+  task.mutable_lora()->set_alpha(config.lora_alpha);
+  task.mutable_lora()->set_dropout(config.lora_dropout);
+  for (const std::string& name : config.lora_target_modules)
+    task.mutable_lora()->add_target_modules(name);
+  task.mutable_lora()->set_elements(static_cast<uint64_t>(base.layout.elements));
+  task.set_dtype(base.dtype);
+  task.set_micro_batch_size(config.micro_batch_size);
+  return task;
+}
+
+std::filesystem::path WorkerProgram() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "strata-worker";
+}
+
+int ThreadsPerRank(int ranks) {
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / std::max(1, ranks));
+}
+
+}  // namespace strata

@@ -1,0 +1,58 @@
+// Brings a branch from its branch.yaml to a plan: everything that train, plan, inspect and evaluate
+// have in common.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/adapter_layout.h"
+#include "common/model_config.h"
+#include "coordinator/catalog/catalog.h"
+#include "coordinator/config/config.h"
+#include "coordinator/plan/plan.h"
+#include "coordinator/store/branch_store.h"
+#include "coordinator/tokens/token_store.h"
+#include "strata/v1/training.pb.h"
+
+namespace strata {
+
+// The base model, checked against what the branch asks of it.
+struct Base {
+  ModelConfig model;
+  AdapterLayout layout;
+  Digest fingerprint;    // of config and weights
+  Digest config_sha256;  // of config.json alone: what each worker compares
+  std::string dtype;     // "float32" or "bfloat16": what is computed in
+};
+
+// NOT_FOUND, FAILED_PRECONDITION or DATA_LOSS with what is wrong with the base or with the branch's
+// wishes of it.
+absl::StatusOr<Base> OpenBase(const Config& config);
+
+struct Preparation {
+  Catalog catalog;
+  std::vector<std::optional<DatasetTokens>>
+      tokens;  // of each dataset of the catalog; none where nothing is to be read
+  std::string chat_template;
+  Lineage lineage;
+  Plan plan;
+  double tokenize_seconds = 0;
+  uint64_t tokenized_bytes = 0;
+};
+
+// Catalog, tokens, lineage and plan.
+absl::StatusOr<Preparation> Prepare(const Config& config, const BranchStore& store,
+                                    const PlanRequest& request, const TokenizeProgress& progress);
+
+// What every worker is told whatever its task: base, LoRA, dtype, micro-batch, lease.
+v1::JoinReply TaskBasics(const Config& config, const Base& base);
+
+// strata-worker beside the running strata.
+std::filesystem::path WorkerProgram();
+
+// Cores for each of `ranks` workers on this machine; at least 1.
+int ThreadsPerRank(int ranks);
+
+}  // namespace strata

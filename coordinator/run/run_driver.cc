@@ -1,0 +1,166 @@
+#include "coordinator/run/run_driver.h"
+
+#include <chrono>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "common/json.h"
+#include "common/posix_file.h"
+#include "common/sha256.h"
+#include "common/status_macros.h"
+#include "coordinator/service/training_server.h"
+
+namespace strata {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{100};
+constexpr int kLeaveSeconds = 5;  // for ranks that have done their task to end by themselves
+
+Millis Now() {
+  return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+}  // namespace
+
+RunDriver::RunDriver(DriveInput input)
+    : input_(std::move(input)), token_(RandomHex(16)), state_(NewRun(input_.spec)) {
+  if (!input_.steps.empty()) steps_.open(input_.steps, std::ios::app);
+}
+
+Effects RunDriver::Submit(const Event& event) {
+  const std::lock_guard lock(mutex_);
+  return SubmitLocked(event);
+}
+
+Effects RunDriver::SubmitLocked(const Event& event) {
+  Effects effects = Step(state_, event, Now());
+  std::string lines;
+  for (const std::string& line : effects.journal) {
+    lines += DumpJson({{"format", 1}, {"run", state_.spec.run.value()}, {"event", line}}) + "\n";
+  }
+  if (!lines.empty() && !input_.journal.empty()) {
+    if (absl::Status status = FileSystem::Real()->AppendDurably(input_.journal, lines);
+        !status.ok()) {
+      // A run whose decisions can't be kept must not go on deciding.
+      effects.verdict = Verdict::kFailed;
+      effects.why = std::string(status.message());
+      effects.commit = false;
+      effects.answer = Answer::kAborted;
+      state_.phase = Phase::kEnded;
+    }
+  }
+  todo_.commit |= effects.commit;
+  if (effects.verdict && !todo_.verdict) {
+    todo_.verdict = effects.verdict;
+    todo_.why = effects.why;
+  }
+  wake_.notify_all();
+  return effects;
+}
+
+absl::StatusOr<std::vector<v1::StepShard>> RunDriver::Shard(const ShardWindow& window) {
+  return input_.shards->Window(window);
+}
+
+void RunDriver::RecordStep(const v1::StepRecord& step) {
+  const std::lock_guard lock(mutex_);
+  const StepTotals totals = input_.shards->Totals(step.stage(), step.epoch(), step.step());
+  LossSum& sum = losses_[step.stage()];
+  if (sum.epoch != step.epoch()) sum = {step.epoch(), 0, 0};
+  if (!step.skipped()) {
+    sum.loss += step.loss() * static_cast<double>(totals.supervised);
+    sum.supervised += totals.supervised;
+  }
+  steps_ << DumpJson({{"stage", step.stage()},
+                      {"dataset", input_.stage_names[step.stage()]},
+                      {"epoch", step.epoch()},
+                      {"step", step.step()},
+                      {"loss", step.loss()},
+                      {"learning_rate", step.learning_rate()},
+                      {"grad_norm", step.grad_norm()},
+                      {"tokens", step.tokens()},
+                      {"seconds", step.seconds()},
+                      {"skipped", step.skipped()},
+                      {"ranks", state_.spec.world},
+                      {"attempt", state_.attempt.value()}})
+         << "\n"
+         << std::flush;
+  if (input_.on_step) {
+    input_.on_step({step.stage(), step.epoch(), step.step(), step.loss(), step.learning_rate(),
+                    step.grad_norm(), step.seconds(), step.tokens()});
+  }
+}
+
+double RunDriver::StageLoss(uint32_t stage) const {
+  const auto at = losses_.find(stage);
+  return at == losses_.end() || at->second.supervised == 0
+             ? 0
+             : at->second.loss / static_cast<double>(at->second.supervised);
+}
+
+void RunDriver::TakeCandidate(std::vector<float> adapter) {
+  const std::lock_guard lock(mutex_);
+  if (candidate_.empty()) candidate_ = std::move(adapter);
+}
+
+void RunDriver::TakeEvaluation(double loss_sum, uint64_t tokens) {
+  const std::lock_guard lock(mutex_);
+  outcome_.loss_sum = loss_sum;
+  outcome_.loss_tokens = tokens;
+}
+
+void RunDriver::Watch(WorkerGroup& group) {
+  if (std::optional<GroupExit> exit = group.Poll()) {
+    Submit(GroupExited{AttemptId(1), exit->how, exit->clean});
+  }
+  while (input_.stops != nullptr && stops_seen_ < input_.stops->load()) {
+    ++stops_seen_;
+    Submit(StopAsked{});
+  }
+  Submit(Tick{});
+}
+
+void RunDriver::CarryOut() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!todo_.commit) return;
+    todo_.commit = false;
+  }
+  // Nobody writes the candidate or the stages' errors any more: the core asks for one commit, after
+  // the last proof.
+  const absl::Status status = input_.commit(candidate_, state_);
+  Submit(CommitEnded{status.ok(), std::string(status.message())});
+}
+
+absl::StatusOr<DriveOutcome> RunDriver::Drive() {
+  ASSIGN_OR_RETURN(const std::unique_ptr<TrainingServer> server,
+                   TrainingServer::Start(this, token_));
+  const Effects started = Submit(Started{});
+  const std::vector<std::string> of_run = {"--coordinator", server->address(),
+                                           "--run",         state_.spec.run.value(),
+                                           "--attempt",     std::to_string(started.launch->value()),
+                                           "--threads",     std::to_string(input_.launch.threads)};
+  std::vector<std::string>& arguments = input_.launch.arguments;
+  arguments.insert(arguments.end(), of_run.begin(), of_run.end());
+  input_.launch.environment.emplace_back("STRATA_TOKEN", token_);
+  ASSIGN_OR_RETURN(const std::unique_ptr<WorkerGroup> group, WorkerGroup::Start(input_.launch));
+  for (;;) {
+    Watch(*group);
+    CarryOut();
+    std::unique_lock lock(mutex_);
+    if (todo_.verdict) break;
+    wake_.wait_for(lock, kTick);
+    if (todo_.verdict) break;
+  }
+  if (*todo_.verdict == Verdict::kCompleted) {
+    for (int i = 0; i < kLeaveSeconds * 50 && group->alive() && !group->Poll(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+  group->End(kLeaveSeconds);
+  outcome_.verdict = *todo_.verdict;
+  outcome_.reason = todo_.why;
+  return outcome_;
+}
+
+}  // namespace strata

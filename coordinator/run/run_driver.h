@@ -1,0 +1,93 @@
+// Carries one run through the world: hosts its service, launches its workers, feeds events to the
+// core and carries the core's effects out. The only loop of the coordinator.
+//
+// Durability: journal lines are on disk before the call that made them is answered.
+// Threads: Drive runs on the caller's; the RunHost's functions on the server's. One mutex orders
+// all events.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "coordinator/launch/mpi_launcher.h"
+#include "coordinator/run/shard_source.h"
+#include "coordinator/service/run_host.h"
+
+namespace strata {
+
+// What the run tells whoever watches it.
+struct StepSeen {
+  uint32_t stage = 0, epoch = 0, step = 0;
+  double loss = 0, learning_rate = 0, grad_norm = 0, seconds = 0;
+  uint64_t tokens = 0;
+};
+
+struct DriveInput {
+  RunSpec spec;
+  v1::JoinReply task;
+  std::vector<float> adapter;
+  ShardSource* shards = nullptr;
+  Launch launch;  // its arguments and environment are completed by the driver
+  std::filesystem::path journal, steps;          // files; empty for an evaluation
+  std::vector<std::string> stage_names;          // datasets, for steps.jsonl
+  std::function<void(const StepSeen&)> on_step;  // one at a time; must not call back
+  // Checks and commits the candidate; its message is shown.
+  std::function<absl::Status(const std::vector<float>& adapter, const RunState& state)> commit;
+  const std::atomic<int>* stops = nullptr;  // how often a stop was asked for
+};
+
+struct DriveOutcome {
+  Verdict verdict = Verdict::kFailed;
+  std::string reason;
+  double loss_sum = 0;  // of an evaluation
+  uint64_t loss_tokens = 0;
+};
+
+class RunDriver final : public RunHost {
+ public:
+  explicit RunDriver(DriveInput input);
+  // From launch to verdict; when it returns, no worker that could be reached lives.
+  absl::StatusOr<DriveOutcome> Drive();
+  // Token mean of the NLL over a stage's last epoch that was recorded; 0 when none was.
+  double StageLoss(uint32_t stage) const;
+
+  Effects Submit(const Event& event) override;
+  const v1::JoinReply& Task() const override { return input_.task; }
+  const std::vector<float>& Adapter() const override { return input_.adapter; }
+  absl::StatusOr<std::vector<v1::StepShard>> Shard(const ShardWindow& window) override;
+  void RecordStep(const v1::StepRecord& step) override;
+  void TakeCandidate(std::vector<float> adapter) override;
+  void TakeEvaluation(double loss_sum, uint64_t tokens) override;
+
+ private:
+  struct LossSum {
+    uint32_t epoch = 0;
+    double loss = 0;  // Σ token NLL
+    uint64_t supervised = 0;
+  };
+  Effects SubmitLocked(const Event& event);
+  void Watch(WorkerGroup& group);
+  void CarryOut();
+
+  DriveInput input_;
+  std::string token_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  RunState state_;  // guarded by mutex_
+  Effects todo_;    // what Drive has yet to carry out; guarded by mutex_
+  std::vector<float> candidate_;
+  std::map<uint32_t, LossSum> losses_;
+  std::ofstream steps_;
+  DriveOutcome outcome_;
+  int stops_seen_ = 0;
+};
+
+}  // namespace strata

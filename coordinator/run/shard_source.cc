@@ -1,0 +1,86 @@
+#include "coordinator/run/shard_source.h"
+
+#include "common/status_macros.h"
+
+namespace strata {
+namespace {
+
+// The stage's step counted over its epochs: what the schedule counts by.
+uint32_t StepOfStage(const StagePlan& stage, uint32_t epoch, uint32_t step) {
+  for (uint32_t e = 0; e < epoch; ++e) step += stage.steps[e];
+  return step;
+}
+
+}  // namespace
+
+ShardSource::ShardSource(const Plan* plan, std::vector<const DatasetTokens*> tokens, int world)
+    : plan_(plan), tokens_(std::move(tokens)), world_(world) {}
+
+const std::vector<StepRows>& ShardSource::Epoch(uint32_t stage, uint32_t epoch) {
+  if (kept_ != std::pair{stage, epoch}) {
+    steps_ = StepsOfEpoch(*plan_, plan_->stages[stage], epoch);
+    kept_ = {stage, epoch};
+  }
+  return steps_;
+}
+
+StepTotals ShardSource::TotalsOf(uint32_t stage, const StepRows& rows) const {
+  StepTotals totals;
+  for (const RowPlan& row : rows) {
+    totals.tokens += row.tokens;
+    for (const uint32_t example : row.examples)
+      totals.supervised += tokens_[stage]->counts()[example].supervised;
+  }
+  return totals;
+}
+
+StepTotals ShardSource::Totals(uint32_t stage, uint32_t epoch, uint32_t step) {
+  const std::lock_guard lock(mutex_);
+  return TotalsOf(stage, Epoch(stage, epoch)[step]);
+}
+
+absl::Status ShardSource::AddRow(uint32_t stage, uint32_t index, const RowPlan& row,
+                                 v1::StepShard* shard) const {
+  v1::Row* message = shard->add_rows();
+  message->set_index(index);
+  for (const uint32_t example : row.examples) {
+    ASSIGN_OR_RETURN(const TokenizedExample tokens, tokens_[stage]->Read(example));
+    const auto begin = static_cast<uint32_t>(message->ids_size());
+    message->mutable_ids()->Add(tokens.ids.begin(), tokens.ids.end());
+    message->add_example_lengths(static_cast<uint32_t>(tokens.ids.size()));
+    for (const Span& span : tokens.supervised) {
+      message->add_supervised_spans(begin + span.begin);
+      message->add_supervised_spans(begin + span.end);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<v1::StepShard>> ShardSource::Window(const ShardWindow& window) {
+  const bool known = window.stage < plan_->stages.size() &&
+                     window.epoch < plan_->stages[window.stage].steps.size();
+  const uint32_t steps = known ? plan_->stages[window.stage].steps[window.epoch] : 0;
+  if (!known || window.first_step > steps || window.step_count > steps - window.first_step ||
+      window.rank.value() < 0 || window.rank.value() >= world_) {
+    return absl::InvalidArgumentError("the plan has no such window of steps");
+  }
+  const StagePlan& stage = plan_->stages[window.stage];
+  const std::lock_guard lock(mutex_);
+  const std::vector<StepRows>& epoch = Epoch(window.stage, window.epoch);
+  std::vector<v1::StepShard> shards(window.step_count);
+  for (uint32_t i = 0; i < window.step_count; ++i) {
+    const uint32_t step = window.first_step + i;
+    const StepTotals totals = TotalsOf(window.stage, epoch[step]);
+    shards[i].set_step(step);
+    shards[i].set_learning_rate(
+        LearningRateAt(*plan_, stage, StepOfStage(stage, window.epoch, step)));
+    shards[i].set_step_supervised_tokens(totals.supervised);
+    shards[i].set_step_tokens(totals.tokens);
+    for (const uint32_t row : CutStep(epoch[step], world_)[window.rank.value()]) {
+      RETURN_IF_ERROR(AddRow(window.stage, row, epoch[step][row], &shards[i]));
+    }
+  }
+  return shards;
+}
+
+}  // namespace strata

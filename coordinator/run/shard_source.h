@@ -1,0 +1,47 @@
+// Makes the messages that carry a step's rows to a rank. Takes a Plan and the tokens of its stages.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/plan/plan.h"
+#include "coordinator/plan/shards.h"
+#include "coordinator/service/run_host.h"
+#include "coordinator/tokens/dataset_tokens.h"
+#include "strata/v1/training.pb.h"
+
+namespace strata {
+
+struct StepTotals {
+  uint64_t tokens = 0, supervised = 0;  // of all ranks
+};
+
+// Threads: every function may be called from several at once.
+class ShardSource {
+ public:
+  // `tokens[i]` belongs to plan.stages[i]; all outlive this. `world` ranks share each step.
+  ShardSource(const Plan* plan, std::vector<const DatasetTokens*> tokens, int world);
+  // INVALID_ARGUMENT when the plan has no such window; DATA_LOSS when a token file changed.
+  absl::StatusOr<std::vector<v1::StepShard>> Window(const ShardWindow& window);
+  // REQUIRES: the plan has the step.
+  StepTotals Totals(uint32_t stage, uint32_t epoch, uint32_t step);
+
+ private:
+  // The steps of an epoch, kept for the epoch that was asked for last. REQUIRES: mutex_ is held.
+  const std::vector<StepRows>& Epoch(uint32_t stage, uint32_t epoch);
+  StepTotals TotalsOf(uint32_t stage, const StepRows& rows) const;
+  absl::Status AddRow(uint32_t stage, uint32_t index, const RowPlan& row,
+                      v1::StepShard* shard) const;
+
+  const Plan* const plan_;
+  const std::vector<const DatasetTokens*> tokens_;
+  const int world_;
+  std::mutex mutex_;
+  std::pair<uint32_t, uint32_t> kept_{UINT32_MAX, UINT32_MAX};
+  std::vector<StepRows> steps_;
+};
+
+}  // namespace strata

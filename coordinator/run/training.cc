@@ -1,0 +1,288 @@
+#include "coordinator/run/training.h"
+
+#include <ctime>
+
+#include "absl/strings/str_cat.h"
+#include "common/posix_file.h"
+#include "common/status_macros.h"
+#include "coordinator/plan/initial_adapter.h"
+#include "coordinator/run/preparation.h"
+#include "coordinator/store/report.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+using SystemClock = std::chrono::system_clock;
+
+// "20251031-104042-3f9a"
+RunId NewRunId(SystemClock::time_point now) {
+  const std::time_t seconds = SystemClock::to_time_t(now);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y%m%d-%H%M%S-", &utc);
+  return RunId(text + RandomHex(2));
+}
+
+v1::JoinReply TaskOf(const Config& config, const Base& base, const Plan& plan) {
+  v1::JoinReply task = TaskBasics(config, base);
+  v1::TrainTask* train = task.mutable_train();
+  for (const StagePlan& stage : plan.stages) {
+    v1::Stage* message = train->add_stages();
+    message->set_index(stage.index);
+    message->set_dataset(stage.dataset);
+    message->mutable_steps()->Add(stage.steps.begin(), stage.steps.end());
+    message->set_dropout_key(StageKey(plan.seed, stage.sha256, stage.pass));
+  }
+  v1::Optimizer* optimizer = train->mutable_optimizer();
+  optimizer->set_beta1(config.adam_beta1);
+  optimizer->set_beta2(config.adam_beta2);
+  optimizer->set_epsilon(config.adam_epsilon);
+  optimizer->set_weight_decay(config.weight_decay);
+  optimizer->set_max_grad_norm(config.max_grad_norm);
+  train->set_nonfinite_steps_max(config.max_nonfinite_steps);
+  train->set_stop_on_dataset_error(config.on_dataset_error == OnDatasetError::kStop);
+  return task;
+}
+
+const Dataset& DatasetOf(const Catalog& catalog, const StagePlan& stage, size_t* index) {
+  *index = 0;
+  while (catalog.datasets[*index].name != stage.dataset) ++*index;
+  return catalog.datasets[*index];
+}
+
+// One run in the making; its parts live as long as it does.
+class Training {
+ public:
+  Training(const Config& config, const TrainRequest& request, BranchStore* store)
+      : config_(config), request_(request), store_(store), started_(SystemClock::now()) {}
+
+  absl::StatusOr<TrainResult> Run();
+
+ private:
+  absl::Status LayOut();
+  absl::StatusOr<std::vector<float>> FirstAdapter() const;
+  DriveInput InputOf(std::vector<float> adapter);
+  std::vector<StageResult> StageResults(const RunState& state) const;
+  absl::Status Commit(const std::vector<float>& adapter, const RunState& state);
+  absl::Status Report();
+  void Conclude(const DriveOutcome& outcome);
+
+  const Config& config_;
+  const TrainRequest& request_;
+  BranchStore* const store_;
+  const SystemClock::time_point started_;
+  Base base_;
+  Preparation preparation_;
+  std::vector<const DatasetTokens*> stage_tokens_;
+  fs::path folder_;  // runs/<run>
+  std::unique_ptr<ShardSource> shards_;
+  std::unique_ptr<RunDriver> driver_;
+  TrainResult result_;
+  Json metadata_;
+};
+
+absl::StatusOr<std::vector<float>> Training::FirstAdapter() const {
+  const Version current = store_->current();
+  if (current.value() == 0) return InitialAdapter(base_.layout, config_.seed);
+  const std::optional<Digest> trained_on = store_->BaseFingerprintOf(current);
+  if (trained_on && *trained_on != base_.fingerprint) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the base model is not the one that ", VersionName(current), " was trained on: it was ",
+        trained_on->Hex(), ", ", config_.model_name_or_path.string(), " is ",
+        base_.fingerprint.Hex(), "; put the old base back, or begin another branch with this one"));
+  }
+  return store_->ReadAdapter(current, base_.layout);
+}
+
+// The run's folder, with the plan and the tokens that it trains, so that it depends on nothing that
+// may change.
+absl::Status Training::LayOut() {
+  folder_ = config_.RunsDir() / result_.run.value();
+  FileSystem* const files = FileSystem::Real();
+  RETURN_IF_ERROR(files->CreateDirectories(folder_ / "tokens"));
+  for (const StagePlan& stage : preparation_.plan.stages) {
+    size_t index = 0;
+    DatasetOf(preparation_.catalog, stage, &index);
+    const DatasetTokens& tokens = *preparation_.tokens[index];
+    stage_tokens_.push_back(&tokens);
+    const fs::path kept = folder_ / "tokens" / (stage.sha256.Hex() + ".tokens");
+    std::error_code error;
+    fs::create_hard_link(tokens.file(), kept, error);
+    if (error) fs::copy_file(tokens.file(), kept, fs::copy_options::overwrite_existing, error);
+    if (error)
+      return absl::UnavailableError(
+          absl::StrCat("cannot write ", kept.string(), ": ", error.message()));
+  }
+  return files->WriteFileDurably(folder_ / "plan.json",
+                                 DumpJson(PlanToJson(preparation_.plan)) + "\n");
+}
+
+DriveInput Training::InputOf(std::vector<float> adapter) {
+  DriveInput input;
+  const int ranks = static_cast<int>(config_.workers);
+  input.spec.run = result_.run;
+  input.spec.world = ranks;
+  input.spec.stop_on_dataset_error = config_.on_dataset_error == OnDatasetError::kStop;
+  for (const StagePlan& stage : preparation_.plan.stages) {
+    input.spec.stages.push_back(stage.steps);
+    input.stage_names.push_back(stage.dataset);
+  }
+  input.task = TaskOf(config_, base_, preparation_.plan);
+  input.adapter = std::move(adapter);
+  input.shards = shards_.get();
+  input.launch = {.mpirun = config_.mpirun,
+                  .mpirun_args = config_.mpirun_args,
+                  .ranks = ranks,
+                  .threads = ThreadsPerRank(ranks),
+                  .worker = WorkerProgram(),
+                  .arguments = {"--device", config_.device},
+                  .environment = {},
+                  .log = folder_ / "worker.log"};
+  input.journal = folder_ / "journal.jsonl";
+  input.steps = folder_ / "steps.jsonl";
+  input.on_step = request_.on_step;
+  input.stops = request_.stops;
+  input.commit = [this](const std::vector<float>& trained, const RunState& state) {
+    return Commit(trained, state);
+  };
+  return input;
+}
+
+std::vector<StageResult> Training::StageResults(const RunState& state) const {
+  std::vector<StageResult> results;
+  for (const StagePlan& stage : preparation_.plan.stages) {
+    const auto error = state.stage_errors.find(stage.index);
+    results.push_back({.dataset = stage.dataset,
+                       .tier = stage.tier,
+                       .sha256 = stage.sha256,
+                       .pass = stage.pass,
+                       .examples = stage.examples.size(),
+                       .epochs = static_cast<uint32_t>(stage.steps.size()),
+                       .loss = driver_->StageLoss(stage.index),
+                       .error = error != state.stage_errors.end() ? error->second : ""});
+  }
+  return results;
+}
+
+absl::Status Training::Commit(const std::vector<float>& adapter, const RunState& state) {
+  result_.stages = StageResults(state);
+  Candidate candidate;
+  candidate.parent = preparation_.plan.parent;
+  candidate.run = result_.run;
+  candidate.layout = base_.layout;
+  candidate.adapter = adapter;
+  candidate.digest = *state.candidate;
+  candidate.lora_r = config_.lora_r;
+  candidate.lora_alpha = config_.lora_alpha;
+  candidate.lora_dropout = config_.lora_dropout;
+  candidate.target_modules = config_.lora_target_modules;
+  candidate.adapter_name = config_.name;
+  candidate.base_model_name = config_.base_model_name;
+  candidate.base_fingerprint = base_.fingerprint;
+  candidate.chat_template = preparation_.chat_template;
+  candidate.stages = result_.stages;
+  candidate.keep_backups = config_.keep_backups;
+  candidate.now = SystemClock::now();
+  candidate.training_seconds = std::chrono::duration<double>(candidate.now - started_).count();
+  bool any = false;
+  for (const StagePlan& stage : preparation_.plan.stages) {
+    if (!result_.stages[stage.index].trained()) continue;
+    any = true;
+    size_t index = 0;
+    const Dataset& dataset = DatasetOf(preparation_.catalog, stage, &index);
+    for (const uint32_t example : stage.examples) {
+      candidate.examples[stage.dataset].push_back(dataset.examples[example].content);
+    }
+  }
+  if (!any)
+    return absl::DataLossError(
+        "no dataset could be trained; current is untouched; see the stages' errors");
+  ASSIGN_OR_RETURN(CommitOutcome outcome, store_->Commit(candidate));
+  result_.version = outcome.version;
+  result_.parked = outcome.parked;
+  result_.backups = outcome.backups;
+  metadata_ = std::move(outcome.metadata);
+  return absl::OkStatus();
+}
+
+void Training::Conclude(const DriveOutcome& outcome) {
+  result_.reason = outcome.reason;
+  result_.seconds = std::chrono::duration<double>(SystemClock::now() - started_).count();
+  bool errors = false;
+  for (const StageResult& stage : result_.stages) errors |= !stage.trained();
+  for (const SkippedDataset& skipped : preparation_.plan.skipped) errors |= skipped.is_error;
+  if (outcome.verdict == Verdict::kInterrupted) {
+    result_.status = "interrupted";
+  } else if (outcome.verdict == Verdict::kFailed) {
+    result_.status = "failed";
+  } else {
+    result_.status = errors ? "partial" : "completed";
+  }
+}
+
+absl::Status Training::Report() {
+  RunReport report;
+  report.start_time = Iso8601(started_);
+  report.end_time = Iso8601(SystemClock::now());
+  report.status = result_.status;
+  if (result_.version.value() != 0) report.stages = result_.stages;
+  for (const SkippedDataset& skipped : preparation_.plan.skipped) {
+    if (!skipped.is_error) continue;
+    StageResult stage;
+    stage.dataset = skipped.dataset;
+    stage.tier = skipped.tier;
+    stage.error = skipped.reason;
+    report.stages.push_back(stage);
+  }
+  report.backups = result_.backups;
+  report.final_metadata = metadata_;
+  return WriteReport(config_.branch / "incremental_training_results.json", report,
+                     FileSystem::Real());
+}
+
+absl::StatusOr<TrainResult> Training::Run() {
+  ASSIGN_OR_RETURN(base_, OpenBase(config_));
+  ASSIGN_OR_RETURN(preparation_, Prepare(config_, *store_, request_.plan, request_.on_tokenize));
+  result_.skipped = preparation_.plan.skipped;
+  if (preparation_.plan.stages.empty()) {
+    bool errors = false;
+    for (const SkippedDataset& skipped : result_.skipped) errors |= skipped.is_error;
+    result_.nothing_pending = !errors;
+    result_.status = errors ? "failed" : "completed";
+    result_.reason = errors ? "no dataset that is pending can be trained" : "nothing pending";
+    return result_;
+  }
+  ASSIGN_OR_RETURN(std::vector<float> adapter, FirstAdapter());
+  result_.run = NewRunId(started_);
+  RETURN_IF_ERROR(LayOut());
+  if (request_.on_plan) request_.on_plan(preparation_.plan, base_.layout.elements);
+  shards_ = std::make_unique<ShardSource>(&preparation_.plan, stage_tokens_,
+                                          static_cast<int>(config_.workers));
+  driver_ = std::make_unique<RunDriver>(InputOf(std::move(adapter)));
+  ASSIGN_OR_RETURN(const DriveOutcome outcome, driver_->Drive());
+  Conclude(outcome);
+  if (metadata_.is_null() && store_->current().value() != 0) {
+    ASSIGN_OR_RETURN(metadata_, store_->Metadata(store_->current()));
+  }
+  RETURN_IF_ERROR(Report());
+  return result_;
+}
+
+}  // namespace
+
+absl::StatusOr<TrainResult> Train(const Config& config, const TrainRequest& request) {
+  RETURN_IF_ERROR(FileSystem::Real()->CreateDirectories(config.CacheDir()));
+  const auto lock = FileLock::TryAcquire(config.CacheDir() / "run.lock");
+  if (!lock.ok()) {
+    return absl::AbortedError(absl::StrCat("another strata train holds this branch (",
+                                           config.branch.string(),
+                                           "); wait for it to end, or stop it"));
+  }
+  ASSIGN_OR_RETURN(BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  RETURN_IF_ERROR(store.Recover());
+  return Training(config, request, &store).Run();
+}
+
+}  // namespace strata

@@ -1,0 +1,46 @@
+// Runs `strata train` from lock to report: plan, launch, commit, rotate, report.
+// Takes a Config and what the command line asks for; leaves one version more, or everything as it
+// was.
+//
+// Errors: a Status is what kept the run from beginning (another run, bad config, no mpirun); once
+// it has begun, its end is a TrainResult with a verdict and a reason, and a report on disk.
+// Durability: `current` is the old one or the new one, whole, at every instant.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/config/config.h"
+#include "coordinator/plan/plan.h"
+#include "coordinator/run/run_driver.h"
+#include "coordinator/store/candidate.h"
+
+namespace strata {
+
+struct TrainRequest {
+  PlanRequest plan;
+  const std::atomic<int>* stops = nullptr;  // how often the user has asked to stop
+  std::function<void(const Plan&, int64_t trainable)> on_plan;  // before the launch
+  std::function<void(const StepSeen&)> on_step;
+  TokenizeProgress on_tokenize;
+};
+
+struct TrainResult {
+  bool nothing_pending = false;
+  std::string status;  // "completed", "partial", "failed", "interrupted"
+  std::string reason;
+  RunId run;
+  Version version;  // 0 unless one was committed
+  bool parked = false;
+  std::vector<StageResult> stages;
+  std::vector<SkippedDataset> skipped;
+  std::vector<std::string> backups;
+  double seconds = 0;
+};
+
+absl::StatusOr<TrainResult> Train(const Config& config, const TrainRequest& request);
+
+}  // namespace strata
