@@ -7,6 +7,7 @@
 #include <set>
 #include <system_error>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -27,7 +28,9 @@ struct Place {
   size_t tier = 0;   // unclaimed files have config.tiers.size()
   size_t order = 0;  // unlisted files have the length of the tier's order
   std::string name;
-  auto operator<=>(const Place&) const = default;
+  bool operator<(const Place& other) const {
+    return std::tie(tier, order, name) < std::tie(other.tier, other.order, other.name);
+  }
 };
 
 Place PlaceOf(const Config& config, const std::string& name) {

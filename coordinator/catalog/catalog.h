@@ -39,16 +39,16 @@ struct Dataset {
   std::vector<BadLine> bad_lines;      // the first kBadLinesKept
   uint64_t bad_line_count = 0;
   uint64_t duplicates_within = 0;  // lines whose content an earlier line of this file has
-  uint64_t duplicates_across =
-      0;  // lines whose content a dataset earlier in the catalog has that is not excluded
+  // Lines whose content an earlier dataset of the catalog has that is not excluded.
+  uint64_t duplicates_across = 0;
   bool excluded = false;          // by branch.yaml
   uint32_t num_train_epochs = 0;  // dataset's own, else tier's, else branch's
   double learning_rate = 0;
 };
 
 inline constexpr size_t kBadLinesKept = 100;
-inline constexpr uint64_t kLineBytesMax =
-    16 << 20;  // a longer line is bad and is skipped without being held
+// A longer line is bad and is skipped without being held.
+inline constexpr uint64_t kLineBytesMax = 16 << 20;
 
 struct Catalog {
   // In the order of training: tiers in order; within a tier its `order`, then by name; unclaimed

@@ -30,14 +30,19 @@ class ExampleReader {
  public:
   ExampleReader();
   ~ExampleReader();
-  // Accepts, and prefers in this order where a line has several: {"messages": [{"role",
-  // "content"}]} (system at most once and first, then user and assistant in turn, the assistant
-  // last), {"instruction", "output"} with an optional "input" that follows the instruction after an
-  // empty line, {"prompt", "completion"}, {"question", "answer"} and
-  // {"text"}. Other keys are ignored, a null counts as a missing key, a blank system message as
-  // none. DATA_LOSS with the reason, fit for "file:line: reason", for anything else: not JSON,
-  // nested deeper than 64, a key twice, another type, a blank question or answer, NUL, bytes that
-  // are not UTF-8. `line` has no line break; on failure *example is unspecified.
+  // Accepts these shapes, and takes the first where a line has several:
+  //   {"messages": [{"role", "content"}]}: the system at most once and first, then user and
+  //       assistant in turn, the assistant last
+  //   {"instruction", "output"}, with an optional "input" that follows the instruction after an
+  //       empty line
+  //   {"prompt", "completion"}
+  //   {"question", "answer"}
+  //   {"text"}
+  // Other keys are ignored, a null counts as a missing key, a blank system message as none.
+  //
+  // DATA_LOSS with the reason, fit for "file:line: reason", for anything else: not JSON, nested
+  // deeper than 64, a key twice, another type, a blank question or answer, NUL, bytes that are not
+  // UTF-8. `line` has no line break; on failure *example is unspecified.
   absl::Status Read(std::string_view line, Example* example);
 
  private:
@@ -54,9 +59,10 @@ bool IsBlank(std::string_view text);
 // The normalised content is "role NUL content NUL" for each message, or the text: with each run of
 // white space (as IsBlank says) made one space and the ends trimmed.
 struct ExampleDigests {
-  ExampleDigest
-      content;  // the same for two lines that differ only in key shape, spacing or further keys
-  ExampleDigest prompt;  // of all but the last message, or of the text: what val_set_size draws by
+  // The same for two lines that differ only in key shape, spacing or further keys.
+  ExampleDigest content;
+  // Of all but the last message, or of the text: what val_set_size draws by.
+  ExampleDigest prompt;
 };
 
 // Both digests of many examples, cheaper than one by one; one per thread.
@@ -69,6 +75,7 @@ class ExampleDigester {
   std::string normalised_;
 };
 
+// One digest of one example.
 ExampleDigest ContentDigest(const Example& example);
 ExampleDigest PromptDigest(const Example& example);
 

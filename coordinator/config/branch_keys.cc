@@ -166,6 +166,7 @@ KeyRow<T> Choice(std::string_view key, Value T::*field, std::vector<Named<Value>
 
 std::vector<Named<std::string>> Words(const std::vector<std::string_view>& words) {
   std::vector<Named<std::string>> named;
+  named.reserve(words.size());
   for (const std::string_view word : words) named.push_back({word, std::string(word)});
   return named;
 }

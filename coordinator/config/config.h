@@ -22,10 +22,10 @@ enum class OnDatasetError { kSkip, kStop };
 // A quality class. A file belongs to the first tier one of whose globs matches its name.
 struct TierConfig {
   std::string name;
-  std::vector<std::string> match =
-      {};  // globs (*, ?) on the file name; ASCII letters match in either case
-  std::vector<std::string> order =
-      {};  // file names, trained first and in this order; the tier's others follow by name
+  // Globs (*, ?) on the file name; ASCII letters match in either case.
+  std::vector<std::string> match = {};
+  // File names, trained first and in this order; the tier's others follow by name.
+  std::vector<std::string> order = {};
   std::optional<uint32_t> num_train_epochs = {};
   std::optional<double> learning_rate = {};
   bool operator==(const TierConfig&) const = default;
@@ -45,11 +45,11 @@ struct Config {
   std::filesystem::path branch;  // absolute; holds branch.yaml
   std::string name;              // of the adapter; default: the folder's name
 
-  std::filesystem::path model_name_or_path;  // absolute: a Hugging Face folder; in branch.yaml
-                                             // relative to it or absolute
-  std::string
-      base_model_name;  // the public name for adapter_config.json; default: as in branch.yaml
-  std::string dtype;    // "float32", "bfloat16"; "" is the base's own
+  // A Hugging Face folder: absolute here; in branch.yaml absolute or relative to it. Required.
+  std::filesystem::path model_name_or_path;
+  // The public name for adapter_config.json; default: model_name_or_path as branch.yaml has it.
+  std::string base_model_name;
+  std::string dtype;  // "float32", "bfloat16"; "" is the base's own
 
   uint32_t lora_r = 16;     // 1 … 512
   double lora_alpha = 32;   // 0 < a ≤ 1e6; the delta is alpha / r · B·A·x
@@ -63,17 +63,17 @@ struct Config {
   bool completion_only_loss = true;  // the prompt is not supervised
 
   uint32_t global_batch_size = 16;  // rows of a step, over all ranks, 1 … 1048576
-  uint32_t micro_batch_size =
-      4;  // rows a rank computes at once: memory only, never the mathematics
+  // Rows a rank computes at once, 1 … 1048576: memory only, never the mathematics.
+  uint32_t micro_batch_size = 4;
   uint32_t num_train_epochs = 3;  // 1 … 10000
   uint32_t max_steps = 0;         // per stage; 0 is no limit
   double learning_rate = 2e-4;    // 0 < r ≤ 1
   Schedule lr_scheduler_type = Schedule::kCosine;
-  double warmup_ratio = 0.03;  // 0 ≤ r < 1, of the stage's steps
-  double weight_decay = 0.01;  // 0 ≤ w ≤ 1
-  double adam_beta1 = 0.9, adam_beta2 = 0.999,
-         adam_epsilon = 1e-8;  // 0 ≤ beta < 1; 0 < epsilon ≤ 1
-  double max_grad_norm = 1.0;  // 0 does not clip
+  double warmup_ratio = 0.03;                   // 0 ≤ r < 1, of the stage's steps
+  double weight_decay = 0.01;                   // 0 ≤ w ≤ 1
+  double adam_beta1 = 0.9, adam_beta2 = 0.999;  // 0 ≤ b < 1
+  double adam_epsilon = 1e-8;                   // 0 < e ≤ 1
+  double max_grad_norm = 1.0;                   // 0 ≤ n ≤ 1e9; 0 does not clip
   uint64_t seed = 42;
   double val_set_size = 0;  // share of prompts held out, 0 ≤ s < 1
 
