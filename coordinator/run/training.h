@@ -17,6 +17,7 @@
 #include "coordinator/plan/plan.h"
 #include "coordinator/run/run_driver.h"
 #include "coordinator/store/candidate.h"
+#include "coordinator/tokens/token_store.h"
 
 namespace strata {
 

@@ -30,7 +30,7 @@ WorkerTask TaskOf(const v1::JoinReply& reply) {
   task.adapter_elements = reply.lora().elements();
   task.evaluation = reply.has_evaluate();
   if (task.evaluation) {
-    task.stages.push_back({.steps = {reply.evaluate().steps()}});
+    task.stages.emplace_back().steps = {reply.evaluate().steps()};
     return task;
   }
   const v1::TrainTask& train = reply.train();

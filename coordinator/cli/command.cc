@@ -1,0 +1,19 @@
+#include "coordinator/cli/command.h"
+
+#include "coordinator/config/branch_yaml.h"
+
+namespace strata {
+
+absl::StatusOr<Config> BranchOptions::Load() const { return LoadConfig(branch, set); }
+
+void AddBranchOptions(CLI::App* command, BranchOptions* options) {
+  command->add_option("-C,--branch", options->branch, "The branch's folder (with branch.yaml)")
+      ->capture_default_str();
+  command
+      ->add_option("--set", options->set,
+                   "KEY=VALUE: one setting of branch.yaml for this command; repeatable")
+      ->allow_extra_args(false);
+  command->add_flag("--json", options->json, "Print JSON");
+}
+
+}  // namespace strata

@@ -1,0 +1,43 @@
+// Names what every command of the program is made of: its options, its action, its exit code.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/exit_code.h"
+#include "coordinator/config/config.h"
+
+namespace strata {
+
+// What the command line chose to do; main runs it once all of the line has been read.
+using Action = std::function<absl::StatusOr<ExitCode>()>;
+
+// Options of every command that works on a branch.
+struct BranchOptions {
+  std::string branch = ".";
+  std::vector<std::string> set;  // KEY=VALUE
+  bool json = false;
+  // Errors as LoadConfig.
+  absl::StatusOr<Config> Load() const;
+};
+
+// Adds -C, --set and --json.
+void AddBranchOptions(CLI::App* command, BranchOptions* options);
+
+// Each adds one subcommand and sets *action when it is chosen.
+void AddInit(CLI::App* app, Action* action);
+void AddPlan(CLI::App* app, Action* action);
+void AddInspect(CLI::App* app, Action* action);
+void AddTrain(CLI::App* app, Action* action);
+void AddStatus(CLI::App* app, Action* action);
+void AddHistory(CLI::App* app, Action* action);
+void AddBackups(CLI::App* app, Action* action);
+void AddRestore(CLI::App* app, Action* action);
+void AddVerify(CLI::App* app, Action* action);
+void AddEvaluate(CLI::App* app, Action* action);
+
+}  // namespace strata

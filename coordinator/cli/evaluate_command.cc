@@ -1,0 +1,45 @@
+#include <cstdio>
+
+#include "common/json.h"
+#include "common/status_macros.h"
+#include "coordinator/cli/command.h"
+#include "coordinator/run/evaluation.h"
+
+namespace strata {
+namespace {
+
+absl::StatusOr<ExitCode> RunEvaluate(const BranchOptions& options, const EvaluateRequest& request) {
+  ASSIGN_OR_RETURN(const Config config, options.Load());
+  ASSIGN_OR_RETURN(const EvaluateResult result, Evaluate(config, request));
+  if (options.json) {
+    std::printf("%s\n", DumpJson({{"loss", result.loss},
+                                  {"tokens", result.tokens},
+                                  {"examples", result.examples},
+                                  {"bad_lines", result.bad_lines},
+                                  {"refused", result.refused}})
+                            .c_str());
+  } else {
+    std::printf("loss %.6f nats a token over %llu supervised tokens of %llu examples\n",
+                result.loss, static_cast<unsigned long long>(result.tokens),
+                static_cast<unsigned long long>(result.examples));
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void AddEvaluate(CLI::App* app, Action* action) {
+  CLI::App* command = app->add_subcommand("evaluate", "Measure an adapter's loss over a file");
+  auto options = std::make_shared<BranchOptions>();
+  auto request = std::make_shared<EvaluateRequest>();
+  AddBranchOptions(command, options.get());
+  command->add_option("--data", request->data, "A JSONL file of any shape that training takes")
+      ->required();
+  command
+      ->add_option("--adapter", request->adapter,
+                   "current, previous, none, a version, or an adapter's folder")
+      ->capture_default_str();
+  command->callback([=] { *action = [=] { return RunEvaluate(*options, *request); }; });
+}
+
+}  // namespace strata

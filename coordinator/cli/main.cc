@@ -1,0 +1,49 @@
+// The program `strata`: reads the command line, runs one command, gives its exit code.
+#include <cstdio>
+
+#include "coordinator/cli/command.h"
+
+namespace {
+
+constexpr char kAbout[] =
+    "strata keeps one LoRA adapter per branch improving, dataset after dataset, and never loses "
+    "one.\n"
+    "\n"
+    "A branch is a folder: branch.yaml, a base model, and training/*.jsonl. Begin with\n"
+    "  strata init DIR --base-model PATH   make a branch\n"
+    "  strata plan -C DIR                  see what would be trained, and why\n"
+    "  strata train -C DIR                 train it; run it again whenever there is new data\n"
+    "  strata status -C DIR                see what serves now";
+
+constexpr char kExitCodes[] =
+    "Exit codes: 0 done, 64 usage, 65 data, 69 something needed is missing, 70 a bug of strata, 73 "
+    "can't write,\n"
+    "75 interrupted or held by another run: try again, 78 branch.yaml.";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(kAbout, "strata");
+  app.footer(kExitCodes);
+  app.require_subcommand(1);
+  strata::Action action;
+  strata::AddInit(&app, &action);
+  strata::AddPlan(&app, &action);
+  strata::AddInspect(&app, &action);
+  strata::AddTrain(&app, &action);
+  strata::AddStatus(&app, &action);
+  strata::AddHistory(&app, &action);
+  strata::AddBackups(&app, &action);
+  strata::AddRestore(&app, &action);
+  strata::AddVerify(&app, &action);
+  strata::AddEvaluate(&app, &action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(strata::ExitCode::kUsage);
+  }
+  const absl::StatusOr<strata::ExitCode> result = action();
+  if (result.ok()) return static_cast<int>(*result);
+  std::fprintf(stderr, "strata: %s\n", std::string(result.status().message()).c_str());
+  return static_cast<int>(strata::ExitCodeOf(result.status()));
+}

@@ -1,0 +1,221 @@
+#include <cstdio>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/json.h"
+#include "common/status_macros.h"
+#include "coordinator/cli/command.h"
+#include "coordinator/run/preparation.h"
+
+namespace strata {
+namespace {
+
+constexpr uint32_t kFewUpdates = 10;  // below, warm-up and schedule hardly work
+
+// What one rank holds at its peak, in bytes: base, masters with gradients and two moments, and the
+// activations that autograd keeps of a micro-batch of full rows (per layer: about 14 hidden and 5
+// intermediate widths a token, and as many again for the LoRA inputs), and one chunk of logits in
+// fp32.
+uint64_t MemoryEstimate(const Config& config, const Base& base) {
+  const ModelConfig& model = base.model;
+  const uint64_t width = base.dtype == "float32" ? 4 : 2;
+  const auto weights =
+      static_cast<uint64_t>(LinearWeights(model) +
+                            (model.tie_word_embeddings ? 0 : model.vocab_size * model.hidden_size));
+  const uint64_t tokens = uint64_t{config.micro_batch_size} * config.max_length;
+  const uint64_t per_token = static_cast<uint64_t>(model.num_hidden_layers) *
+                             (20 * model.hidden_size + 9 * model.intermediate_size) * width;
+  const uint64_t logits = std::min<uint64_t>(tokens, 1024) * model.vocab_size * 12;
+  return weights * width + static_cast<uint64_t>(base.layout.elements) * 16 + tokens * per_token +
+         logits;
+}
+
+// Of this branch's last run: tokens of its steps by their seconds; 0 before.
+double MeasuredTokensPerSecond(const Config& config) {
+  std::filesystem::path last;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(config.RunsDir(), error)) {
+    if (std::filesystem::exists(entry.path() / "steps.jsonl")) last = std::max(last, entry.path());
+  }
+  double tokens = 0, seconds = 0;
+  std::ifstream steps(last / "steps.jsonl");
+  for (std::string line; std::getline(steps, line);) {
+    const auto json = ParseJson(line, "steps.jsonl");
+    if (!json.ok()) continue;
+    tokens += JsonNumber(*json, "tokens", "step").value_or(0);
+    seconds += JsonNumber(*json, "seconds", "step").value_or(0);
+  }
+  return seconds > 0 ? tokens / seconds : 0;
+}
+
+struct Totals {
+  uint64_t examples = 0, tokens = 0, steps = 0;
+};
+
+Totals TotalsOf(const Plan& plan) {
+  Totals totals;
+  for (const StagePlan& stage : plan.stages) {
+    totals.examples += stage.examples.size();
+    totals.tokens += stage.tokens * stage.steps.size();
+    totals.steps += stage.total_steps();
+  }
+  return totals;
+}
+
+std::string Remarks(const StagePlan& stage) {
+  std::string remarks;
+  const auto add = [&](uint64_t count, const char* what) {
+    if (count > 0) absl::StrAppend(&remarks, remarks.empty() ? "" : ", ", count, " ", what);
+  };
+  add(stage.bad_lines, "bad lines");
+  add(stage.refused_too_long, "too long");
+  add(stage.refused_unsupervised, "without supervised tokens");
+  add(stage.held_out, "held out");
+  add(stage.already_trained, "trained before");
+  add(stage.duplicates_within, "duplicates within");
+  add(stage.known_elsewhere, "known from other files");
+  if (stage.total_steps() < kFewUpdates) {
+    absl::StrAppend(&remarks, remarks.empty() ? "" : ", ", "only ", stage.total_steps(),
+                    " updates: lower global_batch_size");
+  }
+  return remarks;
+}
+
+void PrintTable(const Plan& plan) {
+  std::printf("%3s  %-14s %-52s %8s %6s %9s %7s\n", "", "tier", "dataset", "examples", "rows",
+              "tokens", "updates");
+  for (const StagePlan& stage : plan.stages) {
+    std::printf("%3u  %-14s %-52s %8zu %6llu %9llu %7u\n", stage.index + 1,
+                stage.tier.empty() ? "-" : stage.tier.c_str(), stage.dataset.c_str(),
+                stage.examples.size(), static_cast<unsigned long long>(stage.rows[0]),
+                static_cast<unsigned long long>(stage.tokens), stage.total_steps());
+    if (const std::string remarks = Remarks(stage); !remarks.empty())
+      std::printf("     %s\n", remarks.c_str());
+  }
+  for (const SkippedDataset& skipped : plan.skipped) {
+    std::printf("  -  %-14s %-52s %s\n", skipped.tier.empty() ? "-" : skipped.tier.c_str(),
+                skipped.dataset.c_str(), skipped.reason.c_str());
+  }
+}
+
+void PrintBadLines(const Catalog& catalog) {
+  for (const Dataset& dataset : catalog.datasets) {
+    for (const BadLine& bad : dataset.bad_lines) {
+      std::printf("refused: %s:%llu: %s\n", dataset.name.c_str(),
+                  static_cast<unsigned long long>(bad.line), bad.reason.c_str());
+    }
+    if (dataset.bad_line_count > dataset.bad_lines.size()) {
+      std::printf(
+          "refused: %s: %llu more\n", dataset.name.c_str(),
+          static_cast<unsigned long long>(dataset.bad_line_count - dataset.bad_lines.size()));
+    }
+  }
+}
+
+Json ToJson(const Config& config, const Base& base, const Preparation& prepared) {
+  Json json = {
+      {"stages", Json::array()}, {"skipped", Json::array()}, {"refused_lines", Json::array()}};
+  for (const StagePlan& stage : prepared.plan.stages) {
+    json["stages"].push_back({{"stage", stage.index},
+                              {"dataset", stage.dataset},
+                              {"tier", stage.tier},
+                              {"pass", stage.pass},
+                              {"examples", stage.examples.size()},
+                              {"epochs", stage.steps.size()},
+                              {"rows", stage.rows},
+                              {"steps", stage.steps},
+                              {"updates", stage.total_steps()},
+                              {"warmup_steps", stage.warmup_steps},
+                              {"learning_rate", stage.learning_rate},
+                              {"tokens", stage.tokens},
+                              {"supervised_tokens", stage.supervised_tokens},
+                              {"bad_lines", stage.bad_lines},
+                              {"refused_too_long", stage.refused_too_long},
+                              {"refused_unsupervised", stage.refused_unsupervised},
+                              {"held_out", stage.held_out},
+                              {"already_trained", stage.already_trained},
+                              {"duplicates_within", stage.duplicates_within},
+                              {"known_elsewhere", stage.known_elsewhere}});
+  }
+  for (const SkippedDataset& skipped : prepared.plan.skipped) {
+    json["skipped"].push_back(
+        {{"dataset", skipped.dataset}, {"tier", skipped.tier}, {"reason", skipped.reason}});
+  }
+  for (const Dataset& dataset : prepared.catalog.datasets) {
+    for (const BadLine& bad : dataset.bad_lines) {
+      json["refused_lines"].push_back(
+          {{"dataset", dataset.name}, {"line", bad.line}, {"reason", bad.reason}});
+    }
+  }
+  const Totals totals = TotalsOf(prepared.plan);
+  const double rate = MeasuredTokensPerSecond(config);
+  json["examples"] = totals.examples;
+  json["tokens"] = totals.tokens;
+  json["updates"] = totals.steps;
+  json["trainable_params"] = base.layout.elements;
+  json["memory_estimate_bytes"] = MemoryEstimate(config, base);
+  json["estimated_seconds"] = rate > 0 ? Json(static_cast<double>(totals.tokens) / rate) : Json();
+  return json;
+}
+
+void PrintText(const Config& config, const Base& base, const Preparation& prepared) {
+  PrintBadLines(prepared.catalog);
+  for (const std::string& missing : prepared.catalog.missing) {
+    std::printf("warning: branch.yaml names %s, which training/ does not have\n", missing.c_str());
+  }
+  PrintTable(prepared.plan);
+  const Totals totals = TotalsOf(prepared.plan);
+  const double rate = MeasuredTokensPerSecond(config);
+  std::printf("\n%s", absl::StrFormat(
+                          "%d examples in %d stages, %d tokens over all epochs, %d updates\n",
+                          totals.examples, prepared.plan.stages.size(), totals.tokens, totals.steps)
+                          .c_str());
+  std::printf("trainable parameters: %lld\n", static_cast<long long>(base.layout.elements));
+  std::printf("memory of a worker: about %.2f GiB at micro_batch_size %u in %s\n",
+              static_cast<double>(MemoryEstimate(config, base)) / (1 << 30),
+              config.micro_batch_size, base.dtype.c_str());
+  std::printf("time: %s\n",
+              rate > 0 ? absl::StrFormat("about %.0f s at the %.0f tokens/s of the last run",
+                                         static_cast<double>(totals.tokens) / rate, rate)
+                             .c_str()
+                       : "unknown before a first run");
+  if (prepared.tokenize_seconds > 0) {
+    std::printf("tokens read or made at %.1f MB/s (%.1f s)\n",
+                static_cast<double>(prepared.tokenized_bytes) / 1e6 / prepared.tokenize_seconds,
+                prepared.tokenize_seconds);
+  }
+  if (prepared.plan.stages.empty()) std::printf("nothing pending\n");
+}
+
+absl::StatusOr<ExitCode> RunPlan(const BranchOptions& options, const PlanRequest& request) {
+  ASSIGN_OR_RETURN(const Config config, options.Load());
+  ASSIGN_OR_RETURN(const Base base, OpenBase(config));
+  ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  ASSIGN_OR_RETURN(const Preparation prepared, Prepare(config, store, request, nullptr));
+  if (options.json) {
+    std::printf("%s\n", DumpJson(ToJson(config, base, prepared), 1).c_str());
+  } else {
+    PrintText(config, base, prepared);
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void AddPlan(CLI::App* app, Action* action) {
+  CLI::App* command = app->add_subcommand("plan", "Show what would be trained, and why");
+  auto options = std::make_shared<BranchOptions>();
+  auto request = std::make_shared<PlanRequest>();
+  auto names = std::make_shared<std::vector<std::string>>();
+  AddBranchOptions(command, options.get());
+  command->add_flag("--all", request->all, "As if everything were to be trained again");
+  command->add_option("--dataset", *names, "Only this dataset; repeatable")
+      ->allow_extra_args(false);
+  command->callback([=] {
+    request->datasets.insert(names->begin(), names->end());
+    *action = [=] { return RunPlan(*options, *request); };
+  });
+}
+
+}  // namespace strata

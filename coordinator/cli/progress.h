@@ -1,0 +1,38 @@
+// Shows a run while it goes: a bar for each stage in a terminal, plain lines elsewhere.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "coordinator/plan/plan.h"
+#include "coordinator/run/run_driver.h"
+
+namespace strata {
+
+class Progress {
+ public:
+  // `terminal`: bars that are drawn over; else a line when an epoch ends. `quiet` prints nothing.
+  Progress(bool terminal, bool quiet) : terminal_(terminal), quiet_(quiet) {}
+  void Begin(const Plan& plan, int64_t trainable);
+  void OnStep(const StepSeen& step);
+  // Ends a bar that is being drawn.
+  void End();
+
+ private:
+  struct Stage {
+    std::string name;
+    std::vector<uint32_t> steps;  // per epoch
+    uint32_t total = 0;
+  };
+  void DrawBar(const Stage& stage, const StepSeen& step, uint32_t done);
+
+  const bool terminal_, quiet_;
+  std::vector<Stage> stages_;
+  uint32_t stage_ = UINT32_MAX;
+  double tokens_ = 0, seconds_ = 0, loss_ = 0;  // of the stage; loss is a running mean
+  bool drawing_ = false;
+};
+
+}  // namespace strata

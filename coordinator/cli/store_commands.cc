@@ -1,0 +1,201 @@
+// status, history, backups, restore, verify: what shows or turns the store's names, without
+// training.
+#include <chrono>
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "common/json.h"
+#include "common/posix_file.h"
+#include "common/status_macros.h"
+#include "coordinator/cli/command.h"
+#include "coordinator/store/branch_store.h"
+
+namespace strata {
+namespace {
+
+constexpr uint64_t kReportBytesMax = 256 << 20;
+
+Json NameOrNull(Version version) {
+  return version.value() != 0 ? Json(VersionName(version)) : Json();
+}
+
+Json BackupsToJson(const BranchStore& store) {
+  Json backups = Json::array();
+  for (const auto& backup : store.Backups()) {
+    backups.push_back({{"name", backup.name}, {"version", NameOrNull(backup.version)}});
+  }
+  return backups;
+}
+
+absl::StatusOr<Json> StatusOf(const Config& config, const BranchStore& store) {
+  Json json;
+  const std::vector<std::string> findings = store.CheapFindings();
+  json["health"] = findings.empty() ? "healthy" : "damaged";
+  json["findings"] = findings;
+  Json metadata;
+  if (store.current().value() != 0) {
+    ASSIGN_OR_RETURN(metadata, store.Metadata(store.current()));
+  }
+  json["current"] = {{"version", NameOrNull(store.current())}, {"metadata", metadata}};
+  json["previous"] = NameOrNull(store.previous());
+  json["backups"] = BackupsToJson(store);
+  const auto report =
+      ReadFile(config.branch / "incremental_training_results.json", kReportBytesMax);
+  json["last_run"] = nullptr;
+  if (report.ok()) {
+    auto parsed = ParseJson(*report, "incremental_training_results.json");
+    if (parsed.ok() && parsed->is_object()) parsed->erase("final_metadata");
+    if (parsed.ok()) json["last_run"] = *std::move(parsed);
+  }
+  return json;
+}
+
+void PrintStatus(const Config& config, const Json& json) {
+  std::printf("branch    %s\n", config.branch.c_str());
+  std::printf("health    %s\n", json["health"].get<std::string>().c_str());
+  for (const Json& finding : json["findings"])
+    std::printf("          %s\n", finding.get<std::string>().c_str());
+  const Json& version = json["current"]["version"];
+  std::printf("current   %s\n",
+              version.is_null() ? "none yet: strata train" : version.get<std::string>().c_str());
+  if (!version.is_null()) {
+    const Json& metadata = json["current"]["metadata"];
+    std::printf("trained   %s examples, %s epochs, last loss %s, best %s\n",
+                DumpJson(metadata.value("total_examples_trained", Json())).c_str(),
+                DumpJson(metadata.value("total_epochs", Json())).c_str(),
+                DumpJson(metadata.value("last_loss", Json())).c_str(),
+                DumpJson(metadata.value("best_loss", Json())).c_str());
+  }
+  std::printf("previous  %s\n",
+              json["previous"].is_null() ? "none" : json["previous"].get<std::string>().c_str());
+  std::printf("backups   %zu\n", json["backups"].size());
+  if (json["last_run"].is_object()) {
+    std::printf("last run  %s, ended %s\n", json["last_run"].value("status", "?").c_str(),
+                json["last_run"].value("end_time", "?").c_str());
+  }
+}
+
+absl::StatusOr<ExitCode> RunStatus(const BranchOptions& options) {
+  ASSIGN_OR_RETURN(const Config config, options.Load());
+  ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  ASSIGN_OR_RETURN(const Json json, StatusOf(config, store));
+  if (options.json) {
+    std::printf("%s\n", DumpJson(json, 1).c_str());
+  } else {
+    PrintStatus(config, json);
+  }
+  return json["findings"].empty() ? ExitCode::kOk : ExitCode::kData;
+}
+
+absl::StatusOr<ExitCode> RunHistory(const BranchOptions& options) {
+  ASSIGN_OR_RETURN(const Config config, options.Load());
+  ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  Json list = Json::array();
+  for (const auto& entry : store.History()) {
+    list.push_back({{"version", VersionName(entry.version)},
+                    {"run", entry.run.value()},
+                    {"dataset", entry.dataset},
+                    {"tier", entry.tier},
+                    {"examples", entry.examples},
+                    {"epochs", entry.epochs},
+                    {"loss", entry.loss},
+                    {"timestamp", entry.timestamp}});
+    if (options.json) continue;
+    std::printf("%s  %s  %-14s %-56s %6llu examples x %u  loss %.4f\n",
+                VersionName(entry.version).c_str(), entry.timestamp.c_str(),
+                entry.tier.empty() ? "-" : entry.tier.c_str(), entry.dataset.c_str(),
+                static_cast<unsigned long long>(entry.examples), entry.epochs, entry.loss);
+  }
+  if (options.json) std::printf("%s\n", DumpJson(list, 1).c_str());
+  return ExitCode::kOk;
+}
+
+absl::StatusOr<ExitCode> RunBackups(const BranchOptions& options) {
+  ASSIGN_OR_RETURN(const Config config, options.Load());
+  ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  if (options.json) {
+    std::printf("%s\n", DumpJson(BackupsToJson(store), 1).c_str());
+    return ExitCode::kOk;
+  }
+  for (const auto& backup : store.Backups()) {
+    std::printf("%-40s of %s\n", backup.name.c_str(), VersionName(backup.version).c_str());
+  }
+  return ExitCode::kOk;
+}
+
+absl::StatusOr<ExitCode> RunRestore(const BranchOptions& options, const std::string& name) {
+  ASSIGN_OR_RETURN(const Config config, options.Load());
+  ASSIGN_OR_RETURN(BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  RETURN_IF_ERROR(store.Recover());
+  ASSIGN_OR_RETURN(const Version version, store.Restore(name, std::chrono::system_clock::now()));
+  if (options.json) {
+    std::printf("%s\n", DumpJson({{"current", VersionName(version)},
+                                  {"previous", NameOrNull(store.previous())}})
+                            .c_str());
+  } else {
+    std::printf("%s is current; what was trained after it is held, not pending\n",
+                VersionName(version).c_str());
+  }
+  return ExitCode::kOk;
+}
+
+absl::StatusOr<ExitCode> RunVerify(const BranchOptions& options) {
+  ASSIGN_OR_RETURN(const Config config, options.Load());
+  ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  ASSIGN_OR_RETURN(const std::vector<std::string> findings, store.Verify());
+  if (options.json) {
+    std::printf(
+        "%s\n",
+        DumpJson({{"health", findings.empty() ? "healthy" : "damaged"}, {"findings", findings}}, 1)
+            .c_str());
+  } else {
+    for (const std::string& finding : findings) std::printf("%s\n", finding.c_str());
+    std::printf("%s\n",
+                findings.empty() ? "every version, backup and ledger line is whole" : "damaged");
+  }
+  return findings.empty() ? ExitCode::kOk : ExitCode::kData;
+}
+
+// A command without arguments of its own.
+void AddPlain(CLI::App* app, const char* name, const char* about, Action* action,
+              absl::StatusOr<ExitCode> (*run)(const BranchOptions&)) {
+  CLI::App* command = app->add_subcommand(name, about);
+  auto options = std::make_shared<BranchOptions>();
+  AddBranchOptions(command, options.get());
+  command->callback([=] { *action = [=] { return run(*options); }; });
+}
+
+}  // namespace
+
+void AddStatus(CLI::App* app, Action* action) {
+  AddPlain(app, "status", "Show what serves now, and whether it is well (cheap checks)", action,
+           RunStatus);
+}
+
+void AddHistory(CLI::App* app, Action* action) {
+  AddPlain(app, "history", "Show all that the current adapter was trained on, oldest first", action,
+           RunHistory);
+}
+
+void AddBackups(CLI::App* app, Action* action) {
+  AddPlain(app, "backups", "List the backups", action, RunBackups);
+}
+
+void AddVerify(CLI::App* app, Action* action) {
+  AddPlain(app, "verify", "Read every version, backup and ledger line again, and compare hashes",
+           action, RunVerify);
+}
+
+void AddRestore(CLI::App* app, Action* action) {
+  CLI::App* command = app->add_subcommand("restore", "Make another version current");
+  auto options = std::make_shared<BranchOptions>();
+  auto name = std::make_shared<std::string>();
+  AddBranchOptions(command, options.get());
+  command
+      ->add_option("NAME", *name,
+                   "A version (v0003), previous, or a backup's name (strata backups)")
+      ->required();
+  command->callback([=] { *action = [=] { return RunRestore(*options, *name); }; });
+}
+
+}  // namespace strata

@@ -1,0 +1,154 @@
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+
+#include "absl/strings/str_format.h"
+#include "common/json.h"
+#include "common/status_macros.h"
+#include "coordinator/cli/command.h"
+#include "coordinator/cli/progress.h"
+#include "coordinator/run/training.h"
+
+namespace strata {
+namespace {
+
+// How often the user has asked to stop. Signal handlers can reach nothing but a static.
+std::atomic<int> stops_asked = 0;
+static_assert(std::atomic<int>::is_always_lock_free);
+
+void OnSignal(int) { ++stops_asked; }
+
+void CatchSignals() {
+  struct sigaction action {};
+  action.sa_handler = OnSignal;
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaction(signal, &action, nullptr);
+}
+
+struct TrainOptions {
+  BranchOptions branch;
+  bool all = false;
+  std::vector<std::string> datasets;
+  int workers = 0;
+  std::string device;
+};
+
+void PrintTable(const TrainResult& result) {
+  std::printf("\n%-56s %-14s %8s %6s %9s\n", "dataset", "tier", "examples", "epochs", "loss");
+  for (const StageResult& stage : result.stages) {
+    if (stage.trained()) {
+      std::printf("%-56s %-14s %8llu %6u %9.4f\n", stage.dataset.c_str(),
+                  stage.tier.empty() ? "-" : stage.tier.c_str(),
+                  static_cast<unsigned long long>(stage.examples), stage.epochs, stage.loss);
+    } else {
+      std::printf("%-56s %-14s error: %s\n", stage.dataset.c_str(), stage.tier.c_str(),
+                  stage.error.c_str());
+    }
+  }
+}
+
+void PrintText(const TrainResult& result) {
+  if (result.version.value() != 0) PrintTable(result);
+  for (const SkippedDataset& skipped : result.skipped) {
+    if (skipped.is_error)
+      std::printf("error: %s: %s\n", skipped.dataset.c_str(), skipped.reason.c_str());
+    if (skipped.reason.rfind("held", 0) == 0)
+      std::printf("%s: %s\n", skipped.dataset.c_str(), skipped.reason.c_str());
+  }
+  if (result.nothing_pending) {
+    std::printf("nothing pending\n");
+  } else if (result.version.value() == 0) {
+    std::fprintf(stderr, "strata: %s\n", result.reason.c_str());
+  } else if (result.parked) {
+    std::printf(
+        "\n%s committed but not made current: current moved on while it trained. Take it with: "
+        "strata restore %s\n",
+        VersionName(result.version).c_str(), VersionName(result.version).c_str());
+  } else {
+    std::printf("\n%s is current (%.0f s)\n", VersionName(result.version).c_str(), result.seconds);
+  }
+}
+
+Json ToJson(const TrainResult& result) {
+  Json json = {
+      {"status", result.status},
+      {"reason", result.reason},
+      {"nothing_pending", result.nothing_pending},
+      {"run", result.run.value()},
+      {"version", result.version.value() != 0 ? Json(VersionName(result.version)) : Json()},
+      {"parked", result.parked},
+      {"seconds", result.seconds},
+      {"backups_created", result.backups},
+      {"datasets", Json::array()}};
+  for (const StageResult& stage : result.stages) {
+    json["datasets"].push_back({{"dataset", stage.dataset},
+                                {"tier", stage.tier},
+                                {"status", stage.trained() ? "trained" : "error"},
+                                {"examples", stage.examples},
+                                {"epochs", stage.epochs},
+                                {"loss", stage.trained() ? Json(stage.loss) : Json()},
+                                {"error", stage.error}});
+  }
+  for (const SkippedDataset& skipped : result.skipped) {
+    json["datasets"].push_back({{"dataset", skipped.dataset},
+                                {"tier", skipped.tier},
+                                {"status", skipped.is_error ? "error" : "skipped"},
+                                {"reason", skipped.reason}});
+  }
+  return json;
+}
+
+ExitCode CodeOf(const TrainResult& result) {
+  if (result.status == "interrupted") return ExitCode::kTryAgain;
+  if (result.status != "failed") return ExitCode::kOk;
+  const bool data_at_fault =
+      result.run.value().empty() ||
+      (!result.stages.empty() && std::none_of(result.stages.begin(), result.stages.end(),
+                                              [](const auto& s) { return s.trained(); }));
+  return data_at_fault ? ExitCode::kData : ExitCode::kUnavailable;
+}
+
+absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
+  BranchOptions branch = options.branch;
+  if (options.workers > 0) branch.set.push_back("workers=" + std::to_string(options.workers));
+  if (!options.device.empty()) branch.set.push_back("device=" + options.device);
+  ASSIGN_OR_RETURN(const Config config, branch.Load());
+  CatchSignals();
+  Progress progress(isatty(STDOUT_FILENO) != 0, branch.json);
+  TrainRequest request;
+  request.plan.all = options.all;
+  request.plan.datasets.insert(options.datasets.begin(), options.datasets.end());
+  request.stops = &stops_asked;
+  request.on_plan = [&](const Plan& plan, int64_t trainable) { progress.Begin(plan, trainable); };
+  request.on_step = [&](const StepSeen& step) { progress.OnStep(step); };
+  ASSIGN_OR_RETURN(const TrainResult result, Train(config, request));
+  progress.End();
+  if (branch.json) {
+    std::printf("%s\n", DumpJson(ToJson(result), 1).c_str());
+  } else {
+    PrintText(result);
+  }
+  return CodeOf(result);
+}
+
+}  // namespace
+
+void AddTrain(CLI::App* app, Action* action) {
+  CLI::App* command =
+      app->add_subcommand("train", "Train what is pending onto the branch's one adapter");
+  auto options = std::make_shared<TrainOptions>();
+  AddBranchOptions(command, &options->branch);
+  command->add_flag("--all", options->all, "Train everything again, with other shuffles and masks");
+  command
+      ->add_option("--dataset", options->datasets, "Only this dataset, held ones too; repeatable")
+      ->allow_extra_args(false);
+  command->add_option("--workers", options->workers, "MPI ranks, instead of branch.yaml's")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--device", options->device, "cpu or cuda, instead of branch.yaml's")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  command->callback([=] { *action = [=] { return RunTrain(*options); }; });
+}
+
+}  // namespace strata

@@ -1,0 +1,163 @@
+#include "worker/task/task_runner.h"
+
+#include <ATen/Context.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+
+#include <chrono>
+#include <stdexcept>
+
+#include "common/config_json.h"
+#include "common/huggingface/base_weights.h"
+#include "worker/collective/make_collective.h"
+#include "worker/task/shard_stream.h"
+#include "worker/train/stage_trainer.h"
+
+namespace strata {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kReportEvery{300};
+
+void OrThrow(const absl::Status& status) {
+  if (!status.ok()) throw std::runtime_error(std::string(status.message()));
+}
+
+template <typename T>
+T OrThrow(absl::StatusOr<T> result) {
+  OrThrow(result.status());
+  return *std::move(result);
+}
+
+// The base's safetensors as the decoder wants them.
+class BaseWeightSource final : public WeightSource {
+ public:
+  explicit BaseWeightSource(const std::string& folder)
+      : weights_(OrThrow(BaseWeights::Open(folder))) {}
+  WeightView Get(const std::string& name) const override {
+    const TensorView* tensor = weights_.Find(name);
+    if (tensor == nullptr) throw std::runtime_error("the base model has no weight " + name);
+    return {tensor->dtype, tensor->shape, tensor->data};
+  }
+  bool Has(const std::string& name) const override { return weights_.Find(name) != nullptr; }
+
+ private:
+  BaseWeights weights_;
+};
+
+// Reports rank 0's steps now and then, and passes the coordinator's wish to stop on.
+class Reporter final : public TrainingObserver {
+ public:
+  Reporter(CoordinatorClient& client, bool reports) : client_(client), reports_(reports) {}
+  void OnStep(const StepReport& report) override {
+    client_.SetPosition({report.position.stage, report.position.epoch, report.position.step + 1});
+    if (!reports_) return;
+    pending_.push_back(report);
+    if (Clock::now() - sent_ > kReportEvery) Flush();
+  }
+  bool StopRequested() override { return client_.StopRequested(); }
+  void Flush() {
+    if (pending_.empty()) return;
+    OrThrow(client_.ReportSteps(pending_));
+    pending_.clear();
+    sent_ = Clock::now();
+  }
+
+ private:
+  CoordinatorClient& client_;
+  const bool reports_;
+  std::vector<StepReport> pending_;
+  Clock::time_point sent_ = Clock::now();
+};
+
+Digest DigestOf(const std::vector<float>& adapter) {
+  return Sha256Of({reinterpret_cast<const char*>(adapter.data()), adapter.size() * sizeof(float)});
+}
+
+ModelConfig OpenModel(const WorkerTask& task) {
+  if (OrThrow(Sha256OfFile(task.base_path + "/config.json")).Hex() != task.base_config_sha256) {
+    throw std::runtime_error("the base model at " + task.base_path +
+                             " on this host is not the coordinator's");
+  }
+  return OrThrow(ReadModelConfig(task.base_path));
+}
+
+StageSettings SettingsOf(const WorkerTask& task, const StageTask& stage) {
+  return {.index = stage.index,
+          .steps = stage.steps,
+          .dropout_key = stage.dropout_key,
+          .adamw = {task.optimizer.beta1, task.optimizer.beta2, task.optimizer.epsilon,
+                    task.optimizer.weight_decay, task.optimizer.max_grad_norm},
+          .micro_batch_size = task.micro_batch_size,
+          .nonfinite_steps_max = task.nonfinite_steps_max};
+}
+
+// The parts that a task trains with.
+struct Engine {
+  Decoder& decoder;
+  FlatAdapter& adapter;
+  StepSource& source;
+  Collective& collective;
+};
+
+void TrainStages(CoordinatorClient& client, Engine engine) {
+  Reporter reporter(client, engine.collective.rank() == 0);
+  for (const StageTask& stage : client.task().stages) {
+    const StageResult result =
+        TrainStage(SettingsOf(client.task(), stage), engine.decoder, engine.adapter, engine.source,
+                   engine.collective, reporter);
+    reporter.Flush();
+    if (result.end == StageEnd::kStopped) return;
+    OrThrow(client.FinishStage(stage.index, result.error, DigestOf(engine.adapter.Values())));
+  }
+  if (engine.collective.rank() == 0) {
+    const std::vector<float> trained = engine.adapter.Values();
+    OrThrow(client.SendCandidate(trained, DigestOf(trained)));
+  }
+}
+
+void EvaluateRows(CoordinatorClient& client, Engine engine) {
+  const WorkerTask& task = client.task();
+  const Evaluation evaluation =
+      EvaluateStage(task.stages[0].steps[0], task.micro_batch_size, engine.decoder, engine.adapter,
+                    engine.source, engine.collective);
+  if (engine.collective.rank() == 0) {
+    OrThrow(client.ReportEvaluation(evaluation.loss_sum, static_cast<uint64_t>(evaluation.tokens)));
+  }
+}
+
+}  // namespace
+
+at::Device ChooseDevice(const std::string& wish, const MpiSession& session) {
+  const int devices =
+      at::detail::getCUDAHooks().hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
+  if (wish == "cpu" || (wish == "auto" && devices == 0)) return at::Device(at::kCPU);
+  if (session.local_world() > devices) {
+    throw std::runtime_error(
+        "this host has " + std::to_string(devices) + " CUDA devices for " +
+        std::to_string(session.local_world()) +
+        " ranks; start one rank for each device (workers), or set device: cpu");
+  }
+  return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(session.local_rank()));
+}
+
+void RunTask(CoordinatorClient& client, MpiSession& session, at::Device device) {
+  const WorkerTask& task = client.task();
+  const ModelConfig model = OpenModel(task);
+  const BaseWeightSource weights(task.base_path);
+  const AdapterLayout layout = LayoutOf(model, {task.lora_r, task.target_modules});
+  if (static_cast<uint64_t>(layout.elements) != task.adapter_elements) {
+    throw std::runtime_error(
+        "worker and coordinator lay the adapter out differently: install one version of strata");
+  }
+  Decoder decoder(model, {task.lora_r, task.lora_alpha, task.lora_dropout, task.target_modules},
+                  weights, task.dtype == "bfloat16" ? at::kBFloat16 : at::kFloat, device);
+  FlatAdapter adapter(layout, device);
+  adapter.Load(OrThrow(client.FetchAdapter()));
+  ShardStream source(&client);
+  const std::unique_ptr<Collective> collective = MakeCollective(session, device);
+  const Engine engine{decoder, adapter, source, *collective};
+  task.evaluation ? EvaluateRows(client, engine) : TrainStages(client, engine);
+}
+
+}  // namespace strata
