@@ -1,5 +1,5 @@
-// Holds a rank's share of a step and what came of it: plain values, known to those who bring them over the wire and to
-// the loop that trains on them. Needs neither libtorch nor gRPC.
+// Holds a rank's share of a step and what came of it: plain values, known to those who bring them
+// over the wire and to the loop that trains on them. Needs neither libtorch nor gRPC.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,8 @@
 
 namespace strata {
 
-// Half-open, in tokens of the row: predicted and counted in the loss. Never an example's first token.
+// Half-open, in tokens of the row: predicted and counted in the loss. Never an example's first
+// token.
 struct SupervisedSpan {
   int64_t begin = 0, end = 0;
 };

@@ -1,6 +1,7 @@
-// Names what the training loop needs of the world around it: steps to do, ranks to agree with, someone to tell.
-// The loop (worker/train) takes these; worker/task brings them over gRPC, worker/collective over MPI or NCCL, tests by
-// hand. Everything here throws std::exception on failure; the task's door turns that into a Status.
+// Names what the training loop needs of the world around it: steps to do, ranks to agree with,
+// someone to tell. The loop (worker/train) takes these; worker/task brings them over gRPC,
+// worker/collective over MPI or NCCL, tests by hand. Everything here throws std::exception on
+// failure; the task's door turns that into a Status.
 #pragma once
 
 #include <ATen/core/Tensor.h>

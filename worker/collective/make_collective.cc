@@ -1,0 +1,21 @@
+#include "worker/collective/make_collective.h"
+
+#include <stdexcept>
+
+#include "worker/collective/mpi_collective.h"
+#ifdef STRATA_WITH_CUDA
+#include "worker/collective/nccl_collective.h"
+#endif
+
+namespace strata {
+
+std::unique_ptr<Collective> MakeCollective(MpiSession& session, at::Device device) {
+  if (device.is_cpu()) return std::make_unique<MpiCollective>(session);
+#ifdef STRATA_WITH_CUDA
+  if (device.is_cuda()) return MakeNcclCollective(session, device);
+#endif
+  throw std::runtime_error("no way to add up gradients on device " + device.str() +
+                           "; this worker was built for the CPU only: see STRATA_CUDA");
+}
+
+}  // namespace strata

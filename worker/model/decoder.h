@@ -1,0 +1,71 @@
+// Computes the loss of a frozen Llama decoder with a LoRA adapter on its projections. Takes packed
+// tokens and the adapter's tensors, gives the summed negative log-likelihood, which autograd can
+// follow back to the adapter.
+//
+// Model: pre-norm layers of grouped-query attention with rotary positions and a gated SiLU
+// feed-forward, no biases; the base in `compute`, loss and norms in fp32, the adapter in fp32 and
+// cast on use. Positions begin anew with each example. Errors: std::runtime_error when a weight is
+// missing or of the wrong shape, c10::Error from libtorch.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/model_config.h"
+#include "worker/model/frozen_layers.h"
+#include "worker/model/frozen_weight.h"
+#include "worker/model/packed_tokens.h"
+#include "worker/model/weight_source.h"
+
+namespace strata {
+
+struct LoraSettings {
+  int64_t r = 0;
+  double alpha = 0;
+  double dropout = 0;  // in [0, 1)
+  std::vector<std::string> target_modules;
+};
+
+class Decoder {
+ public:
+  // Copies the weights: `source` may go afterwards. `compute` is float32 or bfloat16.
+  Decoder(const ModelConfig& config, const LoraSettings& lora, const WeightSource& source,
+          at::ScalarType compute, at::Device device);
+
+  // A float64 scalar, in nats, over the targets. `adapter` holds the tensors of an AdapterLayout in
+  // its order; with an empty one the base alone is computed. No key, no dropout.
+  at::Tensor NllSum(const PackedTokens& tokens, const std::vector<at::Tensor>& adapter,
+                    std::optional<uint64_t> step_dropout_key) const;
+
+  at::Device device() const { return placement_.device; }
+
+ private:
+  struct Linear {
+    at::Tensor weight_OI;
+    int64_t adapter =
+        -1;  // where lora_A stands among the adapter's tensors; lora_B follows; -1: none
+    uint32_t projection = 0;  // for the dropout
+  };
+  struct Layer {
+    at::Tensor attention_norm_D, mlp_norm_D;
+    Linear query, key, value, output, gate, up, down;
+  };
+  struct Pass;  // what stays the same for all layers of one forward pass
+
+  void LoadLayers(const WeightSource& source);
+  at::Tensor Apply(const Pass& pass, const Linear& linear, const at::Tensor& x_TI) const;
+  at::Tensor Attention(const Pass& pass, const Layer& layer, const at::Tensor& x_TD) const;
+  at::Tensor FeedForward(const Pass& pass, const Layer& layer, const at::Tensor& x_TD) const;
+
+  ModelConfig config_;
+  LoraSettings lora_;
+  Placement placement_;
+  DropoutRate dropout_;
+  at::Tensor embedding_VD_, head_VD_, final_norm_D_;
+  std::vector<Layer> layers_;
+};
+
+}  // namespace strata

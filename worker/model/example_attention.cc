@@ -1,0 +1,55 @@
+#include "worker/model/example_attention.h"
+
+#include <ATen/ATen.h>
+
+namespace strata {
+namespace {
+
+// Neighbours of equal length are attended to in one call.
+struct Run {
+  int64_t examples = 0, length = 0;
+};
+
+std::vector<Run> RunsOf(const std::vector<int64_t>& lengths) {
+  std::vector<Run> runs;
+  for (const int64_t length : lengths) {
+    if (runs.empty() || runs.back().length != length) runs.push_back({0, length});
+    ++runs.back().examples;
+  }
+  return runs;
+}
+
+at::Tensor ForEveryQueryHead(const at::Tensor& x_TKC, int64_t heads) {
+  const int64_t kv_heads = x_TKC.size(1);
+  if (kv_heads == heads) return x_TKC;
+  return x_TKC.unsqueeze(2)
+      .expand({-1, -1, heads / kv_heads, -1})
+      .reshape({x_TKC.size(0), heads, x_TKC.size(2)});
+}
+
+}  // namespace
+
+at::Tensor ExampleAttention(const at::Tensor& query_THC, const at::Tensor& key_TKC,
+                            const at::Tensor& value_TKC,
+                            const std::vector<int64_t>& example_lengths) {
+  const int64_t heads = query_THC.size(1), channels = query_THC.size(2);
+  const std::vector<Run> runs = RunsOf(example_lengths);
+  std::vector<int64_t> sizes;
+  for (const Run& run : runs) sizes.push_back(run.examples * run.length);
+  const auto queries = query_THC.split_with_sizes(sizes);
+  const auto keys = ForEveryQueryHead(key_TKC, heads).split_with_sizes(sizes);
+  const auto values = ForEveryQueryHead(value_TKC, heads).split_with_sizes(sizes);
+
+  std::vector<at::Tensor> outputs;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    const auto batched = [&](const at::Tensor& x) {
+      return x.view({runs[i].examples, runs[i].length, heads, channels}).transpose(1, 2);
+    };
+    const at::Tensor out = at::scaled_dot_product_attention(
+        batched(queries[i]), batched(keys[i]), batched(values[i]), {}, 0.0, /*is_causal=*/true);
+    outputs.push_back(out.transpose(1, 2).reshape({sizes[i], heads * channels}));
+  }
+  return outputs.size() == 1 ? outputs[0] : at::cat(outputs);
+}
+
+}  // namespace strata

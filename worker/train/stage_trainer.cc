@@ -1,0 +1,118 @@
+#include "worker/train/stage_trainer.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <sstream>
+
+#include "worker/train/micro_batch.h"
+#include "worker/train/split_sum.h"
+
+namespace strata {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Leaves the gradients of this rank's share in the adapter; gives its summed loss.
+double Accumulate(const StageSettings& settings, const Decoder& decoder, FlatAdapter& adapter,
+                  const StagePosition& position, const StepWork& work) {
+  const uint64_t key = StepDropoutKey(settings.dropout_key, position.epoch, position.step);
+  double nll_sum = 0;
+  for (const PackedTokens& tokens : MicroBatches(work.rows, settings.micro_batch_size)) {
+    if (tokens.targets.empty()) continue;
+    const at::Tensor nll = decoder.NllSum(tokens, adapter.leaves(), key);
+    const at::Tensor loss = nll / static_cast<double>(work.step_supervised_tokens);
+    if (loss.requires_grad()) loss.backward();
+    nll_sum += nll.item<double>();
+  }
+  return nll_sum;
+}
+
+// What all ranks know after the step's one reduction.
+struct Reduced {
+  double loss = 0, grad_norm = 0;
+  bool finite = true, stop = false;
+};
+
+Reduced Reduce(FlatAdapter& adapter, Collective& collective, const StepWork& work, double nll_sum,
+               bool stop) {
+  const SplitSum split = Split(nll_sum);
+  const bool finite = std::isfinite(nll_sum);
+  const float words[FlatAdapter::kControlWords] = {finite ? split.high : 0, finite ? split.low : 0,
+                                                   finite ? 0.0f : 1.0f, stop ? 1.0f : 0.0f};
+  adapter.control_words().copy_(at::tensor(at::ArrayRef<float>(words), at::kFloat));
+  collective.SumInPlace(adapter.reduced_M());
+
+  const at::Tensor sums = adapter.control_words().to(at::kCPU);
+  const float* sum = sums.const_data_ptr<float>();
+  Reduced reduced;
+  reduced.grad_norm = GradientNorm(adapter.gradients_N());
+  reduced.loss = Joined({sum[0], sum[1]}) /
+                 static_cast<double>(std::max<int64_t>(work.step_supervised_tokens, 1));
+  reduced.finite = sum[2] == 0 && std::isfinite(reduced.grad_norm) && std::isfinite(reduced.loss);
+  reduced.stop = sum[3] > 0;
+  if (sum[2] != 0) reduced.loss = std::nan("");
+  return reduced;
+}
+
+StepReport ReportOf(const StagePosition& position, const StepWork& work, const Reduced& reduced,
+                    Clock::time_point began) {
+  StepReport report;
+  report.position = position;
+  report.loss = reduced.loss;
+  report.learning_rate = work.learning_rate;
+  report.grad_norm = reduced.grad_norm;
+  report.tokens = work.step_tokens;
+  report.seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  report.skipped = !reduced.finite;
+  return report;
+}
+
+StageResult DataError(const StepReport& last, uint32_t nonfinite_steps) {
+  std::ostringstream error;
+  error << "the loss or a gradient was not finite in " << nonfinite_steps
+        << " steps in a row; the last: stage " << last.position.stage << ", epoch "
+        << last.position.epoch << ", step " << last.position.step << ", loss " << last.loss
+        << ", gradient norm " << last.grad_norm << ", learning rate " << last.learning_rate
+        << "; look at the dataset's examples or lower the learning rate";
+  return {StageEnd::kDataError, error.str()};
+}
+
+}  // namespace
+
+StageResult TrainStage(const StageSettings& settings, Decoder& decoder, FlatAdapter& adapter,
+                       StepSource& source, Collective& collective, TrainingObserver& observer) {
+  const std::vector<float> before = adapter.Values();
+  AdamW adamw(settings.adamw, adapter.values_N());
+  uint32_t nonfinite_steps = 0;
+  for (uint32_t epoch = 0; epoch < settings.steps.size(); ++epoch) {
+    for (uint32_t step = 0; step < settings.steps[epoch]; ++step) {
+      const Clock::time_point began = Clock::now();
+      const StagePosition position{settings.index, epoch, step};
+      const bool stop = observer.StopRequested();
+      const StepWork work = source.Fetch(position);
+
+      adapter.gradients_N().zero_();
+      const double nll_sum = Accumulate(settings, decoder, adapter, position, work);
+      const Reduced reduced = Reduce(adapter, collective, work, nll_sum, stop);
+      if (reduced.finite) {
+        adamw.Update(adapter.values_N(), adapter.gradients_N(), reduced.grad_norm,
+                     work.learning_rate);
+      }
+      const StepReport report = ReportOf(position, work, reduced, began);
+      observer.OnStep(report);
+
+      nonfinite_steps = reduced.finite ? 0 : nonfinite_steps + 1;
+      if (!reduced.finite && nonfinite_steps >= settings.nonfinite_steps_max) {
+        adapter.Load(before);
+        return DataError(report, nonfinite_steps);
+      }
+      if (reduced.stop) return {StageEnd::kStopped, ""};
+    }
+  }
+  return {StageEnd::kTrained, ""};
+}
+
+}  // namespace strata
