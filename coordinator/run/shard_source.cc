@@ -76,7 +76,8 @@ absl::StatusOr<std::vector<v1::StepShard>> ShardSource::Window(const ShardWindow
         LearningRateAt(*plan_, stage, StepOfStage(stage, window.epoch, step)));
     shards[i].set_step_supervised_tokens(totals.supervised);
     shards[i].set_step_tokens(totals.tokens);
-    for (const uint32_t row : CutStep(epoch[step], world_)[window.rank.value()]) {
+    const std::vector<std::vector<uint32_t>> cut = CutStep(epoch[step], world_);
+    for (const uint32_t row : cut[window.rank.value()]) {
       RETURN_IF_ERROR(AddRow(window.stage, row, epoch[step][row], &shards[i]));
     }
   }
