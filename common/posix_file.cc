@@ -1,0 +1,293 @@
+#include "common/posix_file.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kCopyBytes = 1 << 20;
+constexpr std::chrono::milliseconds kLockPoll(20);
+
+absl::StatusCode CodeOf(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return absl::StatusCode::kNotFound;
+    case EEXIST:
+    case ENOTEMPTY:
+    case ELOOP:
+      return absl::StatusCode::kAlreadyExists;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::StatusCode::kPermissionDenied;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return absl::StatusCode::kResourceExhausted;
+    default:
+      return absl::StatusCode::kUnavailable;
+  }
+}
+
+absl::Status Failed(const char* what, const fs::path& path, int error) {
+  return absl::Status(
+      CodeOf(error), absl::StrCat("cannot ", what, " ", path.string(), ": ", std::strerror(error)));
+}
+
+fs::path FolderOf(const fs::path& path) {
+  const fs::path folder = path.parent_path();
+  return folder.empty() ? fs::path(".") : folder;
+}
+
+// Closes what a failed step left open.
+class Descriptor {
+ public:
+  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+  ~Descriptor() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return descriptor_; }
+  int Release() { return std::exchange(descriptor_, -1); }
+  bool ok() const { return descriptor_ >= 0; }
+
+ private:
+  int descriptor_;
+};
+
+}  // namespace
+
+FileSystem* FileSystem::Real() {
+  static FileSystem real;
+  return &real;
+}
+
+absl::Status FileSystem::Before(std::string_view, const fs::path&) { return absl::OkStatus(); }
+
+absl::Status FileSystem::WriteAll(int descriptor, std::string_view bytes, const fs::path& path) {
+  RETURN_IF_ERROR(Before("write", path));
+  while (!bytes.empty()) {
+    const ssize_t written = write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return Failed("write", path, errno);
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FileSystem::FsyncAndClose(int descriptor, const fs::path& path) {
+  Descriptor owned(descriptor);
+  RETURN_IF_ERROR(Before("fsync", path));
+  if (fsync(descriptor) != 0) return Failed("fsync", path, errno);
+  if (close(owned.Release()) != 0) return Failed("close", path, errno);
+  return absl::OkStatus();
+}
+
+absl::Status FileSystem::WriteFileDurably(const fs::path& path, std::string_view bytes) {
+  RETURN_IF_ERROR(Before("create", path));
+  Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!file.ok()) return Failed("create", path, errno);
+  RETURN_IF_ERROR(WriteAll(file.get(), bytes, path));
+  return FsyncAndClose(file.Release(), path);
+}
+
+absl::Status FileSystem::ReplaceFileDurably(const fs::path& path, std::string_view bytes) {
+  fs::path fresh = path;
+  fresh += absl::StrCat(".", getpid(), ".new");
+  RETURN_IF_ERROR(RemoveTree(fresh));
+  absl::Status written = WriteFileDurably(fresh, bytes);
+  if (written.ok()) written = Rename(fresh, path);
+  if (!written.ok()) RemoveTree(fresh).IgnoreError();
+  return written;
+}
+
+absl::Status FileSystem::AppendDurably(const fs::path& path, std::string_view bytes) {
+  std::error_code ignored;
+  const bool is_new = !fs::exists(path, ignored);
+  RETURN_IF_ERROR(Before(is_new ? "create" : "open", path));
+  Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (!file.ok()) return Failed("append to", path, errno);
+  RETURN_IF_ERROR(WriteAll(file.get(), bytes, path));
+  RETURN_IF_ERROR(FsyncAndClose(file.Release(), path));
+  return is_new ? FsyncDirectory(FolderOf(path)) : absl::OkStatus();
+}
+
+absl::Status FileSystem::TruncateDurably(const fs::path& path, uint64_t bytes) {
+  RETURN_IF_ERROR(Before("truncate", path));
+  Descriptor file(open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!file.ok()) return Failed("open", path, errno);
+  if (ftruncate(file.get(), static_cast<off_t>(bytes)) != 0) return Failed("cut", path, errno);
+  return FsyncAndClose(file.Release(), path);
+}
+
+absl::Status FileSystem::FsyncDirectory(const fs::path& folder) {
+  Descriptor opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened.ok()) return Failed("open", folder, errno);
+  return FsyncAndClose(opened.Release(), folder);
+}
+
+absl::Status FileSystem::Rename(const fs::path& from, const fs::path& to) {
+  RETURN_IF_ERROR(Before("rename", to));
+  if (rename(from.c_str(), to.c_str()) != 0) return Failed("rename to", to, errno);
+  return FsyncDirectory(FolderOf(to));
+}
+
+absl::Status FileSystem::RemoveTree(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::symlink_status(path, error);
+  if (status.type() == fs::file_type::not_found) return absl::OkStatus();
+  if (status.type() == fs::file_type::directory) {
+    for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
+      RETURN_IF_ERROR(RemoveTree(at->path()));
+    }
+    if (error) return Failed("list", path, error.value());
+  }
+  RETURN_IF_ERROR(Before("remove", path));
+  fs::remove(path, error);
+  if (error) return Failed("remove", path, error.value());
+  return absl::OkStatus();
+}
+
+absl::Status FileSystem::CopyFile(const fs::path& from, const fs::path& to) {
+  Descriptor source(open(from.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status {};
+  if (!source.ok() || fstat(source.get(), &status) != 0) return Failed("read", from, errno);
+  RETURN_IF_ERROR(Before("create", to));
+  Descriptor target(open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!target.ok()) return Failed("create", to, errno);
+  if (ioctl(target.get(), FICLONE, source.get()) != 0) {
+    std::vector<char> buffer(
+        std::clamp<size_t>(static_cast<size_t>(status.st_size), 1, kCopyBytes));
+    while (true) {
+      const ssize_t got = read(source.get(), buffer.data(), buffer.size());
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return Failed("read", from, errno);
+      if (got == 0) break;
+      RETURN_IF_ERROR(WriteAll(target.get(), {buffer.data(), static_cast<size_t>(got)}, to));
+    }
+  }
+  const timespec times[2] = {status.st_mtim, status.st_mtim};
+  if (futimens(target.get(), times) != 0) return Failed("date", to, errno);
+  return FsyncAndClose(target.Release(), to);
+}
+
+absl::Status FileSystem::CopyTreeDurably(const fs::path& from, const fs::path& to) {
+  RETURN_IF_ERROR(Before("mkdir", to));
+  if (mkdir(to.c_str(), 0755) != 0) return Failed("create", to, errno);
+  std::vector<fs::directory_entry> entries;
+  std::error_code error;
+  for (fs::directory_iterator at(from, error), end; !error && at != end; at.increment(error)) {
+    entries.push_back(*at);
+  }
+  if (error) return Failed("list", from, error.value());
+  std::sort(entries.begin(), entries.end());
+  for (const fs::directory_entry& entry : entries) {
+    const fs::path target = to / entry.path().filename();
+    const fs::file_type type = entry.symlink_status(error).type();
+    if (type == fs::file_type::regular) RETURN_IF_ERROR(CopyFile(entry.path(), target));
+    if (type == fs::file_type::directory) RETURN_IF_ERROR(CopyTreeDurably(entry.path(), target));
+  }
+  return FsyncDirectory(to);
+}
+
+absl::Status FileSystem::ReplaceSymlink(const fs::path& link, const fs::path& target) {
+  fs::path fresh = link.parent_path() / absl::StrCat(".", link.filename().string(), ".new");
+  RETURN_IF_ERROR(RemoveTree(fresh));
+  RETURN_IF_ERROR(Before("symlink", link));
+  if (symlink(target.c_str(), fresh.c_str()) != 0) return Failed("create", fresh, errno);
+  return Rename(fresh, link);
+}
+
+absl::Status FileSystem::CreateDirectories(const fs::path& folder) {
+  std::error_code error;
+  if (folder.empty() || fs::is_directory(folder, error)) return absl::OkStatus();
+  if (folder.filename().empty()) return CreateDirectories(folder.parent_path());
+  RETURN_IF_ERROR(CreateDirectories(folder.parent_path()));
+  RETURN_IF_ERROR(Before("mkdir", folder));
+  if (mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return Failed("create", folder, errno);
+  return FsyncDirectory(FolderOf(folder));
+}
+
+absl::StatusOr<std::string> ReadFile(const fs::path& path, uint64_t max_bytes) {
+  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status {};
+  if (!file.ok() || fstat(file.get(), &status) != 0) return Failed("read", path, errno);
+  if (!S_ISREG(status.st_mode)) return Failed("read", path, EISDIR);
+  const auto size = static_cast<uint64_t>(status.st_size);
+  if (size > max_bytes) {
+    return absl::OutOfRangeError(
+        absl::StrCat(path.string(), " has ", size, " bytes; at most ", max_bytes, " are read"));
+  }
+  std::string bytes(size, '\0');
+  size_t done = 0;
+  while (done < size) {
+    const ssize_t got = read(file.get(), bytes.data() + done, size - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Failed("read", path, errno);
+    if (got == 0) break;
+    done += static_cast<size_t>(got);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+bool ChangedAfter(const fs::path& file, const fs::path& reference) {
+  struct stat a {
+  }, b{};
+  if (lstat(file.c_str(), &a) != 0 || lstat(reference.c_str(), &b) != 0) return false;
+  return std::pair(a.st_mtim.tv_sec, a.st_mtim.tv_nsec) >
+         std::pair(b.st_mtim.tv_sec, b.st_mtim.tv_nsec);
+}
+
+absl::StatusOr<FileLock> FileLock::TryAcquire(const fs::path& path) {
+  const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+  if (descriptor < 0) return Failed("open the lock", path, errno);
+  if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return FileLock(descriptor);
+  const int error = errno;
+  close(descriptor);
+  if (error != EWOULDBLOCK) return Failed("lock", path, error);
+  return absl::AbortedError(absl::StrCat(path.string(), " is held by another process"));
+}
+
+absl::StatusOr<FileLock> FileLock::Acquire(const fs::path& path,
+                                           std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  while (true) {
+    absl::StatusOr<FileLock> lock = TryAcquire(path);
+    if (lock.ok() || !absl::IsAborted(lock.status())) return lock;
+    if (std::chrono::steady_clock::now() >= deadline) return lock;
+    std::this_thread::sleep_for(kLockPoll);
+  }
+}
+
+FileLock::~FileLock() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+FileLock::FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+FileLock& FileLock::operator=(FileLock&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+}  // namespace strata

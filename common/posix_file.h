@@ -1,0 +1,85 @@
+// Changes files so that what was reported done survives a kill or a power loss, and locks them
+// between processes. The store, the run's journal and the caches write through it. The door to
+// unistd and fcntl.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace strata {
+
+// Durability: what a method reported OK has been fsynced, with the folder that names it, unless the
+// method says otherwise. After a failure the file is in either state or, for a new one, cut short;
+// the same file is never written again in that try.
+// Errors: NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED (also a read-only file system),
+// RESOURCE_EXHAUSTED (disk or quota full), UNAVAILABLE for the rest; with the path.
+// Threads: any, on different paths.
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+  static FileSystem* Real();
+
+  // Creates `path`, which must not exist. The folder is not fsynced: FsyncDirectory does that once
+  // for many files.
+  absl::Status WriteFileDurably(const std::filesystem::path& path, std::string_view bytes);
+  // Replaces the content of `path` at once by a rename: a reader sees the old or the new file.
+  absl::Status ReplaceFileDurably(const std::filesystem::path& path, std::string_view bytes);
+  // Creates `path` when it does not exist.
+  absl::Status AppendDurably(const std::filesystem::path& path, std::string_view bytes);
+  absl::Status TruncateDurably(const std::filesystem::path& path, uint64_t bytes);
+  absl::Status FsyncDirectory(const std::filesystem::path& folder);
+  // Fsyncs the folder of `to`.
+  absl::Status Rename(const std::filesystem::path& from, const std::filesystem::path& to);
+  // OK when `path` does not exist.
+  absl::Status RemoveTree(const std::filesystem::path& path);
+  // Copies the files and folders of `from` into the new folder `to`, with their times of change; by
+  // reference where the file system can. Links and special files are left out.
+  absl::Status CopyTreeDurably(const std::filesystem::path& from, const std::filesystem::path& to);
+  // Points the symlink `link` at `target` at once, whether it exists or not.
+  absl::Status ReplaceSymlink(const std::filesystem::path& link,
+                              const std::filesystem::path& target);
+  absl::Status CreateDirectories(const std::filesystem::path& folder);
+
+ protected:
+  // Called before each system call that changes the disk ("create", "write", "fsync", "rename",
+  // "remove", "mkdir", "symlink", "truncate"), which is made only if it returns OK. Tests fail or
+  // die here.
+  virtual absl::Status Before(std::string_view operation, const std::filesystem::path& path);
+
+ private:
+  absl::Status CopyFile(const std::filesystem::path& from, const std::filesystem::path& to);
+  absl::Status WriteAll(int descriptor, std::string_view bytes, const std::filesystem::path& path);
+  absl::Status FsyncAndClose(int descriptor, const std::filesystem::path& path);
+};
+
+// The whole file. NOT_FOUND when missing, OUT_OF_RANGE when larger than `max_bytes`.
+absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, uint64_t max_bytes);
+
+// True when somebody changed `file` later than `reference`, by their times of change; false when
+// either cannot be read.
+bool ChangedAfter(const std::filesystem::path& file, const std::filesystem::path& reference);
+
+// An exclusive lock between processes on a file that is made for it; freed by the destructor or the
+// end of the process. Programs started meanwhile do not inherit it.
+class FileLock {
+ public:
+  // ABORTED "held by another process" at once.
+  static absl::StatusOr<FileLock> TryAcquire(const std::filesystem::path& path);
+  // ABORTED after `timeout`.
+  static absl::StatusOr<FileLock> Acquire(const std::filesystem::path& path,
+                                          std::chrono::milliseconds timeout);
+  ~FileLock();
+  FileLock(FileLock&& other) noexcept;
+  FileLock& operator=(FileLock&& other) noexcept;
+
+ private:
+  explicit FileLock(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_ = -1;
+};
+
+}  // namespace strata

@@ -1,0 +1,230 @@
+#include "coordinator/store/branch_state.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+
+namespace strata {
+namespace {
+
+constexpr std::string_view kBody = "the body";
+
+absl::StatusOr<Version> VersionAt(const Json& json, std::string_view key) {
+  ASSIGN_OR_RETURN(const int64_t number, JsonInteger(json, key, kBody));
+  return Version(static_cast<uint32_t>(number));
+}
+
+absl::StatusOr<Digest> DigestAt(const Json& json, std::string_view key) {
+  ASSIGN_OR_RETURN(const std::string hex, JsonString(json, key, kBody));
+  return DigestFromHex(hex);
+}
+
+Json StageJson(const StageResult& stage) {
+  return {{"dataset", stage.dataset}, {"tier", stage.tier},         {"sha256", stage.sha256.Hex()},
+          {"pass", stage.pass},       {"examples", stage.examples}, {"epochs", stage.epochs},
+          {"loss", stage.loss}};
+}
+
+absl::StatusOr<StageResult> StageOf(const Json& json) {
+  StageResult stage;
+  ASSIGN_OR_RETURN(stage.dataset, JsonString(json, "dataset", kBody));
+  ASSIGN_OR_RETURN(stage.tier, JsonString(json, "tier", kBody));
+  ASSIGN_OR_RETURN(stage.sha256, DigestAt(json, "sha256"));
+  ASSIGN_OR_RETURN(const int64_t pass, JsonInteger(json, "pass", kBody));
+  ASSIGN_OR_RETURN(const int64_t examples, JsonInteger(json, "examples", kBody));
+  ASSIGN_OR_RETURN(const int64_t epochs, JsonInteger(json, "epochs", kBody));
+  ASSIGN_OR_RETURN(stage.loss, JsonNumber(json, "loss", kBody));
+  stage.pass = static_cast<uint32_t>(pass);
+  stage.examples = static_cast<uint64_t>(examples);
+  stage.epochs = static_cast<uint32_t>(epochs);
+  return stage;
+}
+
+absl::StatusOr<CommittedVersion> CommitOf(const LedgerEvent& event) {
+  CommittedVersion commit;
+  commit.time = event.time;
+  ASSIGN_OR_RETURN(commit.version, VersionAt(event.body, "version"));
+  ASSIGN_OR_RETURN(commit.parent, VersionAt(event.body, "parent"));
+  ASSIGN_OR_RETURN(commit.run, JsonString(event.body, "run", kBody));
+  ASSIGN_OR_RETURN(commit.parked, JsonBool(event.body, "parked", kBody));
+  ASSIGN_OR_RETURN(commit.manifest_sha256, DigestAt(event.body, "manifest_sha256"));
+  ASSIGN_OR_RETURN(commit.adapter_digest, DigestAt(event.body, "adapter_digest"));
+  ASSIGN_OR_RETURN(commit.base_fingerprint, DigestAt(event.body, "base_fingerprint"));
+  ASSIGN_OR_RETURN(const Json* stages, JsonNested(event.body, "stages", kBody));
+  for (const Json& json : *stages) {
+    ASSIGN_OR_RETURN(StageResult stage, StageOf(json));
+    commit.stages.push_back(std::move(stage));
+  }
+  return commit;
+}
+
+absl::Status ApplyCommit(const LedgerEvent& event, BranchState* state) {
+  ASSIGN_OR_RETURN(CommittedVersion commit, CommitOf(event));
+  ASSIGN_OR_RETURN(const Json* backups, JsonNested(event.body, "backups", kBody));
+  for (const Json& json : *backups) {
+    ASSIGN_OR_RETURN(const std::string name, JsonString(json, "name", kBody));
+    ASSIGN_OR_RETURN(const Version version, VersionAt(json, "version"));
+    state->backups.push_back({name, version, commit.version, event.time});
+    state->commits_owing_backups.insert(commit.version);
+  }
+  if (!commit.parked) {
+    state->previous = state->current;
+    state->current = commit.version;
+    for (const StageResult& stage : commit.stages) state->held.erase(stage.sha256);
+  }
+  state->begun.erase(commit.version);
+  state->versions[commit.version] = std::move(commit);
+  return absl::OkStatus();
+}
+
+absl::Status ApplyRestore(const LedgerEvent& event, BranchState* state) {
+  ASSIGN_OR_RETURN(const Version version, VersionAt(event.body, "version"));
+  ASSIGN_OR_RETURN(const Json* held, JsonNested(event.body, "held", kBody));
+  const auto at = state->versions.find(version);
+  if (at == state->versions.end()) {
+    return absl::DataLossError(
+        absl::StrCat("restores ", VersionName(version), ", never committed"));
+  }
+  for (const Json& json : *held) {
+    if (!json.is_string()) return absl::DataLossError("held is no list of hashes");
+    ASSIGN_OR_RETURN(const Digest digest, DigestFromHex(json.get<std::string>()));
+    state->held.insert(digest);
+  }
+  for (const CommittedVersion* ancestor : state->Ancestry(version)) {
+    for (const StageResult& stage : ancestor->stages) state->held.erase(stage.sha256);
+  }
+  if (version != state->current) state->previous = state->current;
+  state->current = version;
+  at->second.parked = false;
+  state->pruning_versions.erase(version);
+  return absl::OkStatus();
+}
+
+absl::Status ApplyPrune(const LedgerEvent& event, BranchState* state) {
+  const bool done = event.kind == "pruned";
+  ASSIGN_OR_RETURN(const Json* backups, JsonNested(event.body, "backups", kBody));
+  for (const Json& json : *backups) {
+    if (!json.is_string()) return absl::DataLossError("backups is no list of names");
+    const std::string name = json.get<std::string>();
+    std::erase_if(state->backups, [&](const BackupRecord& backup) { return backup.name == name; });
+    if (done) state->pruning_backups.erase(name);
+    if (!done) state->pruning_backups.insert(name);
+  }
+  ASSIGN_OR_RETURN(const Json* versions, JsonNested(event.body, "versions", kBody));
+  for (const Json& json : *versions) {
+    if (!json.is_number_unsigned()) return absl::DataLossError("versions is no list of numbers");
+    const Version version(json.get<uint32_t>());
+    if (done) state->pruning_versions.erase(version);
+    if (!done) state->pruning_versions.insert(version);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const LedgerEvent& event, BranchState* state) {
+  if (event.kind == "begin") {
+    ASSIGN_OR_RETURN(const Version version, VersionAt(event.body, "version"));
+    ASSIGN_OR_RETURN(state->begun[version], JsonString(event.body, "run", kBody));
+    return absl::OkStatus();
+  }
+  if (event.kind == "commit") return ApplyCommit(event, state);
+  if (event.kind == "restore") return ApplyRestore(event, state);
+  if (event.kind == "prune" || event.kind == "pruned") return ApplyPrune(event, state);
+  if (event.kind == "backups") {
+    ASSIGN_OR_RETURN(const Version committed, VersionAt(event.body, "version"));
+    state->commits_owing_backups.erase(committed);
+    return absl::OkStatus();
+  }
+  if (event.kind == "release") {
+    ASSIGN_OR_RETURN(const Digest digest, DigestAt(event.body, "sha256"));
+    state->held.erase(digest);
+    return absl::OkStatus();
+  }
+  if (event.kind == "exclude" || event.kind == "include") {
+    ASSIGN_OR_RETURN(const std::string name, JsonString(event.body, "dataset", kBody));
+    if (event.kind == "exclude") state->excluded.insert(name);
+    if (event.kind == "include") state->excluded.erase(name);
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(absl::StrCat("the kind ", event.kind, " is not known"));
+}
+
+}  // namespace
+
+std::vector<const CommittedVersion*> BranchState::Ancestry(Version version) const {
+  std::vector<const CommittedVersion*> ancestry;
+  for (auto at = versions.find(version); at != versions.end();
+       at = versions.find(at->second.parent)) {
+    ancestry.push_back(&at->second);
+    if (at->second.parent >= at->first) break;
+  }
+  std::reverse(ancestry.begin(), ancestry.end());
+  return ancestry;
+}
+
+const CommittedVersion* BranchState::CommitOfRun(const std::string& run) const {
+  for (const auto& [version, commit] : versions) {
+    if (commit.run == run) return &commit;
+  }
+  return nullptr;
+}
+
+std::set<Digest> BranchState::Undone(Version from, Version to) const {
+  std::set<Digest> undone;
+  for (const CommittedVersion* commit : Ancestry(from)) {
+    for (const StageResult& stage : commit->stages) undone.insert(stage.sha256);
+  }
+  for (const CommittedVersion* commit : Ancestry(to)) {
+    for (const StageResult& stage : commit->stages) undone.erase(stage.sha256);
+  }
+  return undone;
+}
+
+absl::StatusOr<BranchState> Fold(const std::vector<LedgerEvent>& events) {
+  BranchState state;
+  for (const LedgerEvent& event : events) {
+    if (const absl::Status applied = Apply(event, &state); !applied.ok()) {
+      return absl::DataLossError(absl::StrCat("the ledger cannot be understood at line ", event.seq,
+                                              ": ", applied.message()));
+    }
+  }
+  return state;
+}
+
+Json CommitBody(const CommittedVersion& commit, const std::vector<BackupRecord>& backups) {
+  Json stages = Json::array(), copies = Json::array();
+  for (const StageResult& stage : commit.stages) stages.push_back(StageJson(stage));
+  for (const BackupRecord& backup : backups) {
+    copies.push_back({{"name", backup.name}, {"version", backup.version.value()}});
+  }
+  return {{"version", commit.version.value()},
+          {"parent", commit.parent.value()},
+          {"run", commit.run},
+          {"parked", commit.parked},
+          {"manifest_sha256", commit.manifest_sha256.Hex()},
+          {"adapter_digest", commit.adapter_digest.Hex()},
+          {"base_fingerprint", commit.base_fingerprint.Hex()},
+          {"stages", std::move(stages)},
+          {"backups", std::move(copies)}};
+}
+
+Json BeginBody(Version version, const std::string& run) {
+  return {{"version", version.value()}, {"run", run}};
+}
+
+Json BackupsMadeBody(Version committed) { return {{"version", committed.value()}}; }
+
+Json RestoreBody(Version version, const std::string& name, const std::set<Digest>& held) {
+  Json hashes = Json::array();
+  for (const Digest& digest : held) hashes.push_back(digest.Hex());
+  return {{"version", version.value()}, {"name", name}, {"held", std::move(hashes)}};
+}
+
+Json PruneBody(const std::set<std::string>& backups, const std::set<Version>& versions) {
+  Json names = Json::array(), numbers = Json::array();
+  for (const std::string& name : backups) names.push_back(name);
+  for (const Version version : versions) numbers.push_back(version.value());
+  return {{"backups", std::move(names)}, {"versions", std::move(numbers)}};
+}
+
+}  // namespace strata

@@ -1,0 +1,64 @@
+// Folds the ledger's events into what a branch is now: its versions, names, backups and held
+// datasets. Takes a Ledger's events; BranchStore asks it. Pure.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/ids.h"
+#include "common/lineage.h"
+#include "coordinator/store/candidate.h"
+#include "coordinator/store/ledger.h"
+
+namespace strata {
+
+struct CommittedVersion {
+  Version version, parent;
+  std::string run, time;
+  Digest manifest_sha256;   // of its manifest.json
+  Digest adapter_digest;    // of the flat fp32 bytes
+  Digest base_fingerprint;  // of the base model it was trained on
+  bool parked = false;      // not made current when committed, nor since
+  std::vector<StageResult> stages;
+};
+
+struct BackupRecord {
+  std::string name;
+  Version version;    // what it is a copy of
+  Version committed;  // the commit that made it
+  std::string time;
+};
+
+struct BranchState {
+  std::map<Version, CommittedVersion> versions;  // every one ever committed
+  Version current, previous;                     // 0 = none
+  std::vector<BackupRecord> backups;             // oldest first, without the pruned
+  std::set<Version> commits_owing_backups;       // whose backups are not known to be complete
+  std::set<std::string> pruning_backups;         // named by an intent, not known to be deleted
+  std::set<Version> pruning_versions;
+  std::map<Version, std::string> begun;  // numbers given to runs that have not committed them
+  std::set<Digest> held;
+  std::set<std::string> excluded;
+
+  // From the oldest ancestor of `version` to itself.
+  std::vector<const CommittedVersion*> Ancestry(Version version) const;
+  const CommittedVersion* CommitOfRun(const std::string& run) const;  // null = none
+  // Contents trained in the lineage of `from` and not in that of `to`.
+  std::set<Digest> Undone(Version from, Version to) const;
+};
+
+// DATA_LOSS for an event that is not known or lacks a field.
+absl::StatusOr<BranchState> Fold(const std::vector<LedgerEvent>& events);
+
+// The bodies of the events, as Fold reads them back.
+Json CommitBody(const CommittedVersion& commit, const std::vector<BackupRecord>& backups);
+Json BeginBody(Version version, const std::string& run);
+Json BackupsMadeBody(Version committed);
+Json RestoreBody(Version version, const std::string& name, const std::set<Digest>& held);
+// Both kinds "prune" (the intent) and "pruned" (done).
+Json PruneBody(const std::set<std::string>& backups, const std::set<Version>& versions);
+
+}  // namespace strata

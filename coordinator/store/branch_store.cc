@@ -1,0 +1,282 @@
+#include "coordinator/store/branch_store.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "coordinator/store/findings.h"
+#include "coordinator/store/metadata.h"
+#include "coordinator/store/rotation.h"
+#include "coordinator/store/version_folder.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string Now() { return Iso8601(std::chrono::system_clock::now()); }
+
+Version NextVersion(const BranchWriter& writer) {
+  Version last;
+  for (const auto& [version, commit] : writer.state().versions) last = std::max(last, version);
+  for (const Version version : NumberedFolders(writer.adapters())) last = std::max(last, version);
+  return Version(last.value() + 1);
+}
+
+absl::StatusOr<Inheritance> InheritanceFrom(const BranchWriter& writer,
+                                            const Candidate& candidate) {
+  if (candidate.parent == Version()) return Inheritance{};
+  const auto parent = writer.state().versions.find(candidate.parent);
+  if (parent == writer.state().versions.end()) {
+    return absl::FailedPreconditionError(absl::StrCat("the candidate continues ",
+                                                      VersionName(candidate.parent),
+                                                      ", which was never committed here"));
+  }
+  if (parent->second.base_fingerprint != candidate.base_fingerprint) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the base model has changed: ", VersionName(candidate.parent), " was trained on ",
+        parent->second.base_fingerprint.Hex(), ", this run on ", candidate.base_fingerprint.Hex()));
+  }
+  const fs::path folder = VersionPath(writer.adapters(), candidate.parent);
+  const Digest& manifest = parent->second.manifest_sha256;
+  Inheritance inheritance;
+  ASSIGN_OR_RETURN(inheritance.metadata, ReadMetadataFile(folder, manifest));
+  ASSIGN_OR_RETURN(inheritance.examples, ReadExamplesFile(folder, manifest));
+  return inheritance;
+}
+
+CommittedVersion CommitOf(const Candidate& candidate, Version version) {
+  CommittedVersion commit;
+  commit.version = version;
+  commit.parent = candidate.parent;
+  commit.run = candidate.run.value();
+  commit.adapter_digest = candidate.digest;
+  commit.base_fingerprint = candidate.base_fingerprint;
+  for (const StageResult& stage : candidate.stages) {
+    if (stage.trained()) commit.stages.push_back(stage);
+  }
+  return commit;
+}
+
+// The hash of the manifest of a folder that has proven itself and got its number.
+absl::StatusOr<Digest> WriteVersion(BranchWriter* writer, const Candidate& candidate,
+                                    Version version) {
+  ASSIGN_OR_RETURN(const Inheritance inheritance, InheritanceFrom(*writer, candidate));
+  RETURN_IF_ERROR(
+      writer->Record("begin", Iso8601(candidate.now), BeginBody(version, candidate.run.value())));
+  const fs::path incoming =
+      writer->adapters() / "versions" / absl::StrCat(".incoming-", candidate.run.value());
+  ASSIGN_OR_RETURN(const Digest manifest,
+                   WriteVersionFolder(incoming, candidate, version, inheritance, writer->files()));
+  RETURN_IF_ERROR(GateVersionFolder(incoming, manifest, candidate));
+  RETURN_IF_ERROR(writer->files()->Rename(incoming, VersionPath(writer->adapters(), version)));
+  return manifest;
+}
+
+struct Restorable {
+  Version version;
+  std::string backup;  // "" unless a backup was named
+};
+
+absl::StatusOr<Restorable> Resolve(const BranchWriter& writer, const std::string& name) {
+  const BranchState& state = writer.state();
+  if (name == "previous" && state.previous != Version()) return Restorable{state.previous, ""};
+  for (const auto& [version, commit] : state.versions) {
+    if (VersionName(version) == name) return Restorable{version, ""};
+  }
+  for (const BackupRecord& backup : state.backups) {
+    if (backup.name == name) return Restorable{backup.version, name};
+  }
+  if (!name.empty() && fs::path(name).filename() == name) {
+    const Version pinned = VersionOfLink(writer.adapters(), writer.adapters() / name);
+    if (state.versions.contains(pinned)) return Restorable{pinned, ""};
+  }
+  return absl::NotFoundError(absl::StrCat("there is no version, backup or pin named '", name,
+                                          "'; `strata backups` lists what there is"));
+}
+
+}  // namespace
+
+BranchStore::BranchStore(fs::path adapters, FileSystem* files, BranchSnapshot snapshot)
+    : adapters_(std::move(adapters)),
+      files_(files),
+      state_(std::move(snapshot.state)),
+      damage_(std::move(snapshot.damage)) {}
+
+absl::StatusOr<BranchStore> BranchStore::Open(fs::path adapters, FileSystem* files) {
+  ASSIGN_OR_RETURN(BranchSnapshot snapshot, ReadBranch(adapters));
+  return BranchStore(std::move(adapters), files, std::move(snapshot));
+}
+
+absl::Status BranchStore::Recover() {
+  std::error_code error;
+  if (!fs::exists(adapters_, error)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
+  const absl::Status mended = Mend(&writer, Now());
+  state_ = writer.state();
+  damage_ = absl::OkStatus();
+  return mended;
+}
+
+absl::StatusOr<const CommittedVersion*> BranchStore::Known(Version version) const {
+  RETURN_IF_ERROR(damage_);
+  const auto at = state_.versions.find(version);
+  if (at != state_.versions.end()) return &at->second;
+  return absl::NotFoundError(absl::StrCat(VersionName(version), " was never committed here"));
+}
+
+absl::StatusOr<Lineage> BranchStore::LineageOfCurrent() const {
+  RETURN_IF_ERROR(damage_);
+  Lineage lineage;
+  lineage.current = state_.current;
+  lineage.held = state_.held;
+  lineage.excluded = state_.excluded;
+  if (state_.current == Version()) return lineage;
+  for (const CommittedVersion* commit : state_.Ancestry(state_.current)) {
+    for (const StageResult& stage : commit->stages) {
+      lineage.trained.push_back({stage.dataset, stage.sha256, stage.pass, stage.examples,
+                                 stage.epochs, stage.loss, commit->time});
+    }
+  }
+  const Digest& manifest = state_.versions.at(state_.current).manifest_sha256;
+  ASSIGN_OR_RETURN(lineage.examples, ReadExamplesFile(VersionDir(state_.current), manifest));
+  return lineage;
+}
+
+absl::StatusOr<std::vector<float>> BranchStore::ReadAdapter(Version version,
+                                                            const AdapterLayout& layout) const {
+  ASSIGN_OR_RETURN(const CommittedVersion* commit, Known(version));
+  return ReadAdapterFile(VersionDir(version), layout, commit->adapter_digest);
+}
+
+absl::StatusOr<Json> BranchStore::Metadata(Version version) const {
+  ASSIGN_OR_RETURN(const CommittedVersion* commit, Known(version));
+  return ReadMetadataFile(VersionDir(version), commit->manifest_sha256);
+}
+
+std::optional<Digest> BranchStore::BaseFingerprintOf(Version version) const {
+  const auto at = state_.versions.find(version);
+  if (at == state_.versions.end()) return std::nullopt;
+  return at->second.base_fingerprint;
+}
+
+absl::StatusOr<CommitOutcome> BranchStore::Commit(const Candidate& candidate) {
+  RETURN_IF_ERROR(CheckCandidate(candidate));
+  ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
+  RETURN_IF_ERROR(Mend(&writer, Iso8601(candidate.now)));
+  absl::StatusOr<CommitOutcome> outcome =
+      writer.state().CommitOfRun(candidate.run.value()) != nullptr
+          ? OutcomeOf(writer.state(), candidate.run.value())
+          : CommitNew(&writer, candidate);
+  state_ = writer.state();
+  damage_ = absl::OkStatus();
+  return outcome;
+}
+
+absl::StatusOr<CommitOutcome> BranchStore::CommitNew(BranchWriter* writer,
+                                                     const Candidate& candidate) {
+  const std::string now = Iso8601(candidate.now);
+  const Version version = NextVersion(*writer);
+  CommittedVersion commit = CommitOf(candidate, version);
+  ASSIGN_OR_RETURN(commit.manifest_sha256, WriteVersion(writer, candidate, version));
+  commit.parked = candidate.parent != writer->state().current;
+  std::vector<BackupRecord> backups;
+  if (!commit.parked && candidate.keep_backups > 0) {
+    backups = PlanBackups(*writer, CompactTime(candidate.now), now);
+  }
+  RETURN_IF_ERROR(writer->Record("commit", now, CommitBody(commit, backups)));
+  absl::Status rotated = Mend(writer, now);
+  if (rotated.ok()) rotated = Prune(writer, candidate.keep_backups, now);
+  if (!rotated.ok()) {
+    return absl::Status(rotated.code(),
+                        absl::StrCat(VersionName(version),
+                                     " is committed, but its rotation was "
+                                     "cut short and is finished at the next start: ",
+                                     rotated.message()));
+  }
+  return OutcomeOf(writer->state(), candidate.run.value());
+}
+
+absl::StatusOr<CommitOutcome> BranchStore::OutcomeOf(const BranchState& state,
+                                                     const std::string& run) const {
+  const CommittedVersion* commit = state.CommitOfRun(run);
+  CommitOutcome outcome;
+  outcome.version = commit->version;
+  outcome.parked = commit->parked;
+  for (const BackupRecord& backup : state.backups) {
+    if (backup.committed == commit->version) outcome.backups.push_back(backup.name);
+  }
+  ASSIGN_OR_RETURN(outcome.metadata,
+                   ReadMetadataFile(VersionDir(commit->version), commit->manifest_sha256));
+  return outcome;
+}
+
+absl::StatusOr<Version> BranchStore::Restore(const std::string& name, Time now) {
+  ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
+  const std::string time = Iso8601(now);
+  RETURN_IF_ERROR(Mend(&writer, time));
+  ASSIGN_OR_RETURN(const Restorable target, Resolve(writer, name));
+  RETURN_IF_ERROR(EnsureWhole(&writer, target.version, target.backup));
+  if (target.version != writer.state().current) {
+    const std::set<Digest> held = writer.state().Undone(writer.state().current, target.version);
+    RETURN_IF_ERROR(writer.Record("restore", time, RestoreBody(target.version, name, held)));
+  }
+  const absl::Status linked = Mend(&writer, time);
+  state_ = writer.state();
+  damage_ = absl::OkStatus();
+  RETURN_IF_ERROR(linked);
+  return target.version;
+}
+
+absl::Status BranchStore::RecordAlone(const std::string& kind, Time now, Json body) {
+  ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
+  RETURN_IF_ERROR(writer.Record(kind, Iso8601(now), std::move(body)));
+  state_ = writer.state();
+  return absl::OkStatus();
+}
+
+absl::Status BranchStore::Release(const Digest& dataset_sha256, Time now) {
+  return RecordAlone("release", now, {{"sha256", dataset_sha256.Hex()}});
+}
+
+absl::Status BranchStore::SetExcluded(const std::string& dataset, bool excluded, Time now) {
+  return RecordAlone(excluded ? "exclude" : "include", now, {{"dataset", dataset}});
+}
+
+std::vector<BackupInfo> BranchStore::Backups() const {
+  std::vector<BackupInfo> backups;
+  for (const BackupRecord& record : state_.backups) {
+    BackupInfo info{record.name, record.version, record.time, 0};
+    const absl::StatusOr<Manifest> manifest =
+        ReadManifest(BackupPath(adapters_, record.name), nullptr);
+    if (manifest.ok()) {
+      for (const auto& [name, file] : manifest->files) info.bytes += file.bytes;
+    }
+    backups.push_back(std::move(info));
+  }
+  return backups;
+}
+
+std::vector<std::string> BranchStore::CheapFindings() const {
+  return FindingsOf(adapters_, state_, damage_, FolderCheck::kSizeAndTime);
+}
+
+absl::StatusOr<std::vector<std::string>> BranchStore::Verify() const {
+  ASSIGN_OR_RETURN(const BranchSnapshot fresh, ReadBranch(adapters_));
+  return FindingsOf(adapters_, fresh.state, fresh.damage, FolderCheck::kHash);
+}
+
+std::vector<HistoryEntry> BranchStore::History() const {
+  std::vector<HistoryEntry> history;
+  for (const CommittedVersion* commit : state_.Ancestry(state_.current)) {
+    for (const StageResult& stage : commit->stages) {
+      history.push_back({commit->version, RunId(commit->run), stage.dataset, stage.tier,
+                         stage.examples, stage.epochs, stage.loss, commit->time});
+    }
+  }
+  return history;
+}
+
+fs::path BranchStore::VersionDir(Version version) const { return VersionPath(adapters_, version); }
+
+}  // namespace strata

@@ -1,0 +1,107 @@
+// Keeps a branch's adapters: commits a run's candidate as an immutable version, rotates current,
+// previous and backups, and restores. Takes a Candidate from the run, gives the Lineage to the
+// plan.
+//
+// Model: the ledger is the truth; versions/, backups/ and the links mirror it and are mended from
+// it. Everything lies in one folder (BRANCH/adapters/lora_adapters).
+// Durability: a commit has happened once its ledger line is fsynced. A kill before that changes
+// nothing that counts; a kill after it is finished by the next Recover, Commit or Restore. A folder
+// that has its number is never written again.
+// Threads: one store per thread. Other processes may read and write at the same time: a change
+// takes ledger.lock and reads the ledger again, reading takes no lock and sees the branch as it was
+// at Open or at this store's last change. Errors: DATA_LOSS when the ledger is damaged or missing
+// beside versions; nothing is written then. PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE from
+// the disk. ABORTED when another process holds the lock for a minute.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/lineage.h"
+#include "common/posix_file.h"
+#include "coordinator/store/branch_writer.h"
+#include "coordinator/store/candidate.h"
+
+namespace strata {
+
+struct BackupInfo {
+  std::string name;  // "backup_current_20251031_104042"
+  Version version;   // what it is a copy of
+  std::string when;  // ISO 8601, UTC: of the commit that made it
+  uint64_t bytes = 0;
+};
+
+struct HistoryEntry {
+  Version version;
+  RunId run;
+  std::string dataset, tier;
+  uint64_t examples = 0;
+  uint32_t epochs = 0;
+  double loss = 0;
+  std::string timestamp;
+};
+
+class BranchStore {
+ public:
+  using Time = std::chrono::system_clock::time_point;
+
+  // Reads the ledger and no more; `adapters` need not exist yet. OK also for a damaged ledger, so
+  // that CheapFindings can tell: what changes the branch or trusts its lineage is refused then.
+  static absl::StatusOr<BranchStore> Open(std::filesystem::path adapters,
+                                          FileSystem* files = FileSystem::Real());
+
+  // Finishes or discards what a kill left, and mends links and backups from the ledger. Doing it
+  // again changes nothing. Call it before a run.
+  absl::Status Recover();
+
+  Version current() const { return state_.current; }
+  Version previous() const { return state_.previous; }  // 0 = none
+  absl::StatusOr<Lineage> LineageOfCurrent() const;
+  // The flat adapter, proven by its digest. FAILED_PRECONDITION when it is not laid out as
+  // `layout`.
+  absl::StatusOr<std::vector<float>> ReadAdapter(Version version,
+                                                 const AdapterLayout& layout) const;
+  absl::StatusOr<Json> Metadata(Version version) const;  // training_metadata.json
+  std::optional<Digest> BaseFingerprintOf(Version version) const;
+
+  // Writes, checks and commits. A candidate whose parent is not current any more is parked: a
+  // version, but not current. Committing the same run again gives the same outcome and changes
+  // nothing. DATA_LOSS when the adapter is refused, FAILED_PRECONDITION for another base model than
+  // the parent's. After a failure the old current serves on; if the message says that the version
+  // is committed, the next Recover finishes the rest.
+  absl::StatusOr<CommitOutcome> Commit(const Candidate& candidate);
+
+  // Makes current what `name` means ("v0003", "previous", a backup, a pin); the old current becomes
+  // previous. Datasets trained after that version are held. NOT_FOUND for an unknown name.
+  absl::StatusOr<Version> Restore(const std::string& name, Time now);
+  // Lets a held content be trained again.
+  absl::Status Release(const Digest& dataset_sha256, Time now);
+  // Leaves a file of training/ out of the plans, or takes it in again.
+  absl::Status SetExcluded(const std::string& dataset, bool excluded, Time now);
+
+  std::vector<BackupInfo> Backups() const;  // oldest first
+  // What sizes, times and links show to be wrong, in sentences; empty = healthy.
+  std::vector<std::string> CheapFindings() const;
+  // The same by hashing every version and backup.
+  absl::StatusOr<std::vector<std::string>> Verify() const;
+  std::vector<HistoryEntry> History() const;  // lineage of current, oldest first
+  std::filesystem::path VersionDir(Version version) const;
+
+ private:
+  BranchStore(std::filesystem::path adapters, FileSystem* files, BranchSnapshot snapshot);
+  absl::StatusOr<const CommittedVersion*> Known(Version version) const;
+  absl::StatusOr<CommitOutcome> CommitNew(BranchWriter* writer, const Candidate& candidate);
+  absl::StatusOr<CommitOutcome> OutcomeOf(const BranchState& state, const std::string& run) const;
+  absl::Status RecordAlone(const std::string& kind, Time now, Json body);
+
+  std::filesystem::path adapters_;
+  FileSystem* files_;
+  BranchState state_;
+  absl::Status damage_;
+};
+
+}  // namespace strata

@@ -1,0 +1,97 @@
+#include "coordinator/store/branch_writer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kLockWait(60);
+
+// 0 unless `name` is written as VersionName writes it.
+Version VersionOfName(const std::string& name) {
+  uint32_t number = 0;
+  if (name.size() < 2 || name.front() != 'v' || !absl::SimpleAtoi(name.substr(1), &number)) {
+    return Version();
+  }
+  return VersionName(Version(number)) == name ? Version(number) : Version();
+}
+
+}  // namespace
+
+fs::path VersionPath(const fs::path& adapters, Version version) {
+  return adapters / "versions" / VersionName(version);
+}
+
+fs::path BackupPath(const fs::path& adapters, const std::string& name) {
+  return adapters / "backups" / name;
+}
+
+std::set<Version> NumberedFolders(const fs::path& adapters) {
+  std::set<Version> versions;
+  std::error_code error;
+  for (fs::directory_iterator at(adapters / "versions", error), end; !error && at != end;
+       at.increment(error)) {
+    const Version version = VersionOfName(at->path().filename().string());
+    if (version != Version()) versions.insert(version);
+  }
+  return versions;
+}
+
+Version VersionOfLink(const fs::path& adapters, const fs::path& link) {
+  std::error_code error;
+  const fs::path target = fs::read_symlink(link, error);
+  if (error) return Version();
+  const fs::path named = (adapters / target).lexically_normal();
+  const fs::path tidy = named.filename().empty() ? named.parent_path() : named;
+  const fs::path versions = fs::weakly_canonical(adapters / "versions", error);
+  if (fs::weakly_canonical(tidy.parent_path(), error) != versions) return Version();
+  return VersionOfName(tidy.filename().string());
+}
+
+absl::StatusOr<BranchSnapshot> ReadBranch(const fs::path& adapters) {
+  BranchSnapshot snapshot;
+  ASSIGN_OR_RETURN(snapshot.ledger, Ledger::Read(adapters / "ledger.jsonl"));
+  snapshot.damage = snapshot.ledger.damage();
+  absl::StatusOr<BranchState> state = Fold(snapshot.ledger.events());
+  if (state.ok()) snapshot.state = *std::move(state);
+  if (!state.ok() && snapshot.damage.ok()) snapshot.damage = state.status();
+  if (snapshot.damage.ok() && snapshot.ledger.events().empty() &&
+      !NumberedFolders(adapters).empty()) {
+    snapshot.damage = absl::DataLossError(
+        absl::StrCat("the ledger is missing or empty: ", (adapters / "ledger.jsonl").string(),
+                     ", beside the versions it should list; nothing is changed until a copy of it "
+                     "is put back"));
+  }
+  return snapshot;
+}
+
+BranchWriter::BranchWriter(fs::path adapters, FileSystem* files, FileLock lock,
+                           BranchSnapshot snapshot)
+    : adapters_(std::move(adapters)),
+      files_(files),
+      lock_(std::move(lock)),
+      ledger_(std::move(snapshot.ledger)),
+      state_(std::move(snapshot.state)) {}
+
+absl::StatusOr<BranchWriter> BranchWriter::Begin(const fs::path& adapters, FileSystem* files) {
+  RETURN_IF_ERROR(files->CreateDirectories(adapters));
+  ASSIGN_OR_RETURN(FileLock lock, FileLock::Acquire(adapters / ".ledger.lock", kLockWait));
+  ASSIGN_OR_RETURN(BranchSnapshot snapshot, ReadBranch(adapters));
+  RETURN_IF_ERROR(snapshot.damage);
+  return BranchWriter(adapters, files, std::move(lock), std::move(snapshot));
+}
+
+absl::Status BranchWriter::Record(const std::string& kind, const std::string& time, Json body) {
+  RETURN_IF_ERROR(ledger_.Append(files_, kind, time, std::move(body)));
+  ASSIGN_OR_RETURN(state_, Fold(ledger_.events()));
+  return absl::OkStatus();
+}
+
+}  // namespace strata

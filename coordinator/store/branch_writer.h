@@ -1,0 +1,57 @@
+// Holds a branch for writing: its lock, its ledger as it is now, the state folded from it. Made by
+// BranchStore for each change; rotation.h changes folders and links through it.
+#pragma once
+
+#include <filesystem>
+#include <set>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/posix_file.h"
+#include "coordinator/store/branch_state.h"
+#include "coordinator/store/ledger.h"
+
+namespace strata {
+
+struct BranchSnapshot {
+  Ledger ledger;
+  BranchState state;    // of the events before the damage, if any
+  absl::Status damage;  // DATA_LOSS: the ledger is damaged, or missing beside versions
+};
+
+// Needs no lock. Fails only when the ledger exists and cannot be read.
+absl::StatusOr<BranchSnapshot> ReadBranch(const std::filesystem::path& adapters);
+
+// The vNNNN folders that exist, whether or not the ledger knows them.
+std::set<Version> NumberedFolders(const std::filesystem::path& adapters);
+// The version that the symlink `link` leads to; 0 = none.
+Version VersionOfLink(const std::filesystem::path& adapters, const std::filesystem::path& link);
+std::filesystem::path VersionPath(const std::filesystem::path& adapters, Version version);
+std::filesystem::path BackupPath(const std::filesystem::path& adapters, const std::string& name);
+
+class BranchWriter {
+ public:
+  // Makes the folder, waits up to a minute for the lock and reads the ledger again. ABORTED when
+  // the lock is held for longer; DATA_LOSS when the ledger cannot be believed: nothing is written
+  // then.
+  static absl::StatusOr<BranchWriter> Begin(const std::filesystem::path& adapters,
+                                            FileSystem* files);
+
+  const BranchState& state() const { return state_; }
+  const std::filesystem::path& adapters() const { return adapters_; }
+  FileSystem* files() const { return files_; }
+
+  // Appends an event at `time` (ISO 8601) and folds it into state().
+  absl::Status Record(const std::string& kind, const std::string& time, Json body);
+
+ private:
+  BranchWriter(std::filesystem::path adapters, FileSystem* files, FileLock lock,
+               BranchSnapshot snapshot);
+  std::filesystem::path adapters_;
+  FileSystem* files_;
+  FileLock lock_;
+  Ledger ledger_;
+  BranchState state_;
+};
+
+}  // namespace strata

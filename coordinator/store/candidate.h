@@ -1,0 +1,58 @@
+// Carries a trained adapter from a run to the store, and the store's answer back. The run fills a
+// Candidate, BranchStore::Commit takes it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/adapter_layout.h"
+#include "common/ids.h"
+#include "common/json.h"
+#include "common/lineage.h"
+#include "common/sha256.h"
+
+namespace strata {
+
+// What became of one dataset of a run.
+struct StageResult {
+  std::string dataset, tier;
+  Digest sha256;
+  uint32_t pass = 0;
+  uint64_t examples = 0;
+  uint32_t epochs = 0;
+  double loss = 0;    // token mean over the last epoch, in nats
+  std::string error;  // "" = trained
+  bool trained() const { return error.empty(); }
+};
+
+struct Candidate {
+  Version parent;  // what was current when the run began
+  RunId run;
+  AdapterLayout layout;
+  std::vector<float> adapter;  // flat, as `layout` says
+  Digest digest;               // SHA-256 of its bytes, as all ranks agreed on it
+  uint32_t lora_r = 0;
+  double lora_alpha = 0, lora_dropout = 0;
+  std::vector<std::string> target_modules;
+  std::string adapter_name;
+  std::string base_model_name;  // the public one, not a private path
+  Digest base_fingerprint;
+  std::string chat_template;                                   // "" writes no chat_template.jinja
+  std::vector<StageResult> stages;                             // trained ones enter the lineage
+  std::map<std::string, std::vector<ExampleDigest>> examples;  // of this run, by dataset
+  double training_seconds = 0;
+  uint32_t keep_backups = 5;  // commits whose backups stay
+  std::chrono::system_clock::time_point now;
+};
+
+struct CommitOutcome {
+  Version version;
+  bool parked = false;               // committed, but current had moved on and stays
+  std::vector<std::string> backups;  // names made by this commit
+  Json metadata;                     // training_metadata.json of the version
+};
+
+}  // namespace strata

@@ -1,0 +1,59 @@
+#include "coordinator/store/findings.h"
+
+#include "absl/strings/str_cat.h"
+#include "coordinator/store/branch_writer.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+
+void CheckLink(const fs::path& adapters, const char* name, Version version,
+               std::vector<std::string>* findings) {
+  std::error_code error;
+  const bool exists = fs::symlink_status(adapters / name, error).type() != fs::file_type::not_found;
+  if (version == Version() ? !exists : VersionOfLink(adapters, adapters / name) == version) return;
+  findings->push_back(
+      absl::StrCat((adapters / name).string(), " does not lead to ",
+                   version == Version() ? std::string("nothing") : VersionName(version),
+                   ", as the ledger says"));
+}
+
+void Add(std::vector<std::string> more, std::vector<std::string>* findings) {
+  for (std::string& finding : more) findings->push_back(std::move(finding));
+}
+
+}  // namespace
+
+std::vector<std::string> FindingsOf(const fs::path& adapters, const BranchState& state,
+                                    const absl::Status& damage, FolderCheck depth) {
+  if (!damage.ok()) return {std::string(damage.message())};
+  std::vector<std::string> findings;
+  CheckLink(adapters, "current", state.current, &findings);
+  CheckLink(adapters, "previous", state.previous, &findings);
+  const std::set<Version> folders = NumberedFolders(adapters);
+  for (const auto& [version, commit] : state.versions) {
+    const bool needed = version == state.current || version == state.previous || commit.parked;
+    if (state.pruning_versions.contains(version)) continue;
+    if (!needed && !folders.contains(version)) continue;
+    Add(CheckFolder(VersionPath(adapters, version), commit.manifest_sha256, depth), &findings);
+  }
+  for (const BackupRecord& backup : state.backups) {
+    if (state.commits_owing_backups.contains(backup.committed)) {
+      findings.push_back(absl::StrCat("the backup ", backup.name, " is not complete yet"));
+      continue;
+    }
+    const auto commit = state.versions.find(backup.version);
+    if (commit == state.versions.end()) continue;
+    Add(CheckFolder(BackupPath(adapters, backup.name), commit->second.manifest_sha256, depth),
+        &findings);
+  }
+  for (const Version version : folders) {
+    if (state.versions.contains(version)) continue;
+    findings.push_back(absl::StrCat(VersionPath(adapters, version).string(),
+                                    " is not in the ledger; it is left alone"));
+  }
+  return findings;
+}
+
+}  // namespace strata

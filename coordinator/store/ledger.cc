@@ -1,0 +1,109 @@
+#include "coordinator/store/ledger.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+
+namespace strata {
+namespace {
+
+constexpr int64_t kFormat = 1;
+constexpr uint64_t kLedgerBytesMax = uint64_t{1} << 30;
+constexpr std::string_view kHashKey = ",\"hash\":\"";
+constexpr size_t kHashBytes = 64;
+constexpr size_t kTailBytes = kHashKey.size() + kHashBytes + 2;  // …,"hash":"<64>"}
+
+absl::Status Broken(const std::filesystem::path& file, size_t line, absl::string_view why) {
+  return absl::DataLossError(absl::StrCat("the ledger is damaged at ", file.string(), ":", line,
+                                          ": ", why, "; put a good copy of it back"));
+}
+
+// The hash that a line carries, or why it cannot be right.
+absl::StatusOr<std::string> CheckedHash(std::string_view line) {
+  if (line.size() <= kTailBytes) return absl::DataLossError("the line is too short");
+  const std::string_view signed_part = line.substr(0, line.size() - kTailBytes);
+  const std::string_view tail = line.substr(signed_part.size());
+  const std::string hash(tail.substr(kHashKey.size(), kHashBytes));
+  if (tail.substr(0, kHashKey.size()) != kHashKey || Sha256Of(signed_part).Hex() != hash) {
+    return absl::DataLossError("the line is not what was written (its hash differs)");
+  }
+  return hash;
+}
+
+absl::StatusOr<LedgerEvent> ParseEvent(std::string_view line, uint64_t seq,
+                                       const std::string& prev) {
+  ASSIGN_OR_RETURN(const Json json, ParseJson(line, "the line"));
+  ASSIGN_OR_RETURN(const int64_t format, JsonInteger(json, "format", "the line"));
+  if (format != kFormat) {
+    return absl::DataLossError(
+        absl::StrCat("its format is ", format, "; this strata reads format ", kFormat));
+  }
+  ASSIGN_OR_RETURN(const std::string linked, JsonString(json, "prev", "the line"));
+  ASSIGN_OR_RETURN(const int64_t number, JsonInteger(json, "seq", "the line"));
+  if (linked != prev || static_cast<uint64_t>(number) != seq) {
+    return absl::DataLossError("it does not follow the line before it");
+  }
+  LedgerEvent event;
+  event.seq = seq;
+  ASSIGN_OR_RETURN(event.kind, JsonString(json, "kind", "the line"));
+  ASSIGN_OR_RETURN(event.time, JsonString(json, "time", "the line"));
+  ASSIGN_OR_RETURN(const Json* body, JsonNested(json, "body", "the line"));
+  event.body = *body;
+  return event;
+}
+
+}  // namespace
+
+absl::StatusOr<Ledger> Ledger::Read(const std::filesystem::path& file) {
+  Ledger ledger;
+  ledger.file_ = file;
+  ledger.last_hash_ = std::string(kHashBytes, '0');
+  const absl::StatusOr<std::string> text = ReadFile(file, kLedgerBytesMax);
+  if (absl::IsNotFound(text.status())) return ledger;
+  if (!text.ok()) return text.status();
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    const size_t end = rest.find('\n');
+    if (end == std::string_view::npos) break;
+    const size_t number = ledger.events_.size() + 1;
+    const std::string_view line = rest.substr(0, end);
+    absl::StatusOr<std::string> hash = CheckedHash(line);
+    absl::StatusOr<LedgerEvent> event =
+        hash.ok() ? ParseEvent(line, number, ledger.last_hash_) : hash.status();
+    if (!event.ok()) {
+      ledger.damage_ = Broken(file, number, event.status().message());
+      return ledger;
+    }
+    ledger.events_.push_back(*std::move(event));
+    ledger.last_hash_ = *hash;
+    ledger.whole_bytes_ += end + 1;
+    rest.remove_prefix(end + 1);
+  }
+  ledger.torn_ = !rest.empty();
+  return ledger;
+}
+
+absl::Status Ledger::Append(FileSystem* files, const std::string& kind, const std::string& time,
+                            Json body) {
+  RETURN_IF_ERROR(damage_);
+  if (torn_) RETURN_IF_ERROR(files->TruncateDurably(file_, whole_bytes_));
+  torn_ = false;
+  const uint64_t seq = events_.size() + 1;
+  Json json = {{"format", kFormat}, {"seq", seq},   {"prev", last_hash_},
+               {"kind", kind},      {"time", time}, {"body", body}};
+  std::string line = DumpJson(json);
+  line.pop_back();
+  const std::string hash = Sha256Of(line).Hex();
+  line += absl::StrCat(absl::string_view(kHashKey.data(), kHashKey.size()), hash, "\"}\n");
+  const absl::Status appended = files->AppendDurably(file_, line);
+  if (!appended.ok()) {
+    torn_ = true;
+    if (files->TruncateDurably(file_, whole_bytes_).ok()) torn_ = false;
+    return appended;
+  }
+  events_.push_back({seq, kind, time, std::move(body)});
+  last_hash_ = hash;
+  whole_bytes_ += line.size();
+  return absl::OkStatus();
+}
+
+}  // namespace strata

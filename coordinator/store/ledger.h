@@ -1,0 +1,53 @@
+// Appends a branch's events to ledger.jsonl and reads them back: the one truth about its versions.
+// BranchState folds over the events.
+//
+// Model: one line per event, {"format", "seq", "prev", "kind", "time", "body", "hash"}. `hash` is
+// the SHA-256 of the line's bytes before `,"hash"`, `prev` the hash of the line before (64 zeros in
+// the first), so that a line changed, dropped or put in by hand breaks the chain.
+// Durability: an event has happened once Append returned OK. A last line without its line break was
+// torn by a kill; readers pass over it and the next Append cuts it off.
+// Threads: one writer at a time, under the branch's ledger lock.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/json.h"
+#include "common/posix_file.h"
+#include "common/sha256.h"
+
+namespace strata {
+
+struct LedgerEvent {
+  uint64_t seq = 0;  // 1, 2, …
+  std::string kind, time;
+  Json body;
+};
+
+class Ledger {
+ public:
+  // Reads the lines up to the first that is wrong; damage() says which. A missing file has no
+  // events.
+  static absl::StatusOr<Ledger> Read(const std::filesystem::path& file);
+
+  const std::vector<LedgerEvent>& events() const { return events_; }
+  // OK, or DATA_LOSS with the first line that is wrong, after which nothing can be believed.
+  const absl::Status& damage() const { return damage_; }
+
+  // Appends one event and returns it through events(). On failure the file is cut back to what it
+  // was; where even that fails the next reader decides whether the event happened.
+  absl::Status Append(FileSystem* files, const std::string& kind, const std::string& time,
+                      Json body);
+
+ private:
+  std::filesystem::path file_;
+  std::vector<LedgerEvent> events_;
+  std::string last_hash_;
+  uint64_t whole_bytes_ = 0;  // of the lines that count
+  bool torn_ = false;
+  absl::Status damage_;
+};
+
+}  // namespace strata

@@ -1,0 +1,26 @@
+// Composes the JSON documents that a version carries for its readers: PEFT's adapter_config.json
+// and the branch's training_metadata.json. Takes a Candidate and its parent's metadata; the version
+// folder writes them.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "common/json.h"
+#include "coordinator/store/candidate.h"
+
+namespace strata {
+
+// "2025-10-31T10:40:42Z": UTC, whole seconds.
+std::string Iso8601(std::chrono::system_clock::time_point time);
+// "20251031_104042": UTC.
+std::string CompactTime(std::chrono::system_clock::time_point time);
+
+// Exactly the keys that PEFT, vLLM and llama.cpp read.
+Json AdapterConfig(const Candidate& candidate);
+
+// The parent's metadata (null for none) carried on by the candidate's trained stages: totals add
+// up, the history grows, best_loss is the least over all stages.
+Json TrainingMetadata(const Candidate& candidate, Version version, const Json& parent);
+
+}  // namespace strata
