@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Prepares this machine and builds strata: system packages, libtorch in .venv, build/bin/strata and build/bin/strata-worker.
+#
+# usage: deploy/setup.sh [--no-system] [--with-tests]
+#   --no-system    install no system packages, only say which are missing
+#   --with-tests   also build the tests, and install transformers and PEFT, which they compare against
+# environment:
+#   STRATA_TORCH_DIR=DIR   use this libtorch 2.11 (the folder with include/ and lib/) instead of installing the wheel
+#   STRATA_CUDA=OFF        build without CUDA and NCCL
+# Doing it again does only what is left to do.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+system=yes tests=OFF
+for argument in "$@"; do
+  case "$argument" in
+    --no-system) system=no ;;
+    --with-tests) tests=ON ;;
+    *) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 64 ;;
+  esac
+done
+
+say() { printf '== %s\n' "$*"; }
+
+packages=(g++ cmake ninja-build ccache mold pkg-config python3 python3-venv ca-certificates
+  libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev libabsl-dev libssl-dev
+  libyaml-cpp-dev libopenmpi-dev openmpi-bin openssh-client libcli11-dev nlohmann-json3-dev libsimdjson-dev)
+[ "$tests" = ON ] && packages+=(libgtest-dev libgmock-dev)
+
+# tokenizers needs a recent Rust; Debian 12 keeps one beside its old one.
+rust_is_new() { command -v cargo >/dev/null && [ "$(cargo --version | cut -d. -f2)" -ge 85 ]; }
+if ! rust_is_new; then
+  if apt-cache show cargo-web >/dev/null 2>&1 || [ -z "$(command -v cargo)" ]; then packages+=(cargo-web rustc-web); fi
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+  as_root=()
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+  if [ "$system" = no ]; then
+    say "missing system packages; ask for: apt-get install ${missing[*]}"
+    exit 69
+  fi
+  say "installing system packages: ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq
+  if ! rust_is_new && ! apt-cache show cargo-web >/dev/null 2>&1; then
+    missing=("${missing[@]/cargo-web/cargo}")
+    missing=("${missing[@]/rustc-web/rustc}")
+  fi
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# Installs the pinned wheels that a stamp does not name yet.
+wheels() {
+  local stamp=".venv/$1.stamp"
+  shift
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$*" ] && return
+  [ -d .venv ] || { say "making .venv"; python3 -m venv .venv; }
+  say "installing $*"
+  .venv/bin/pip install --quiet --disable-pip-version-check "$@"
+  printf '%s' "$*" > "$stamp"
+}
+cuda="${STRATA_CUDA:-ON}"
+if [ -z "${STRATA_TORCH_DIR:-}" ]; then
+  # The toolkit's wheels bring the headers that libtorch's own include; no nvcc is needed for C++.
+  wheels torch torch==2.11.0 'cuda-toolkit[crt,cccl]==13.0.2'
+  STRATA_TORCH_DIR="$(echo "$PWD"/.venv/lib/python3*/site-packages/torch)"
+fi
+if [ "$tests" = ON ]; then
+  wheels peers torch==2.11.0 numpy==2.4.6 peft==0.21.2 safetensors==0.8.0 tokenizers==0.23.3 transformers==5.23.0
+fi
+
+if [ ! -f build/CMakeCache.txt ] || ! grep -q "^STRATA_TESTS:BOOL=$tests" build/CMakeCache.txt ||
+  ! grep -q "^STRATA_TORCH_DIR:PATH=$STRATA_TORCH_DIR\$" build/CMakeCache.txt ||
+  ! grep -q "^STRATA_CUDA:BOOL=$cuda" build/CMakeCache.txt; then
+  say "configuring build/ (tests $tests, CUDA $cuda)"
+  cmake -S . -B build -G Ninja -DSTRATA_TESTS="$tests" -DSTRATA_CUDA="$cuda" -DSTRATA_TORCH_DIR="$STRATA_TORCH_DIR" \
+    -DSTRATA_TEST_PYTHON="$PWD/.venv/bin/python" >build.log 2>&1 || { cat build.log; exit 70; }
+  rm -f build.log
+fi
+say "building"
+if [ "$tests" = ON ]; then ninja -C build; else ninja -C build strata strata-worker; fi
+say "built build/bin/strata and build/bin/strata-worker"
