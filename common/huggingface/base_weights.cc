@@ -22,20 +22,46 @@ std::string TextOf(const fs::path& file) {
   return text.str();
 }
 
+bool Exists(const fs::path& file) {
+  std::error_code ignored;
+  return fs::exists(file, ignored);
+}
+
+// Changes when the file does: device, inode, size, time of change.
 std::string StampOf(const fs::path& file) {
   struct stat status {};
   if (stat(file.c_str(), &status) != 0) return "";
-  return absl::StrCat(status.st_ino, ":", status.st_size, ":", status.st_mtim.tv_sec, ".",
-                      status.st_mtim.tv_nsec);
+  return absl::StrCat(status.st_dev, ":", status.st_ino, ":", status.st_size, ":",
+                      status.st_mtim.tv_sec, ".", status.st_mtim.tv_nsec);
+}
+
+// "" when the cache does not know the file as it is now.
+std::string KnownSha256(const Json& cache, const fs::path& file, const std::string& stamp) {
+  const auto known = cache.find(file.string());
+  if (known == cache.end()) return "";
+  const absl::StatusOr<std::string> then = JsonString(*known, "stamp", "");
+  const absl::StatusOr<std::string> hex = JsonString(*known, "sha256", "");
+  return then.ok() && *then == stamp && hex.ok() && DigestFromHex(*hex).ok() ? *hex : "";
+}
+
+void WriteCache(const Json& cache, const fs::path& cache_file) {
+  std::error_code ignored;
+  fs::create_directories(cache_file.parent_path(), ignored);
+  const fs::path beside = absl::StrCat(cache_file.string(), ".", RandomHex(4), ".new");
+  std::ofstream stream(beside, std::ios::binary);
+  stream << DumpJson(cache, 1) << "\n";
+  stream.close();
+  if (stream) fs::rename(beside, cache_file, ignored);
+  fs::remove(beside, ignored);
 }
 
 }  // namespace
 
 absl::StatusOr<std::vector<fs::path>> WeightFiles(const fs::path& folder) {
-  if (fs::exists(folder / "model.safetensors"))
+  if (Exists(folder / "model.safetensors"))
     return std::vector<fs::path>{folder / "model.safetensors"};
   const fs::path index_file = folder / "model.safetensors.index.json";
-  if (!fs::exists(index_file)) {
+  if (!Exists(index_file)) {
     return absl::NotFoundError(
         absl::StrCat("no weights in ", folder.string(),
                      ": it has neither model.safetensors nor "
@@ -87,9 +113,7 @@ absl::StatusOr<Digest> BaseFingerprint(const fs::path& folder, const fs::path& c
   Sha256 sha;
   for (const fs::path& file : files) {
     const std::string stamp = StampOf(file);
-    const Json known = cache.value(file.string(), Json::object());
-    std::string hex =
-        known.is_object() && known.value("stamp", Json()) == stamp ? known.value("sha256", "") : "";
+    std::string hex = stamp.empty() ? "" : KnownSha256(cache, file, stamp);
     if (hex.empty()) {
       ASSIGN_OR_RETURN(const Digest digest, Sha256OfFile(file));
       hex = digest.Hex();
@@ -97,12 +121,7 @@ absl::StatusOr<Digest> BaseFingerprint(const fs::path& folder, const fs::path& c
     fresh[file.string()] = {{"stamp", stamp}, {"sha256", hex}};
     sha.Update(absl::StrCat(file.filename().string(), " ", hex, "\n"));
   }
-  if (fresh != cache) {
-    std::error_code ignored;
-    fs::create_directories(cache_file.parent_path(), ignored);
-    std::ofstream(cache_file.string() + ".new", std::ios::binary) << DumpJson(fresh, 1) << "\n";
-    fs::rename(cache_file.string() + ".new", cache_file, ignored);
-  }
+  if (fresh != cache) WriteCache(fresh, cache_file);
   return sha.Finish();
 }
 

@@ -8,7 +8,8 @@
 namespace strata {
 
 absl::StatusOr<Tokenizer> Tokenizer::FromFile(const std::filesystem::path& file) {
-  if (!std::filesystem::exists(file)) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) {
     return absl::NotFoundError(
         absl::StrCat("no ", file.string(), ": the base model's folder needs its tokenizer.json"));
   }
@@ -47,5 +48,11 @@ absl::StatusOr<std::string> Tokenizer::Decode(const std::vector<uint32_t>& ids) 
 int64_t Tokenizer::IdOf(std::string_view token) const {
   return strata_tokenizer_id(handle_, token.data(), token.size());
 }
+
+std::string Tokenizer::TokenOf(uint32_t id) const {
+  return TakeText(strata_tokenizer_token(handle_, id));
+}
+
+size_t Tokenizer::VocabSize() const { return strata_tokenizer_size(handle_); }
 
 }  // namespace strata

@@ -16,8 +16,9 @@ namespace strata {
 
 struct Encoding {
   std::vector<uint32_t> ids;
-  std::vector<uint32_t> begins;  // bytes from the beginning of the text, of each id; 0 for ids that
-                                 // the tokenizer adds
+  // Bytes from the beginning of the text, of each id and with the spaces it holds; 0 for ids that
+  // the tokenizer adds.
+  std::vector<uint32_t> begins;
 };
 
 // Threads: const functions may run at once on any number of threads.
@@ -35,6 +36,10 @@ class Tokenizer {
   absl::StatusOr<std::string> Decode(const std::vector<uint32_t>& ids) const;
   // -1 when the vocabulary has no such token.
   int64_t IdOf(std::string_view token) const;
+  // As the vocabulary writes it; "" when there is no such id.
+  std::string TokenOf(uint32_t id) const;
+  // How many ids there are, added tokens included.
+  size_t VocabSize() const;
 
  private:
   explicit Tokenizer(StrataTokenizer* handle) : handle_(handle) {}

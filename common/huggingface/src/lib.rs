@@ -19,15 +19,18 @@ pub(crate) fn guarded<T>(
     let message = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(value)) => return value,
         Ok(Err(message)) => message,
-        Err(_) => "the library panicked".to_string(),
+        Err(panic) => {
+            let words = panic.downcast_ref::<String>().map(String::as_str);
+            let words = words.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+            format!("the library panicked: {words}")
+        }
     };
-    let text = CString::new(message.replace('\0', " ")).unwrap_or_default();
-    unsafe { *error = text.into_raw() };
+    unsafe { *error = c_text(&message) };
     otherwise
 }
 
-/// The bytes at `data`, which are the caller's.
-pub(crate) unsafe fn bytes<'a>(data: *const u8, length: usize) -> &'a [u8] {
+/// The `length` values at `data`, which are the caller's; none may be at null.
+pub(crate) unsafe fn slice<'a, T>(data: *const T, length: usize) -> &'a [T] {
     if length == 0 {
         &[]
     } else {
@@ -35,8 +38,13 @@ pub(crate) unsafe fn bytes<'a>(data: *const u8, length: usize) -> &'a [u8] {
     }
 }
 
+/// A string for the caller to free; a NUL within becomes U+FFFD.
+pub(crate) fn c_text(text: &str) -> *mut c_char {
+    CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default().into_raw()
+}
+
 pub(crate) unsafe fn text<'a>(data: *const u8, length: usize) -> Result<&'a str, String> {
-    std::str::from_utf8(bytes(data, length)).map_err(|e| e.to_string())
+    std::str::from_utf8(slice(data, length)).map_err(|e| e.to_string())
 }
 
 #[no_mangle]

@@ -1,6 +1,6 @@
 //! `safetensors`: the tensors of a file that the caller has mapped, and the bytes of a new one.
 
-use crate::{bytes, guarded, text};
+use crate::{guarded, slice, text};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::ffi::c_char;
@@ -18,7 +18,7 @@ pub unsafe extern "C" fn strata_safetensors_open(
     error: *mut *mut c_char,
 ) -> *mut Header {
     guarded(error, std::ptr::null_mut(), || {
-        let file = bytes(data, length);
+        let file = slice(data, length);
         let (header_bytes, metadata): (usize, Metadata) =
             SafeTensors::read_metadata(file).map_err(|e| e.to_string())?;
         let data_begins = 8 + header_bytes as u64;
@@ -91,10 +91,10 @@ pub unsafe extern "C" fn strata_safetensors_write(
 ) -> *mut Vec<u8> {
     guarded(error, std::ptr::null_mut(), || {
         let mut views = Vec::with_capacity(count);
-        for matrix in std::slice::from_raw_parts(matrices, count) {
+        for matrix in slice(matrices, count) {
             let name = text(matrix.name, matrix.name_length)?.to_string();
             let shape = vec![matrix.rows as usize, matrix.columns as usize];
-            let values = bytes(matrix.values, (matrix.rows * matrix.columns * 4) as usize);
+            let values = slice(matrix.values, (matrix.rows * matrix.columns * 4) as usize);
             let view = TensorView::new(Dtype::F32, shape, values).map_err(|e| e.to_string())?;
             views.push((name, view));
         }

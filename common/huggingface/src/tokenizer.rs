@@ -1,13 +1,31 @@
 //! `tokenizers::Tokenizer`: text to ids with byte offsets, and back.
 
-use crate::{guarded, text};
-use std::ffi::{c_char, CString};
+use crate::{c_text, guarded, slice, text};
+use serde_json::Value;
+use std::ffi::c_char;
 use tokenizers::Tokenizer;
 
 /// Ids and, for each, the byte of the text where it begins.
 pub struct Encoded {
     ids: Vec<u32>,
     begins: Vec<u32>,
+}
+
+/// Sets every `trim_offsets` of the post-processor to false: trimmed, a token that begins with the prompt's last space
+/// would seem to begin behind it.
+fn keep_offsets(part: &mut Value) {
+    match part {
+        Value::Object(fields) => {
+            for (name, value) in fields.iter_mut() {
+                if name == "trim_offsets" {
+                    *value = Value::Bool(false);
+                }
+                keep_offsets(value);
+            }
+        }
+        Value::Array(parts) => parts.iter_mut().for_each(keep_offsets),
+        _ => {}
+    }
 }
 
 #[no_mangle]
@@ -17,7 +35,12 @@ pub unsafe extern "C" fn strata_tokenizer_open(
     error: *mut *mut c_char,
 ) -> *mut Tokenizer {
     guarded(error, std::ptr::null_mut(), || {
-        let mut tokenizer = Tokenizer::from_file(text(path, length)?).map_err(|e| e.to_string())?;
+        let file = std::fs::read(text(path, length)?).map_err(|e| e.to_string())?;
+        let mut json: Value = serde_json::from_slice(&file).map_err(|e| e.to_string())?;
+        if let Some(post_processor) = json.get_mut("post_processor") {
+            keep_offsets(post_processor);
+        }
+        let mut tokenizer: Tokenizer = serde_json::from_value(json).map_err(|e| e.to_string())?;
         // Length and padding are the caller's business, whatever the file says.
         tokenizer.with_truncation(None).map_err(|e| e.to_string())?;
         tokenizer.with_padding(None);
@@ -69,9 +92,8 @@ pub unsafe extern "C" fn strata_tokenizer_decode(
     error: *mut *mut c_char,
 ) -> *mut c_char {
     guarded(error, std::ptr::null_mut(), || {
-        let ids = if count == 0 { &[] } else { std::slice::from_raw_parts(ids, count) };
-        let decoded = (*tokenizer).decode(ids, true).map_err(|e| e.to_string())?;
-        Ok(CString::new(decoded.replace('\0', "\u{fffd}")).unwrap_or_default().into_raw())
+        let decoded = (*tokenizer).decode(slice(ids, count), true).map_err(|e| e.to_string())?;
+        Ok(c_text(&decoded))
     })
 }
 
@@ -86,4 +108,16 @@ pub unsafe extern "C" fn strata_tokenizer_id(
         .ok()
         .and_then(|token| (*tokenizer).token_to_id(token))
         .map_or(-1, i64::from)
+}
+
+/// The token of an id, as the vocabulary writes it; null without an error when there is none.
+#[no_mangle]
+pub unsafe extern "C" fn strata_tokenizer_token(tokenizer: *const Tokenizer, id: u32) -> *mut c_char {
+    (*tokenizer).id_to_token(id).map_or(std::ptr::null_mut(), |token| c_text(&token))
+}
+
+/// How many ids there are, added tokens included.
+#[no_mangle]
+pub unsafe extern "C" fn strata_tokenizer_size(tokenizer: *const Tokenizer) -> usize {
+    (*tokenizer).get_vocab_size(true)
 }
