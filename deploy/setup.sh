@@ -27,30 +27,30 @@ packages=(g++ cmake ninja-build ccache mold pkg-config python3 python3-venv ca-c
   libyaml-cpp-dev libopenmpi-dev openmpi-bin openssh-client libcli11-dev nlohmann-json3-dev libsimdjson-dev)
 [ "$tests" = ON ] && packages+=(libgtest-dev libgmock-dev)
 
-# tokenizers needs a recent Rust; Debian 12 keeps one beside its old one.
-rust_is_new() { command -v cargo >/dev/null && [ "$(cargo --version | cut -d. -f2)" -ge 85 ]; }
-if ! rust_is_new; then
-  if apt-cache show cargo-web >/dev/null 2>&1 || [ -z "$(command -v cargo)" ]; then packages+=(cargo-web rustc-web); fi
-fi
-
+command -v dpkg-query >/dev/null || { say "this is no Debian or Ubuntu; install what these hold, then build with CMake: \
+${packages[*]} and Rust 1.85"; exit 69; }
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done
-if [ "${#missing[@]}" -gt 0 ]; then
-  as_root=()
-  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+# tokenizers needs a recent Rust; Debian 12 keeps one beside its old one.
+rust_is_new() { command -v cargo >/dev/null && [ "$(cargo --version | cut -d. -f2)" -ge 85 ]; }
+if [ "${#missing[@]}" -gt 0 ] || ! rust_is_new; then
   if [ "$system" = no ]; then
-    say "missing system packages; ask for: apt-get install ${missing[*]}"
+    rust_is_new || missing+=("cargo-web rustc-web (or Rust 1.85 from https://rustup.rs)")
+    say "missing system packages: ${missing[*]}"
     exit 69
   fi
-  say "installing system packages: ${missing[*]}"
+  as_root=()
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
   "${as_root[@]}" apt-get update -qq
-  if ! rust_is_new && ! apt-cache show cargo-web >/dev/null 2>&1; then
-    missing=("${missing[@]/cargo-web/cargo}")
-    missing=("${missing[@]/rustc-web/rustc}")
+  if ! rust_is_new; then
+    if apt-cache show cargo-web >/dev/null 2>&1; then missing+=(cargo-web rustc-web); else missing+=(cargo rustc); fi
   fi
+  say "installing system packages: ${missing[*]}"
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  hash -r
+  rust_is_new || { say "cargo is $(cargo --version); 1.85 is needed: see https://rustup.rs"; exit 69; }
 fi
 
 # Installs the pinned wheels that a stamp does not name yet.
@@ -64,7 +64,9 @@ wheels() {
   printf '%s' "$*" > "$stamp"
 }
 cuda="${STRATA_CUDA:-ON}"
-if [ -z "${STRATA_TORCH_DIR:-}" ]; then
+if [ -n "${STRATA_TORCH_DIR:-}" ]; then
+  STRATA_TORCH_DIR="$(realpath "$STRATA_TORCH_DIR")"
+else
   # The toolkit's wheels bring the headers that libtorch's own include; no nvcc is needed for C++.
   wheels torch torch==2.11.0 'cuda-toolkit[crt,cccl]==13.0.2'
   STRATA_TORCH_DIR="$(echo "$PWD"/.venv/lib/python3*/site-packages/torch)"
@@ -76,10 +78,10 @@ fi
 if [ ! -f build/CMakeCache.txt ] || ! grep -q "^STRATA_TESTS:BOOL=$tests" build/CMakeCache.txt ||
   ! grep -q "^STRATA_TORCH_DIR:PATH=$STRATA_TORCH_DIR\$" build/CMakeCache.txt ||
   ! grep -q "^STRATA_CUDA:BOOL=$cuda" build/CMakeCache.txt; then
+  mkdir -p build
   say "configuring build/ (tests $tests, CUDA $cuda)"
   cmake -S . -B build -G Ninja -DSTRATA_TESTS="$tests" -DSTRATA_CUDA="$cuda" -DSTRATA_TORCH_DIR="$STRATA_TORCH_DIR" \
-    -DSTRATA_TEST_PYTHON="$PWD/.venv/bin/python" >build.log 2>&1 || { cat build.log; exit 70; }
-  rm -f build.log
+    -DSTRATA_TEST_PYTHON="$PWD/.venv/bin/python" >build/configure.log 2>&1 || { cat build/configure.log; exit 70; }
 fi
 say "building"
 if [ "$tests" = ON ]; then ninja -C build; else ninja -C build strata strata-worker; fi

@@ -6,7 +6,6 @@ find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(simdjson REQUIRED)
-find_package(fmt REQUIRED)
 find_package(MPI COMPONENTS CXX)
 if(NOT MPI_CXX_FOUND)
   # CMake's probe runs mpicxx; an image without its wrapper data still has pkg-config.

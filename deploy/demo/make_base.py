@@ -3,8 +3,8 @@
 
 usage: .venv/bin/python deploy/demo/make_base.py   (needs torch, tokenizers and transformers: deploy/setup.sh --with-tests)
 Writes deploy/demo/antropologia/base, which is committed; this script only reproduces it. The tokenizer is trained on
-the demo's own lines; the model reads them as plain text for a short while, questions and answers apart and out of
-order, so that it knows the letters and words of Spanish but no answer to any question.
+the demo's own lines; the model reads their sentences once torn apart and shuffled, for a short while. So it has met the
+demo's words, but no question with its answer, and its losses say nothing about how a real base would fare.
 """
 import json
 import pathlib
@@ -77,6 +77,9 @@ def main():
     base = HERE / "base"
     model.save_pretrained(base)
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=EOS).save_pretrained(base)
+    # What transformers 4 and 5 both know, in place of what the newest writes.
+    settings = {"eos_token": EOS, "model_max_length": 512, "tokenizer_class": "PreTrainedTokenizerFast"}
+    (base / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     print("bytes:", sum(file.stat().st_size for file in base.iterdir()))
 
 
