@@ -125,18 +125,19 @@ class Handlers final : public v1::Training::Service {
       return {grpc::StatusCode::DATA_LOSS,
               absl::StrCat("a candidate of ", first.bytes(), " bytes, expected ", total)};
     }
+    // The later messages, which `first` is read over by, name no caller.
+    const Caller caller = CallerOf(first.caller());
     std::vector<float> adapter(host_->Adapter().size());
     if (!Receive(first, reader, reinterpret_cast<char*>(adapter.data()), total) ||
         Sha256Of({reinterpret_cast<const char*>(adapter.data()), total}) != *announced) {
       return {grpc::StatusCode::DATA_LOSS,
               "the candidate's bytes are not those that were announced"};
     }
-    if (grpc::Status stale = ToGrpc(host_->Submit(strata::Heartbeat{CallerOf(first.caller()), {}}));
-        !stale.ok()) {
+    if (grpc::Status stale = ToGrpc(host_->Submit(strata::Heartbeat{caller, {}})); !stale.ok()) {
       return stale;
     }
     host_->TakeCandidate(std::move(adapter));
-    return ToGrpc(host_->Submit(CandidateArrived{CallerOf(first.caller()), *announced}));
+    return ToGrpc(host_->Submit(CandidateArrived{caller, *announced}));
   }
 
   grpc::Status ReportEvaluation(grpc::ServerContext* context,
