@@ -75,13 +75,17 @@ if [ "$tests" = ON ]; then
   wheels peers torch==2.11.0 numpy==2.4.6 peft==0.21.2 safetensors==0.8.0 tokenizers==0.23.3 transformers==5.23.0
 fi
 
-if [ ! -f build/CMakeCache.txt ] || ! grep -q "^STRATA_TESTS:BOOL=$tests" build/CMakeCache.txt ||
+if [ ! -f build/build.ninja ] || ! grep -q "^STRATA_TESTS:BOOL=$tests" build/CMakeCache.txt ||
   ! grep -q "^STRATA_TORCH_DIR:PATH=$STRATA_TORCH_DIR\$" build/CMakeCache.txt ||
   ! grep -q "^STRATA_CUDA:BOOL=$cuda" build/CMakeCache.txt; then
   mkdir -p build
   say "configuring build/ (tests $tests, CUDA $cuda)"
   cmake -S . -B build -G Ninja -DSTRATA_TESTS="$tests" -DSTRATA_CUDA="$cuda" -DSTRATA_TORCH_DIR="$STRATA_TORCH_DIR" \
-    -DSTRATA_TEST_PYTHON="$PWD/.venv/bin/python" >build/configure.log 2>&1 || { cat build/configure.log; exit 70; }
+    -DSTRATA_TEST_PYTHON="$PWD/.venv/bin/python" >build/configure.log 2>&1 || {
+    cat build/configure.log
+    rm -f build/build.ninja
+    exit 70
+  }
 fi
 say "building"
 if [ "$tests" = ON ]; then ninja -C build; else ninja -C build strata strata-worker; fi
