@@ -1,0 +1,179 @@
+// Goal: a commit and a restore survive a kill or a failing disk at every change they make to the
+// disk. Method: a FileSystem that fails, or ends the process, at its Nth system call, for every N;
+// then a fresh store and a reader of its own judge what is left.
+#include <sys/wait.h>
+
+#include <functional>
+
+#include "tests/coordinator/store/trained_branch.h"
+
+namespace strata {
+namespace {
+
+using testing::AnyOf;
+using testing::IsEmpty;
+
+constexpr int kKilled = 137;
+constexpr int kCallsMax = 1000;
+const BranchStore::Time kNow = std::chrono::system_clock::from_time_t(1761990000);
+
+enum class Fault { kOnce, kFromThenOn, kKill };
+
+class FaultyFileSystem : public FileSystem {
+ public:
+  FaultyFileSystem(int nth, Fault fault) : left_(nth), fault_(fault) {}
+  bool struck() const { return left_ <= 0; }
+
+ protected:
+  absl::Status Before(std::string_view, const std::filesystem::path&) override {
+    --left_;
+    const bool strikes = left_ == 0 || (left_ < 0 && fault_ == Fault::kFromThenOn);
+    if (!strikes) return absl::OkStatus();
+    if (fault_ == Fault::kKill) _exit(kKilled);
+    return absl::ResourceExhaustedError("no space left on device");
+  }
+
+ private:
+  int left_;
+  Fault fault_;
+};
+
+class CrashTest : public TrainedBranch {
+ protected:
+  // Three versions, so that the next commit rotates, backs up a pair and prunes.
+  void SetUp() override {
+    TrainedBranch::SetUp();
+    NewBranch();
+  }
+  void NewBranch() {
+    Wipe();
+    CommitRuns(3, 1);
+  }
+  // True once `change` ran to its end before the Nth call came.
+  bool KilledAt(int nth, const std::function<void(BranchStore*)>& change) {
+    const pid_t child = fork();
+    if (child == 0) {
+      FaultyFileSystem files(nth, Fault::kKill);
+      absl::StatusOr<BranchStore> store = BranchStore::Open(adapters_, &files);
+      if (store.ok()) change(&*store);
+      _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == kKilled;
+  }
+  void ExpectHealthyAfterRecovery(float other) {
+    EXPECT_THAT(ValueBehind("current"), AnyOf(3, other));
+    for (int times = 0; times < 2; ++times) {
+      BranchStore store = Open();
+      const absl::Status recovered = store.Recover();
+      ASSERT_TRUE(recovered.ok()) << recovered;
+      EXPECT_THAT(*store.Verify(), IsEmpty());
+    }
+    const float current = ValueBehind("current");
+    EXPECT_THAT(current, AnyOf(3, other));
+    EXPECT_NE(ValueBehind("previous"), -1);
+    EXPECT_NE(ValueBehind("previous"), current);
+  }
+  void ExpectCommitsAgain() {
+    BranchStore store = Open();
+    const absl::StatusOr<CommitOutcome> outcome = store.Commit(Next(5, store.current()));
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    EXPECT_EQ(ValueBehind("current"), 5);
+    EXPECT_THAT(*store.Verify(), IsEmpty());
+    EXPECT_EQ(Names("versions").size(), 2u);
+    EXPECT_EQ(Names("backups").size(), 2u);
+  }
+  static Candidate Next(uint32_t run, Version parent) {
+    Candidate candidate = CandidateOf(run, parent);
+    candidate.keep_backups = 1;
+    return candidate;
+  }
+};
+
+TEST_F(CrashTest, KilledCommitLeavesTheBranchWholeAtEveryCall) {
+  int nth = 1;
+  for (; nth < kCallsMax; ++nth) {
+    SCOPED_TRACE(nth);
+    NewBranch();
+    const bool killed = KilledAt(
+        nth, [](BranchStore* store) { store->Commit(Next(4, Version(3))).status().IgnoreError(); });
+    ExpectHealthyAfterRecovery(4);
+    ExpectCommitsAgain();
+    if (!killed || HasFailure()) break;
+  }
+  EXPECT_GT(nth, 50);
+  EXPECT_LT(nth, kCallsMax);
+}
+
+TEST_F(CrashTest, KilledFirstCommitLeavesNothingOrAVersionAtEveryCall) {
+  for (int nth = 1; nth < kCallsMax; ++nth) {
+    SCOPED_TRACE(nth);
+    Wipe();
+    const bool killed = KilledAt(nth, [](BranchStore* store) {
+      store->Commit(CandidateOf(1, Version())).status().IgnoreError();
+    });
+    BranchStore store = Open();
+    const absl::Status recovered = store.Recover();
+    ASSERT_TRUE(recovered.ok()) << recovered;
+    ASSERT_THAT(*store.Verify(), IsEmpty());
+    ASSERT_TRUE(store.Commit(CandidateOf(1, Version())).ok());
+    ASSERT_EQ(ValueBehind("current"), 1);
+    if (!killed) return;
+  }
+  FAIL() << "the commit never came to its end";
+}
+
+TEST_F(CrashTest, KilledRestoreFromABackupLeavesTheBranchWholeAtEveryCall) {
+  const std::string backup = "backup_previous_20251031_104045";
+  int nth = 1;
+  for (; nth < kCallsMax; ++nth) {
+    SCOPED_TRACE(nth);
+    NewBranch();
+    ASSERT_EQ(ValueBehind("backups/" + backup), 1);
+    const bool killed = KilledAt(
+        nth, [&](BranchStore* store) { store->Restore(backup, kNow).status().IgnoreError(); });
+    ExpectHealthyAfterRecovery(1);
+    ExpectCommitsAgain();
+    if (!killed || HasFailure()) break;
+  }
+  EXPECT_GT(nth, 15);
+}
+
+TEST_F(CrashTest, RecoveryMayBeKilledToo) {
+  for (int commit_call = 5; commit_call < 80; commit_call += 5) {
+    for (int nth = 1; nth < kCallsMax; ++nth) {
+      SCOPED_TRACE(testing::Message() << commit_call << ", then " << nth);
+      NewBranch();
+      KilledAt(commit_call, [](BranchStore* store) {
+        store->Commit(Next(4, Version(3))).status().IgnoreError();
+      });
+      const bool killed = KilledAt(nth, [](BranchStore* store) { store->Recover().IgnoreError(); });
+      ExpectHealthyAfterRecovery(4);
+      if (HasFailure()) return;
+      if (!killed) break;
+    }
+  }
+}
+
+TEST_F(CrashTest, FullDiskLeavesTheOldCurrentAndALaterCommitWorks) {
+  for (const Fault fault : {Fault::kOnce, Fault::kFromThenOn}) {
+    bool struck = true;
+    for (int nth = 1; struck && nth < kCallsMax; ++nth) {
+      SCOPED_TRACE(nth);
+      NewBranch();
+      FaultyFileSystem files(nth, fault);
+      BranchStore store = Open(&files);
+      const absl::Status committed = store.Commit(Next(4, Version(3))).status();
+      struck = files.struck();
+      EXPECT_EQ(committed.ok(), !struck) << committed;
+      ExpectHealthyAfterRecovery(4);
+      ExpectCommitsAgain();
+      if (HasFailure()) return;
+    }
+    EXPECT_FALSE(struck);
+  }
+}
+
+}  // namespace
+}  // namespace strata

@@ -1,0 +1,126 @@
+// Goal: what hands and disks do to a branch is seen, and nothing is written where the ledger cannot
+// be believed. Method: damage one thing in a healthy branch, then ask and commit.
+#include "tests/coordinator/store/trained_branch.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const BranchStore::Time kNow = std::chrono::system_clock::from_time_t(1761990000);
+
+class DamageTest : public TrainedBranch {
+ protected:
+  void SetUp() override {
+    TrainedBranch::SetUp();
+    CommitRuns(2);
+  }
+  void ExpectReadOnly(const std::string& why) {
+    BranchStore store = Open();
+    const std::string ledger = Text(LedgerFile());
+    EXPECT_THAT(store.CheapFindings(), ElementsAre(HasSubstr(why)));
+    EXPECT_TRUE(absl::IsDataLoss(store.Recover()));
+    EXPECT_TRUE(absl::IsDataLoss(store.Commit(CandidateOf(3, Version(2))).status()));
+    EXPECT_TRUE(absl::IsDataLoss(store.Restore("v0001", kNow).status()));
+    EXPECT_TRUE(absl::IsDataLoss(store.LineageOfCurrent().status()));
+    EXPECT_EQ(Text(LedgerFile()), ledger);
+    EXPECT_EQ(ValueBehind("current"), 2);
+  }
+};
+
+TEST_F(DamageTest, TornLastLineIsCutByTheNextWriter) {
+  Overwrite(LedgerFile(), Text(LedgerFile()) + R"({"format":1,"seq":)");
+  BranchStore store = Open();
+  EXPECT_THAT(store.CheapFindings(), IsEmpty());
+  EXPECT_TRUE(store.Commit(CandidateOf(3, Version(2))).ok());
+  EXPECT_THAT(*Open().Verify(), IsEmpty());
+  EXPECT_EQ(ValueBehind("current"), 3);
+}
+
+TEST_F(DamageTest, ForgedLineBreaksTheChain) {
+  std::string text = Text(LedgerFile());
+  text.replace(text.find("d1.jsonl"), 8, "d9.jsonl");
+  Overwrite(LedgerFile(), text);
+  ExpectReadOnly("not what was written");
+}
+
+TEST_F(DamageTest, DroppedLineBreaksTheChain) {
+  std::string text = Text(LedgerFile());
+  text.erase(0, text.find('\n') + 1);
+  Overwrite(LedgerFile(), text);
+  ExpectReadOnly("does not follow");
+}
+
+TEST_F(DamageTest, MissingLedgerMakesTheBranchReadOnly) {
+  fs::remove(LedgerFile());
+  ExpectReadOnly("the ledger is missing");
+}
+
+TEST_F(DamageTest, VersionsNewerThanAnOldLedgerAreLeftAlone) {
+  const std::string old = Text(LedgerFile());
+  ASSERT_TRUE(Open().Commit(CandidateOf(3, Version(2))).ok());
+  Overwrite(LedgerFile(), old);
+  BranchStore store = Open();
+  ASSERT_TRUE(store.Recover().ok());
+  EXPECT_EQ(ValueBehind("versions/v0003"), 3);
+  EXPECT_EQ(store.Commit(CandidateOf(4, Version(2)))->version, Version(4));
+}
+
+TEST_F(DamageTest, LinksAreMendedFromTheLedger) {
+  fs::remove(adapters_ / "current");
+  fs::remove(adapters_ / "previous");
+  fs::create_symlink("versions/v0001", adapters_ / "current");
+  BranchStore store = Open();
+  EXPECT_THAT(store.CheapFindings(), testing::SizeIs(2));
+  ASSERT_TRUE(store.Recover().ok());
+  EXPECT_EQ(ValueBehind("current"), 2);
+  EXPECT_EQ(ValueBehind("previous"), 1);
+  EXPECT_THAT(store.CheapFindings(), IsEmpty());
+}
+
+TEST_F(DamageTest, FlippedBitIsFoundAndPutRightFromTheBackup) {
+  const fs::path file = adapters_ / "versions/v0001/adapter_model.safetensors";
+  const fs::file_time_type time = fs::last_write_time(file);
+  std::string bytes = Text(file);
+  bytes.back() ^= 1;
+  Overwrite(file, bytes);
+  fs::last_write_time(file, time);
+  BranchStore store = Open();
+  EXPECT_THAT(store.CheapFindings(), IsEmpty());
+  EXPECT_THAT(*store.Verify(), ElementsAre(HasSubstr("has other bytes")));
+  EXPECT_TRUE(
+      absl::IsDataLoss(store.ReadAdapter(Version(1), CandidateOf(1, Version()).layout).status()));
+  ASSERT_TRUE(store.Restore("v0001", kNow).ok());
+  EXPECT_EQ(ValueBehind("current"), 1);
+  EXPECT_TRUE(fs::exists(adapters_ / "versions/.quarantine-v0001-1"));
+  EXPECT_THAT(*store.Verify(), IsEmpty());
+}
+
+TEST_F(DamageTest, FileCopiedOverCurrentIsSeenAtOnce) {
+  const fs::path file = adapters_ / "current/adapter_model.safetensors";
+  Overwrite(file, Text(adapters_ / "previous/adapter_model.safetensors"));
+  EXPECT_THAT(Open().CheapFindings(), ElementsAre(HasSubstr("was changed after its commit")));
+  Overwrite(file, "cut");
+  EXPECT_THAT(Open().CheapFindings(), ElementsAre(HasSubstr("has 3 bytes")));
+}
+
+TEST_F(DamageTest, DamagedVersionWithoutAWholeBackupIsNotRestored) {
+  fs::remove(adapters_ / "versions/v0001/manifest.json");
+  fs::remove_all(adapters_ / "backups");
+  EXPECT_TRUE(absl::IsDataLoss(Open().Restore("v0001", kNow).status()));
+  EXPECT_EQ(ValueBehind("current"), 2);
+}
+
+TEST_F(DamageTest, PlantedFolderInPlaceOfALinkIsRefused) {
+  fs::remove(adapters_ / "current");
+  fs::create_directories(adapters_ / "current" / "mine");
+  BranchStore store = Open();
+  EXPECT_FALSE(store.Recover().ok());
+  EXPECT_TRUE(fs::exists(adapters_ / "current" / "mine"));
+}
+
+}  // namespace
+}  // namespace strata

@@ -1,0 +1,39 @@
+// Goal: incremental_training_results.json keeps the keys that its users read. Method: write one,
+// parse it with the JSON door.
+#include "coordinator/store/report.h"
+
+#include "tests/coordinator/store/trained_branch.h"
+
+namespace strata {
+namespace {
+
+using ReportTest = TrainedBranch;
+
+TEST_F(ReportTest, ListsWhatWasTrainedAndWhatFailed) {
+  std::filesystem::create_directories(root_);
+  RunReport report{"2025-10-31T10:40:42Z",
+                   "2025-10-31T11:40:42Z",
+                   "partial",
+                   CandidateOf(1, Version()).stages,
+                   {"backup_current_20251031_104042"},
+                   {{"total_examples_trained", 30}}};
+  const std::filesystem::path file = root_ / "incremental_training_results.json";
+  ASSERT_TRUE(WriteReport(file, report, FileSystem::Real()).ok());
+  ASSERT_TRUE(WriteReport(file, report, FileSystem::Real()).ok());
+  const Json json = *ParseJson(Text(file), "report");
+  EXPECT_EQ(json["datasets_trained"][0]["total_examples"], 30);
+  EXPECT_EQ(json["datasets_trained"][0]["status"], "trained");
+  EXPECT_EQ(json["datasets_trained"][1]["error"], "no good line");
+  EXPECT_EQ(json["backups_created"][0], "backup_current_20251031_104042");
+  EXPECT_EQ(json["status"], "partial");
+  EXPECT_EQ(json["start_time"], "2025-10-31T10:40:42Z");
+}
+
+TEST_F(ReportTest, TimesAreUtc) {
+  const auto time = std::chrono::system_clock::from_time_t(1761907242);
+  EXPECT_EQ(Iso8601(time), "2025-10-31T10:40:42Z");
+  EXPECT_EQ(CompactTime(time), "20251031_104042");
+}
+
+}  // namespace
+}  // namespace strata
