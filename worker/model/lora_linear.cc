@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <optional>
+
 #include "worker/model/keyed_dropout.h"
 
 namespace strata {
@@ -14,7 +16,9 @@ using torch::autograd::variable_list;
 struct LoraLinearFunction : torch::autograd::Function<LoraLinearFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x_TI,
                             const at::Tensor& weight_OI, const at::Tensor& a_RI,
-                            const at::Tensor& b_OR, const at::Tensor& mask_TI, double scale) {
+                            const at::Tensor& b_OR, const std::optional<at::Tensor>& keep_mask_TI,
+                            double scale) {
+    const at::Tensor mask_TI = keep_mask_TI.value_or(at::Tensor());
     const at::Tensor kept_TI = mask_TI.defined() ? Kept(x_TI, mask_TI) : x_TI;
     const at::Tensor low_TR = kept_TI.mm(a_RI.to(x_TI.scalar_type()).t());
     at::Tensor y_TO = x_TI.mm(weight_OI.t());
@@ -54,8 +58,10 @@ struct LoraLinearFunction : torch::autograd::Function<LoraLinearFunction> {
 
 at::Tensor LoraLinear(const at::Tensor& x_TI, const at::Tensor& weight_OI,
                       const LoraFactors& factors) {
-  return LoraLinearFunction::apply(x_TI, weight_OI, factors.a_RI, factors.b_OR,
-                                   factors.keep_mask_TI, factors.scale);
+  std::optional<at::Tensor> mask_TI;  // apply takes no undefined tensor
+  if (factors.keep_mask_TI.defined()) mask_TI = factors.keep_mask_TI;
+  return LoraLinearFunction::apply(x_TI, weight_OI, factors.a_RI, factors.b_OR, mask_TI,
+                                   factors.scale);
 }
 
 }  // namespace strata

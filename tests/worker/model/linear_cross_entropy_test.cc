@@ -1,0 +1,37 @@
+// Goal: the chunked loss is the plain one. Method: sum and gradient against log_softmax in fp64,
+// over a chunk's border.
+#include "worker/model/linear_cross_entropy.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+namespace strata {
+namespace {
+
+TEST(LinearCrossEntropyTest, MatchesLogSoftmaxOverSeveralChunks) {
+  const int64_t positions = 2500;
+  const at::Tensor head_VD = at::randn({37, 16}, at::kFloat);
+  const at::Tensor targets_S = at::randint(37, {positions}, at::kLong);
+  at::Tensor hidden_SD = at::randn({positions, 16}, at::kFloat).set_requires_grad(true);
+  const at::Tensor sum = LinearCrossEntropySum(hidden_SD, head_VD, targets_S);
+  (sum / 10.0).backward();
+
+  at::Tensor plain_SD = hidden_SD.detach().to(at::kDouble).set_requires_grad(true);
+  const at::Tensor log_SV = at::log_softmax(plain_SD.mm(head_VD.to(at::kDouble).t()), 1);
+  const at::Tensor expected = -log_SV.gather(1, targets_S.unsqueeze(1)).sum();
+  (expected / 10.0).backward();
+
+  EXPECT_NEAR(sum.item<double>() / expected.item<double>(), 1, 1e-6);
+  const at::Tensor error = (hidden_SD.grad().to(at::kDouble) - plain_SD.grad()).abs().max();
+  EXPECT_LT(error.item<double>(), 1e-6);
+}
+
+TEST(LinearCrossEntropyTest, StaysFiniteForHugeLogits) {
+  const at::Tensor hidden_SD = at::full({2, 4}, 1e4, at::kFloat);
+  const at::Tensor head_VD = at::randn({5, 4}, at::kFloat);
+  const at::Tensor targets_S = at::zeros({2}, at::kLong);
+  EXPECT_TRUE(std::isfinite(LinearCrossEntropySum(hidden_SD, head_VD, targets_S).item<double>()));
+}
+
+}  // namespace
+}  // namespace strata
