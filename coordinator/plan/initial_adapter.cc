@@ -13,11 +13,15 @@ std::vector<float> InitialAdapter(const AdapterLayout& layout, uint64_t seed) {
     if (tensor.name.find(".lora_A.") == std::string::npos) continue;
     const PhiloxKey key = PhiloxKeyOf(MixKey(MixKey(0, seed), Sha256Of(tensor.name).Prefix64()));
     const float bound = 1.0f / std::sqrt(static_cast<float>(tensor.columns));
+    float* const values = adapter.data() + tensor.offset;
+    PhiloxCounter words{};
     for (int64_t i = 0; i < tensor.elements(); ++i) {
-      const auto block = static_cast<uint64_t>(i) / 4;
-      const PhiloxCounter words =
-          Philox({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0}, key);
-      adapter[tensor.offset + i] = (2.0f * UnitFloat(words[i % 4]) - 1.0f) * bound;
+      const auto block = static_cast<uint64_t>(i) / words.size();
+      if (i % words.size() == 0) {
+        words =
+            Philox({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0}, key);
+      }
+      values[i] = (2.0f * UnitFloat(words[i % words.size()]) - 1.0f) * bound;
     }
   }
   return adapter;

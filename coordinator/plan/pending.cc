@@ -95,7 +95,7 @@ Pending PendingOf(const Config& config, const Dataset& dataset, const Lineage& l
     return Skip(same->name == dataset.name ? "trained"
                                            : absl::StrCat("twin of ", same->name, ", trained"));
   }
-  if (lineage.held.count(dataset.sha256) != 0 && !requested && !request.all) {
+  if (lineage.held.count(dataset.sha256) != 0 && !requested) {
     return Skip(absl::StrCat("held: undone by a restore; train it with --dataset ", dataset.name));
   }
   return Train(
@@ -117,10 +117,10 @@ void SelectExamples(const Config& config, const Dataset& dataset, const DatasetT
     const ExampleEntry& entry = dataset.examples[i];
     const TokenCount& count = tokens.counts()[i];
     const bool known_here = trained_here.count(entry.content) != 0;
-    bool known_elsewhere = false;
-    for (const auto& [name, examples] : lineage.examples) {
-      known_elsewhere |= name != dataset.name && examples.count(entry.content) != 0;
-    }
+    const bool known_elsewhere =
+        std::any_of(lineage.examples.begin(), lineage.examples.end(), [&](const auto& known) {
+          return known.first != dataset.name && known.second.count(entry.content) != 0;
+        });
     if (pending.only_new && known_here) {
       ++stage->already_trained;
     } else if (!known_here && !known_elsewhere && config.val_set_size > 0 &&

@@ -18,8 +18,9 @@ void CountSteps(const Config& config, const Plan& plan, uint32_t epochs, StagePl
     const std::vector<RowPlan> rows = RowsOfEpoch(plan, *stage, epoch);
     const auto steps =
         static_cast<uint32_t>((rows.size() + plan.global_batch_size - 1) / plan.global_batch_size);
-    stage->rows.push_back(rows.size());
     stage->steps.push_back(std::min(steps, left));
+    stage->rows.push_back(
+        std::min<uint64_t>(rows.size(), uint64_t{stage->steps.back()} * plan.global_batch_size));
     left -= stage->steps.back();
   }
   const uint32_t total = stage->total_steps();

@@ -31,7 +31,7 @@ struct StagePlan {
       examples;  // indices into Dataset::examples, ascending: those that are trained
   std::vector<uint32_t> example_tokens;  // of each, after truncation
   std::vector<uint32_t> steps;           // per epoch
-  std::vector<uint64_t> rows;            // per epoch
+  std::vector<uint64_t> rows;            // per epoch, of those steps
   uint32_t warmup_steps = 0;
   uint64_t tokens = 0, supervised_tokens = 0;  // of one epoch
   // Counted and said; never trained: refused lines and held-out prompts. Counted, said, and
@@ -64,7 +64,7 @@ struct Plan {
 
 // What the command line asks for.
 struct PlanRequest {
-  bool all = false;  // train everything again, with the next pass number
+  bool all = false;  // train again what is trained, with the next pass number; not what is held
   std::set<std::string>
       datasets;  // only these (names with or without .jsonl), held ones too; empty is all pending
 };

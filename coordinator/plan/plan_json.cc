@@ -1,3 +1,4 @@
+#include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "coordinator/plan/plan.h"
 
@@ -29,21 +30,30 @@ Json StageToJson(const StagePlan& stage) {
           {"example_tokens", stage.example_tokens}};
 }
 
+absl::Status Wrong(const char* key) {
+  return absl::DataLossError(absl::StrCat(key, " of ", kWhat, " is no count that fits"));
+}
+
+template <typename T>
+bool IsCount(const Json& json, T* to) {
+  if (!json.is_number_integer() || (!json.is_number_unsigned() && json.get<int64_t>() < 0))
+    return false;
+  *to = static_cast<T>(json.get<uint64_t>());
+  return *to == json.get<uint64_t>();
+}
+
 template <typename T>
 absl::Status ReadNumber(const Json& json, const char* key, T* to) {
-  ASSIGN_OR_RETURN(const int64_t value, JsonInteger(json, key, kWhat));
-  if (value < 0) return absl::DataLossError(std::string(key) + " of the stored plan is negative");
-  *to = static_cast<T>(value);
+  if (!json.is_object() || !json.contains(key) || !IsCount(json[key], to)) return Wrong(key);
   return absl::OkStatus();
 }
 
 template <typename T>
 absl::Status ReadNumbers(const Json& json, const char* key, std::vector<T>* to) {
   ASSIGN_OR_RETURN(const Json* list, JsonNested(json, key, kWhat));
-  for (const Json& item : *list) {
-    if (!item.is_number_unsigned())
-      return absl::DataLossError(std::string(key) + " of the stored plan is no count");
-    to->push_back(item.get<T>());
+  to->resize(list->size());
+  for (size_t i = 0; i < to->size(); ++i) {
+    if (!list->is_array() || !IsCount((*list)[i], &(*to)[i])) return Wrong(key);
   }
   return absl::OkStatus();
 }
@@ -102,15 +112,18 @@ Json PlanToJson(const Plan& plan) {
 
 absl::StatusOr<Plan> PlanFromJson(const Json& json) {
   Plan plan;
-  int format = 0;
-  uint32_t parent = 0;
+  uint32_t format = 0, parent = 0;
   RETURN_IF_ERROR(ReadNumber(json, "format", &format));
-  if (format != kPlanFormat)
-    return absl::FailedPreconditionError("the stored plan has another format number");
+  if (format != kPlanFormat) {
+    return absl::FailedPreconditionError(absl::StrCat(kWhat, " has format ", format,
+                                                      ", this version reads ", kPlanFormat,
+                                                      ": use the version of strata that wrote it"));
+  }
   RETURN_IF_ERROR(ReadNumber(json, "parent", &parent));
   plan.parent = Version(parent);
   RETURN_IF_ERROR(ReadNumber(json, "max_length", &plan.max_length));
   RETURN_IF_ERROR(ReadNumber(json, "global_batch_size", &plan.global_batch_size));
+  if (plan.global_batch_size == 0) return Wrong("global_batch_size");
   ASSIGN_OR_RETURN(plan.packing, JsonBool(json, "packing", kWhat));
   ASSIGN_OR_RETURN(const std::string schedule, JsonString(json, "lr_scheduler_type", kWhat));
   int named = 0;

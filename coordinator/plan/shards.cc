@@ -9,6 +9,7 @@ namespace strata {
 namespace {
 
 constexpr size_t kOpenRows = 64;  // that first fit looks at; a row that leaves the window is closed
+constexpr uint64_t kRowOrder = 0x726f7773;  // parts the order's keys from those of dropout
 
 // Uniform in [0, bound): the high word of a 32×64-bit product of 64 random bits, so that the bias
 // is below 2^-32.
@@ -34,22 +35,26 @@ uint64_t StageKey(uint64_t seed, const Digest& dataset, uint32_t pass) {
 }
 
 std::vector<RowPlan> RowsOfEpoch(const Plan& plan, const StagePlan& stage, uint32_t epoch) {
+  const uint64_t key = MixKey(StageKey(plan.seed, stage.sha256, stage.pass), kRowOrder);
   std::vector<RowPlan> rows;
   std::vector<size_t> open;  // indices of rows that may still take an example, oldest first
-  for (const uint32_t at : Shuffled(stage.examples.size(),
-                                    MixKey(StageKey(plan.seed, stage.sha256, stage.pass), epoch))) {
+  for (const uint32_t at : Shuffled(stage.examples.size(), MixKey(key, epoch))) {
     const uint32_t tokens = stage.example_tokens[at];
-    const auto fit = std::find_if(open.begin(), open.end(), [&](size_t row) {
-      return plan.packing && rows[row].tokens + tokens <= plan.max_length;
+    auto fit = std::find_if(open.begin(), open.end(), [&](size_t row) {
+      return rows[row].tokens + tokens <= plan.max_length;
     });
-    if (fit != open.end()) {
-      rows[*fit].examples.push_back(stage.examples[at]);
-      rows[*fit].tokens += tokens;
-      continue;
+    if (fit == open.end()) {
+      rows.emplace_back();
+      fit = open.insert(open.end(), rows.size() - 1);
     }
-    rows.push_back({{stage.examples[at]}, tokens});
-    open.push_back(rows.size() - 1);
-    if (open.size() > kOpenRows) open.erase(open.begin());
+    RowPlan& row = rows[*fit];
+    row.examples.push_back(stage.examples[at]);
+    row.tokens += tokens;
+    if (!plan.packing || row.tokens >= plan.max_length) {
+      open.erase(fit);
+    } else if (open.size() > kOpenRows) {
+      open.erase(open.begin());
+    }
   }
   return rows;
 }

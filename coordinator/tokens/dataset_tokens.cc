@@ -31,6 +31,7 @@ absl::StatusOr<DatasetTokens> DatasetTokens::Open(const std::filesystem::path& f
   ASSIGN_OR_RETURN(TokenFile opened, TokenFile::Open(file));
   DatasetTokens tokens(std::move(opened));
   tokens.max_length_ = max_length;
+  tokens.counts_.reserve(tokens.file_.index().size());
   for (uint32_t i = 0; i < tokens.file_.index().size(); ++i) {
     const TokenIndex& index = tokens.file_.index()[i];
     TokenCount count{index.tokens, index.supervised, Refusal::kNone};

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "common/keyed_random.h"
 #include "common/sha256.h"
 
 namespace strata {
@@ -10,7 +11,7 @@ namespace {
 
 // Bodies of the examples, the index, this. A change of the layout changes the mark.
 struct Footer {
-  char mark[8] = {'S', 'T', 'R', 'T', 'O', 'K', '0', '1'};
+  char mark[8] = {'S', 'T', 'R', 'T', 'O', 'K', '0', '2'};
   uint64_t index_offset = 0;
   uint64_t count = 0;
   Digest index_sha256;
@@ -24,6 +25,14 @@ Digest DigestOf(const std::vector<TokenIndex>& index) {
   Sha256 sha;
   sha.Update(index.data(), index.size() * sizeof(TokenIndex));
   return sha.Finish();
+}
+
+uint64_t CheckOf(const TokenizedExample& example) {
+  uint64_t check = MixKey(example.ids.size(), example.supervised.size());
+  for (const uint32_t id : example.ids) check = MixKey(check, id);
+  for (const Span& span : example.supervised)
+    check = MixKey(check, uint64_t{span.begin} << 32 | span.end);
+  return check;
 }
 
 absl::Status Broken(const std::filesystem::path& file) {
@@ -61,10 +70,16 @@ absl::StatusOr<TokenFileWriter> TokenFileWriter::Create(const std::filesystem::p
   return writer;
 }
 
+TokenFileWriter::~TokenFileWriter() {
+  std::error_code ignored;
+  if (stream_.is_open()) std::filesystem::remove(beside_, ignored);
+}
+
 void TokenFileWriter::Append(const TokenizedExample& example) {
   uint32_t supervised = 0;
   for (const Span& span : example.supervised) supervised += span.end - span.begin;
-  index_.push_back({offset_, static_cast<uint32_t>(example.ids.size()), supervised});
+  index_.push_back(
+      {offset_, static_cast<uint32_t>(example.ids.size()), supervised, CheckOf(example)});
   const ExampleHeader header{static_cast<uint32_t>(example.ids.size()),
                              static_cast<uint32_t>(example.supervised.size())};
   WriteFrom(stream_, &header, 1);
@@ -96,8 +111,7 @@ absl::StatusOr<TokenFile> TokenFile::Open(const std::filesystem::path& file) {
   TokenFile opened;
   opened.path_ = file;
   opened.stream_ = std::make_unique<Stream>();
-  std::ifstream& stream = opened.stream_->stream;
-  stream.open(file, std::ios::binary);
+  std::ifstream stream(file, std::ios::binary);
   if (!stream) return absl::NotFoundError(absl::StrCat("no token file ", file.string()));
   Footer footer;
   const Footer expected;
@@ -123,6 +137,7 @@ absl::StatusOr<TokenFile> TokenFile::Open(const std::filesystem::path& file) {
 absl::StatusOr<TokenizedExample> TokenFile::Read(uint32_t example) const {
   const std::lock_guard lock(stream_->mutex);
   std::ifstream& stream = stream_->stream;
+  if (!stream.is_open()) stream.open(path_, std::ios::binary);
   stream.clear();
   stream.seekg(static_cast<std::streamoff>(index_[example].offset));
   ExampleHeader header;
@@ -132,7 +147,8 @@ absl::StatusOr<TokenizedExample> TokenFile::Read(uint32_t example) const {
   }
   TokenizedExample read{std::vector<uint32_t>(header.ids), std::vector<Span>(header.spans)};
   if (!ReadInto(stream, read.ids.data(), header.ids) ||
-      !ReadInto(stream, read.supervised.data(), header.spans)) {
+      !ReadInto(stream, read.supervised.data(), header.spans) ||
+      CheckOf(read) != index_[example].check) {
     return Broken(path_);
   }
   return read;

@@ -3,7 +3,7 @@
 // dataset.
 //
 // Durability: a writer that is not finished leaves no file of that name. A file that is not whole
-// is DATA_LOSS.
+// is DATA_LOSS when it is opened, an example that is not what was written is when it is read.
 #pragma once
 
 #include <cstdint>
@@ -32,18 +32,23 @@ struct TokenizedExample {
 struct TokenIndex {
   uint64_t offset = 0;  // bytes
   uint32_t tokens = 0, supervised = 0;
+  uint64_t check = 0;  // of the example's ids and spans
 };
 
 class TokenFileWriter {
  public:
   // Writes beside `file`. UNAVAILABLE when it can't.
   static absl::StatusOr<TokenFileWriter> Create(const std::filesystem::path& file);
+  // Removes what was begun and not finished.
+  ~TokenFileWriter();
+  TokenFileWriter(TokenFileWriter&&) noexcept = default;
   void Append(const TokenizedExample& example);
   // Puts the file in its place. UNAVAILABLE with the reason (disk full) when it could not be
   // written.
   absl::Status Finish();
 
  private:
+  TokenFileWriter() = default;
   std::filesystem::path file_, beside_;
   std::ofstream stream_;
   std::vector<TokenIndex> index_;
@@ -62,7 +67,7 @@ class TokenFile {
  private:
   struct Stream {
     std::mutex mutex;
-    std::ifstream stream;  // guarded by mutex
+    std::ifstream stream;  // guarded by mutex; opened by the first Read
   };
   std::filesystem::path path_;
   std::unique_ptr<Stream> stream_;

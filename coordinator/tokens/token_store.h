@@ -21,15 +21,15 @@ using TokenizeProgress = std::function<void(uint64_t bytes_done, uint64_t bytes_
 // Threads: one at a time; TokensOf uses all cores by itself.
 class TokenStore {
  public:
-  // NOT_FOUND when the base has no tokenizer.json; FAILED_PRECONDITION when it names no
-  // end-of-sequence token or has tokens beyond its config's vocabulary.
+  // Errors as ExampleTokenizer::Open for the base's folder.
   static absl::StatusOr<TokenStore> Open(const Config& config);
   ~TokenStore();
   TokenStore(TokenStore&&) noexcept;
 
-  // From the cache, else tokenised with all cores and cached. OUT_OF_RANGE naming file and line
-  // when an example is longer than max_length and excess_length_strategy is `raise`, or an id does
-  // not fit the base's vocabulary.
+  // From the cache, else tokenised with all cores and cached; a cache that is not whole is made
+  // anew. OUT_OF_RANGE naming file and line when an example is longer than max_length and
+  // excess_length_strategy is `raise`, or an id does not fit the base's vocabulary; UNAVAILABLE
+  // when the dataset is no longer what the catalog saw.
   absl::StatusOr<DatasetTokens> TokensOf(const Dataset& dataset,
                                          const TokenizeProgress& progress) const;
 
