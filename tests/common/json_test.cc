@@ -1,0 +1,52 @@
+// Goal: a JSON document of ours that is damaged or hostile is refused with words, never thrown on.
+#include "common/json.h"
+
+#include "gmock/gmock.h"
+
+namespace strata {
+namespace {
+
+using testing::HasSubstr;
+
+std::string Nested(int depth) { return std::string(depth, '[') + std::string(depth, ']'); }
+
+TEST(JsonTest, DepthIsBounded) {
+  EXPECT_TRUE(ParseJson(Nested(64), "a file").ok());
+  const auto deep = ParseJson(Nested(66), "a file");
+  EXPECT_TRUE(absl::IsDataLoss(deep.status()));
+  EXPECT_THAT(std::string(deep.status().message()), HasSubstr("nested deeper than 64"));
+  EXPECT_TRUE(absl::IsDataLoss(ParseJson(Nested(100'000), "a file").status()));
+}
+
+TEST(JsonTest, MalformedTextIsDataLossWithItsName) {
+  for (const char* text : {"", "{", "{\"a\":}", "[1,]", "nul", "{} {}", "\"\xff\""}) {
+    const auto json = ParseJson(text, "ledger.jsonl:3");
+    ASSERT_TRUE(absl::IsDataLoss(json.status())) << text;
+    EXPECT_THAT(std::string(json.status().message()), HasSubstr("ledger.jsonl:3"));
+  }
+}
+
+TEST(JsonTest, KeysKeepTheirOrder) {
+  const auto json = ParseJson(R"({"b":1,"a":2})", "x");
+  ASSERT_TRUE(json.ok());
+  EXPECT_EQ(DumpJson(*json), R"({"b":1,"a":2})");
+}
+
+TEST(JsonTest, BytesThatAreNotUtf8AreReplaced) {
+  EXPECT_EQ(DumpJson(Json("a\xff")), "\"a\xEF\xBF\xBD\"");
+}
+
+TEST(JsonTest, MissingAndWrongFieldsAreNamed) {
+  const Json json = {{"text", "a"}, {"number", 1.5}};
+  EXPECT_EQ(JsonString(json, "name", "the report").status().message(), "the report has no name");
+  EXPECT_EQ(JsonInteger(json, "number", "the report").status().message(),
+            "number of the report is not a whole number");
+  EXPECT_EQ(JsonNumber(json, "text", "the report").status().message(),
+            "text of the report is not a number");
+  EXPECT_TRUE(absl::IsDataLoss(JsonBool(json, "text", "it").status()));
+  EXPECT_TRUE(absl::IsDataLoss(JsonNested(json, "text", "it").status()));
+  EXPECT_EQ(JsonString(Json(3), "a", "it").status().message(), "it is not a JSON object");
+}
+
+}  // namespace
+}  // namespace strata
