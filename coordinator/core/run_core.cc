@@ -173,6 +173,7 @@ Effects On(RunState& state, const CandidateArrived& event, Millis now) {
   if (rank == nullptr) return effects;
   if (event.caller.rank.value() != 0)
     return Refuse(Answer::kInvalid, "only rank 0 hands in the candidate");
+  if (state.spec.evaluation) return Refuse(Answer::kInvalid, "an evaluation commits nothing");
   rank->seen = now;
   if (!state.candidate) state.candidate = event.adapter;
   CommitWhenProved(state, effects);
