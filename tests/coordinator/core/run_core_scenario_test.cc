@@ -1,0 +1,576 @@
+// Goal: every decision of a run's life, with its reason in words, as the driver and the user see
+// it. Method: scenarios as text; the indented lines are what the core must say.
+#include "gtest/gtest.h"
+#include "tests/coordinator/core/scenario.h"
+
+namespace strata {
+namespace {
+
+void Expect(const std::string& scenario) { EXPECT_EQ(Play(scenario), scenario); }
+
+TEST(RunCoreScenario, HappyPathCommitsOnceAndCompletes) {
+  Expect(R"(run world=2 steps=2,1;1
+start
+  joining, ok
+  | attempt 1: 2 ranks
+  launch attempt 1
+join 0/2 a
+  joining, ok
+  | joined: rank 0 on host0
+join 1/2 b
+  training, ok
+  | joined: rank 1 on host1
+step 0 a 0.0.0
+  training, ok
+  record the step
+step 0 a 0.0.1
+  training, ok
+  record the step
+step 0 a 0.1.0
+  training, ok
+  record the step
+stage 0 a 0 A
+  training, ok
+stage 1 b 0 A
+  training, ok
+step 0 a 1.0.0
+  training, ok
+  record the step
+stage 0 a 1 B
+  training, ok
+candidate 0 a B
+  training, ok
+stage 1 b 1 B
+  committing, ok
+  | proved: 2 replicas are equal: B
+  commit
+candidate 0 a B
+  committing, ok
+committed v0001
+  ended, ok
+  | ended: v0001
+  end the group
+  completed
+)");
+}
+
+TEST(RunCoreScenario, StopBeforeTheStartEndsTheRun) {
+  Expect(R"(run world=1 steps=1
+join 0/1 a
+  idle, aborted: this attempt is over
+beat 0 a attempt=0
+  idle, aborted: this attempt is over
+stop
+  ended, ok
+  | stop asked
+  | ended: stopped as asked; current is untouched; train again to start over
+  end the group
+  interrupted
+start
+  ended, invalid: the run has started already
+)");
+}
+
+TEST(RunCoreScenario, SecondStartIsRefused) {
+  Expect(R"(run world=1 steps=1
+start
+  joining, ok
+  | attempt 1: 1 ranks
+  launch attempt 1
+start
+  joining, invalid: the run has started already
+)");
+}
+
+TEST(RunCoreScenario, ReplicasThatDifferEndTheRun) {
+  Expect(R"(run world=2 steps=1;1
+start
+  joining, ok
+  | attempt 1: 2 ranks
+  launch attempt 1
+join 0/2 a
+  joining, ok
+  | joined: rank 0 on host0
+join 1/2 b
+  training, ok
+  | joined: rank 1 on host1
+stage 0 a 0 A
+  training, ok
+stage 1 b 0 B
+  ended, aborted
+  | ended: the ranks' adapters differ after stage 0; current is untouched; start the training again and check the machines' memory
+  end the group
+  failed
+stage 0 a 1 A
+  ended, aborted: this attempt is over
+committed v0001
+  ended, ok
+)");
+}
+
+TEST(RunCoreScenario, CandidateThatDiffersFromTheReplicasIsNotCommitted) {
+  Expect(R"(run world=2 steps=1
+start
+  joining, ok
+  | attempt 1: 2 ranks
+  launch attempt 1
+join 0/2 a
+  joining, ok
+  | joined: rank 0 on host0
+join 1/2 b
+  training, ok
+  | joined: rank 1 on host1
+stage 0 a 0 A
+  training, ok
+stage 1 b 0 A
+  training, ok
+candidate 0 a C
+  ended, ok
+  | ended: the candidate differs from a rank's replica; nothing was committed; start the training again
+  end the group
+  failed
+)");
+}
+
+TEST(RunCoreScenario, StaleAttemptChangesNothing) {
+  Expect(R"(run world=1 steps=1
+start
+  joining, ok
+  | attempt 1: 1 ranks
+  launch attempt 1
+join 0/1 a attempt=2
+  joining, aborted: this attempt is over
+join 0/1 a
+  training, ok
+  | joined: rank 0 on host0
+beat 0 a attempt=0
+  training, aborted: this attempt is over
+step 0 a 0.0.0 attempt=2
+  training, aborted: this attempt is over
+stage 0 a 0 A attempt=2
+  training, aborted: this attempt is over
+candidate 0 a A attempt=2
+  training, aborted: this attempt is over
+fail 0 a oom attempt=2
+  training, aborted: this attempt is over
+exit 2 signal-9
+  training, ok
+)");
+}
+
+TEST(RunCoreScenario, SecondIncarnationOfARankIsRefused) {
+  Expect(R"(run world=2 steps=1
+start
+  joining, ok
+  | attempt 1: 2 ranks
+  launch attempt 1
+join 0/2 a
+  joining, ok
+  | joined: rank 0 on host0
+join 0/2 z
+  joining, aborted: rank 0 has joined already
+beat 0 z
+  joining, aborted: rank 0 has another incarnation
+step 0 z 0.0.0
+  joining, aborted: rank 0 has another incarnation
+join 0/2 a
+  joining, ok
+join 1/2 b
+  training, ok
+  | joined: rank 1 on host1
+beat 1 a
+  training, aborted: rank 1 has another incarnation
+)");
+}
+
+TEST(RunCoreScenario, StrangersAreRefused) {
+  Expect(R"(run world=2 steps=1
+start
+  joining, ok
+  | attempt 1: 2 ranks
+  launch attempt 1
+join 0/3 a
+  joining, invalid: rank 0 of 3 joined a run of 2 ranks; start as many as were asked for
+join 2/2 a
+  joining, invalid: rank 2 of 2 joined a run of 2 ranks; start as many as were asked for
+join -1/2 a
+  joining, invalid: rank -1 of 2 joined a run of 2 ranks; start as many as were asked for
+beat 1 a
+  joining, aborted: rank 1 has another incarnation
+beat 7 a
+  joining, invalid: the run has no rank 7
+)");
+}
+
+TEST(RunCoreScenario, RankThatIsNotHeardOfEndsTheRun) {
+  Expect(R"(run world=2 steps=1
+start
+  joining, ok
+  | attempt 1: 2 ranks
+  launch attempt 1
+join 0/2 a
+  joining, ok
+  | joined: rank 0 on host0
+join 1/2 b
+  training, ok
+  | joined: rank 1 on host1
+tick 20000
+  training, ok
+beat 0 a
+  training, ok
+tick 20001
+  ended, ok
+  | ended: rank 1 on host1 was not heard of for 20 s; current is untouched; train again to start over
+  end the group
+  failed
+beat 1 b
+  ended, aborted: this attempt is over
+)");
+}
+
+TEST(RunCoreScenario, RankThatNeverJoinsEndsTheRun) {
+  Expect(R"(run world=2 steps=1
+start
+  joining, ok
+  | attempt 1: 2 ranks
+  launch attempt 1
+tick 119000
+  joining, ok
+join 0/2 a
+  joining, ok
+  | joined: rank 0 on host0
+tick 120000
+  joining, ok
+tick 120001
+  ended, ok
+  | ended: rank 1 did not join within 120 s; see the run's worker.log
+  end the group
+  failed
+)");
+}
+
+TEST(RunCoreScenario, StopIsPassedOnAndTheGroupLeaves) {
+  Expect(R"(run world=2 steps=1
+start
+  joining, ok
+  | attempt 1: 2 ranks
+  launch attempt 1
+join 0/2 a
+  joining, ok
+  | joined: rank 0 on host0
+join 1/2 b
+  training, ok
+  | joined: rank 1 on host1
+stop
+  training, ok
+  | stop asked
+beat 0 a
+  training, stop
+beat 1 b
+  training, stop
+exit 1 status-75
+  ended, ok
+  | ended: stopped as asked; current is untouched; train again to start over
+  end the group
+  interrupted
+)");
+}
+
+TEST(RunCoreScenario, StopThatIsNotObeyedIsForced) {
+  Expect(R"(run world=1 steps=1
+start
+  joining, ok
+  | attempt 1: 1 ranks
+  launch attempt 1
+join 0/1 a
+  training, ok
+  | joined: rank 0 on host0
+tick 1000
+  training, ok
+stop
+  training, ok
+  | stop asked
+tick 15000
+  training, ok
+beat 0 a
+  training, stop
+tick 21000
+  training, ok
+tick 21001
+  ended, ok
+  | ended: stopped as asked; current is untouched; train again to start over
+  end the group
+  interrupted
+)");
+}
+
+TEST(RunCoreScenario, SecondStopEndsAtOnce) {
+  Expect(R"(run world=1 steps=1
+start
+  joining, ok
+  | attempt 1: 1 ranks
+  launch attempt 1
+join 0/1 a
+  training, ok
+  | joined: rank 0 on host0
+stop
+  training, ok
+  | stop asked
+stop
+  ended, ok
+  | stop asked
+  | ended: stopped as asked; current is untouched; train again to start over
+  end the group
+  interrupted
+stop
+  ended, ok
+)");
+}
+
+TEST(RunCoreScenario, StopWhileJoiningEndsAtOnce) {
+  Expect(R"(run world=2 steps=1
+start
+  joining, ok
+  | attempt 1: 2 ranks
+  launch attempt 1
+join 0/2 a
+  joining, ok
+  | joined: rank 0 on host0
+stop
+  ended, ok
+  | stop asked
+  | ended: stopped as asked; current is untouched; train again to start over
+  end the group
+  interrupted
+join 1/2 b
+  ended, aborted: this attempt is over
+)");
+}
+
+TEST(RunCoreScenario, DataErrorIsSkippedWithoutStopOnError) {
+  Expect(R"(run world=2 steps=1;1
+start
+  joining, ok
+  | attempt 1: 2 ranks
+  launch attempt 1
+join 0/2 a
+  joining, ok
+  | joined: rank 0 on host0
+join 1/2 b
+  training, ok
+  | joined: rank 1 on host1
+stage 0 a 0 A error=nan
+  training, ok
+  | stage 0 failed: nan
+stage 1 b 0 A error=nan
+  training, ok
+stage 0 a 1 B
+  training, ok
+stage 1 b 1 B
+  training, ok
+candidate 0 a B
+  committing, ok
+  | proved: 2 replicas are equal: B
+  commit
+committed v0001
+  ended, ok
+  | ended: v0001
+  end the group
+  completed
+)");
+}
+
+TEST(RunCoreScenario, DataErrorEndsARunThatStopsOnErrors) {
+  Expect(R"(run world=2 steps=1;1 stop_on_error
+start
+  joining, ok
+  | attempt 1: 2 ranks
+  launch attempt 1
+join 0/2 a
+  joining, ok
+  | joined: rank 0 on host0
+join 1/2 b
+  training, ok
+  | joined: rank 1 on host1
+stage 0 a 0 A error=nan
+  ended, aborted
+  | stage 0 failed: nan
+  | ended: nan
+  end the group
+  failed
+stage 1 b 0 A error=nan
+  ended, aborted: this attempt is over
+)");
+}
+
+TEST(RunCoreScenario, CommitThatFailsFailsTheRun) {
+  Expect(R"(run world=1 steps=1
+start
+  joining, ok
+  | attempt 1: 1 ranks
+  launch attempt 1
+join 0/1 a
+  training, ok
+  | joined: rank 0 on host0
+candidate 0 a A
+  training, ok
+stage 0 a 0 A
+  committing, ok
+  | proved: 1 replicas are equal: A
+  commit
+commit-failed disk-full
+  ended, ok
+  | ended: disk-full
+  end the group
+  failed
+committed v0001
+  ended, ok
+)");
+}
+
+TEST(RunCoreScenario, WhatHappensToTheRanksWhileCommittingNoLongerMatters) {
+  Expect(R"(run world=1 steps=1
+start
+  joining, ok
+  | attempt 1: 1 ranks
+  launch attempt 1
+join 0/1 a
+  training, ok
+  | joined: rank 0 on host0
+stage 0 a 0 A
+  training, ok
+candidate 0 a A
+  committing, ok
+  | proved: 1 replicas are equal: A
+  commit
+exit 1 status-1
+  committing, ok
+fail 0 a late
+  committing, ok
+stop
+  committing, ok
+tick 999999
+  committing, ok
+committed v0001
+  ended, ok
+  | ended: v0001
+  end the group
+  completed
+)");
+}
+
+TEST(RunCoreScenario, ExitBeforeTheCandidateFails) {
+  Expect(R"(run world=1 steps=1
+start
+  joining, ok
+  | attempt 1: 1 ranks
+  launch attempt 1
+join 0/1 a
+  training, ok
+  | joined: rank 0 on host0
+stage 0 a 0 A
+  training, ok
+exit 1 signal-9
+  ended, ok
+  | ended: the workers ended before the training did (signal-9); current is untouched; see the run's worker.log, then train again
+  end the group
+  failed
+candidate 0 a A
+  ended, aborted: this attempt is over
+)");
+}
+
+TEST(RunCoreScenario, RankThatFailsEndsTheRun) {
+  Expect(R"(run world=2 steps=1
+start
+  joining, ok
+  | attempt 1: 2 ranks
+  launch attempt 1
+join 0/2 a
+  joining, ok
+  | joined: rank 0 on host0
+join 1/2 b
+  training, ok
+  | joined: rank 1 on host1
+fail 1 b out-of-memory
+  ended, ok
+  | ended: rank 1 failed: out-of-memory
+  end the group
+  failed
+fail 0 a collective
+  ended, aborted: this attempt is over
+)");
+}
+
+TEST(RunCoreScenario, StepsAreRecordedOnceAndOnlyFromRankZeroOfThePlan) {
+  Expect(R"(run world=2 steps=2
+start
+  joining, ok
+  | attempt 1: 2 ranks
+  launch attempt 1
+join 0/2 a
+  joining, ok
+  | joined: rank 0 on host0
+join 1/2 b
+  training, ok
+  | joined: rank 1 on host1
+step 0 a 0.0.0
+  training, ok
+  record the step
+step 0 a 0.0.0
+  training, ok
+step 1 b 0.0.1
+  training, invalid: a step that the plan does not have, or not from rank 0
+step 0 a 0.0.2
+  training, invalid: a step that the plan does not have, or not from rank 0
+step 0 a 1.0.0
+  training, invalid: a step that the plan does not have, or not from rank 0
+step 0 a 0.0.1
+  training, ok
+  record the step
+step 0 a 0.0.0
+  training, ok
+stage 0 a 1 A
+  training, invalid: a stage that the plan does not have
+candidate 1 b A
+  training, invalid: only rank 0 hands in the candidate
+)");
+}
+
+TEST(RunCoreScenario, EvaluationEndsWithItsResultAndCommitsNothing) {
+  Expect(R"(run world=1 steps=1 evaluation
+start
+  joining, ok
+  | attempt 1: 1 ranks
+  launch attempt 1
+join 0/1 a
+  training, ok
+  | joined: rank 0 on host0
+stage 0 a 0 A
+  training, ok
+candidate 0 a A
+  training, invalid: an evaluation commits nothing
+evaluation 0 a
+  ended, ok
+  | ended: evaluated
+  end the group
+  completed
+)");
+}
+
+TEST(RunCoreScenario, EvaluationThatWasNotAskedForIsRefused) {
+  Expect(R"(run world=1 steps=1
+start
+  joining, ok
+  | attempt 1: 1 ranks
+  launch attempt 1
+join 0/1 a
+  training, ok
+  | joined: rank 0 on host0
+evaluation 0 a
+  training, invalid: an evaluation that was not asked for, or not from rank 0
+)");
+}
+
+}  // namespace
+}  // namespace strata

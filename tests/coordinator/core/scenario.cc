@@ -1,0 +1,143 @@
+#include "tests/coordinator/core/scenario.h"
+
+#include <cstdlib>
+#include <map>
+#include <sstream>
+#include <vector>
+
+#include "coordinator/core/run_core.h"
+
+namespace strata {
+namespace {
+
+struct Words {
+  std::vector<std::string> plain;
+  std::map<std::string, std::string> named;  // "attempt=1"
+  std::string at(size_t i) const { return i < plain.size() ? plain[i] : ""; }
+  int number(size_t i) const { return std::atoi(at(i).c_str()); }
+  bool has(const std::string& name) const { return named.count(name) != 0; }
+};
+
+Words WordsOf(const std::string& line) {
+  Words words;
+  std::istringstream stream(line);
+  for (std::string word; stream >> word;) {
+    const size_t equals = word.find('=');
+    if (equals == std::string::npos) {
+      words.plain.push_back(word);
+    } else {
+      words.named[word.substr(0, equals)] = word.substr(equals + 1);
+    }
+  }
+  return words;
+}
+
+std::vector<std::string> Split(const std::string& text, char mark) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, mark);) parts.push_back(part);
+  return parts;
+}
+
+RunSpec SpecOf(const Words& words) {
+  RunSpec spec;
+  spec.world = std::atoi(words.named.at("world").c_str());
+  for (const std::string& stage : Split(words.named.at("steps"), ';')) {
+    spec.stages.emplace_back();
+    for (const std::string& steps : Split(stage, ','))
+      spec.stages.back().push_back(static_cast<uint32_t>(std::atoi(steps.c_str())));
+  }
+  for (const std::string& word : words.plain) {
+    spec.stop_on_dataset_error |= word == "stop_on_error";
+    spec.evaluation |= word == "evaluation";
+  }
+  return spec;
+}
+
+Position PositionOf(const std::string& text) {
+  std::vector<uint32_t> numbers(3, 0);
+  size_t i = 0;
+  for (const std::string& part : Split(text, '.'))
+    if (i < 3) numbers[i++] = static_cast<uint32_t>(std::atoi(part.c_str()));
+  return {numbers[0], numbers[1], numbers[2]};
+}
+
+Event EventOf(const Words& words) {
+  const std::string verb = words.at(0);
+  const auto attempt =
+      static_cast<uint32_t>(words.has("attempt") ? std::stoi(words.named.at("attempt")) : 1);
+  const Caller caller{AttemptId(attempt), Rank(words.number(1)), words.at(2)};
+  if (verb == "start") return Started{};
+  if (verb == "stop") return StopAsked{};
+  if (verb == "committed") return CommitEnded{true, words.at(1)};
+  if (verb == "commit-failed") return CommitEnded{false, words.at(1)};
+  if (verb == "exit") {
+    return GroupExited{AttemptId(static_cast<uint32_t>(words.number(1))), words.at(2), false};
+  }
+  if (verb == "join") {
+    const std::vector<std::string> rank = Split(words.at(1), '/');
+    return Joined{caller, std::atoi(rank.at(1).c_str()), "host" + rank.at(0)};
+  }
+  if (verb == "beat") return Heartbeat{caller, {}};
+  if (verb == "step") return StepDone{caller, PositionOf(words.at(3))};
+  if (verb == "candidate") return CandidateArrived{caller, Sha256Of(words.at(3))};
+  if (verb == "evaluation") return EvaluationArrived{caller};
+  if (verb == "fail") return RankFailed{caller, words.at(3)};
+  if (verb == "stage") {
+    StageFinished finished{
+        caller, static_cast<uint32_t>(words.number(3)), {}, Sha256Of(words.at(4))};
+    if (words.has("error")) finished.data_error = words.named.at("error");
+    return finished;
+  }
+  return Tick{};
+}
+
+std::string Short(std::string text) {
+  for (const char* word : {"A", "B", "C"}) {
+    const size_t at = text.find(Sha256Of(word).Hex());
+    if (at != std::string::npos) text.replace(at, 64, word);
+  }
+  return text;
+}
+
+std::string Told(const RunState& state, const Effects& effects) {
+  const char* const phases[] = {"idle", "joining", "training", "committing", "ended"};
+  const char* const answers[] = {"ok", "stop", "aborted", "invalid"};
+  const char* const verdicts[] = {"completed", "failed", "interrupted"};
+  std::ostringstream out;
+  out << "  " << phases[static_cast<int>(state.phase)] << ", "
+      << answers[static_cast<int>(effects.answer)];
+  if (!effects.why.empty() && !effects.verdict) out << ": " << effects.why;
+  out << "\n";
+  for (const std::string& line : effects.journal) out << "  | " << Short(line) << "\n";
+  if (effects.launch) out << "  launch attempt " << *effects.launch << "\n";
+  if (effects.record_step) out << "  record the step\n";
+  if (effects.commit) out << "  commit\n";
+  if (effects.end_group) out << "  end the group\n";
+  if (effects.verdict) out << "  " << verdicts[static_cast<int>(*effects.verdict)] << "\n";
+  return out.str();
+}
+
+}  // namespace
+
+std::string Play(const std::string& scenario) {
+  std::istringstream lines(scenario);
+  std::ostringstream out;
+  RunState state;
+  Millis now{0};
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line[0] == ' ') continue;
+    out << line << "\n";
+    const Words words = WordsOf(line);
+    if (words.at(0) == "run") {
+      state = NewRun(SpecOf(words));
+      continue;
+    }
+    if (words.at(0) == "tick") now = Millis(words.number(1));
+    const Effects effects = Step(state, EventOf(words), now);
+    out << Told(state, effects);
+  }
+  return out.str();
+}
+
+}  // namespace strata
