@@ -1,88 +1,114 @@
-// Goal: a base's weights are found in one file or many, never outside its folder, and its
-// fingerprint is that of its content.
+// Goal: weights are found in one file or in many, never outside their folder, and the base is known
+// again by its content. Method: small folders.
 #include "common/huggingface/base_weights.h"
 
+#include <chrono>
+
 #include "gmock/gmock.h"
-#include "tests/common/temporary_folder.h"
+#include "gtest/gtest.h"
+#include "tests/common/folder.h"
 
 namespace strata {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 class BaseWeightsTest : public testing::Test {
  protected:
-  void WriteShard(const std::string& file, const std::string& tensor, float value) {
-    folder_.Write(file, *SafetensorsBytes({{tensor, 1, 1, &value}}));
+  void Weights(const std::string& file, const std::string& tensor, float value = 1) const {
+    base_.Write(file, SafetensorsBytes({{tensor, 1, 1, &value}}).value());
   }
-  void WriteIndex(const std::string& first, const std::string& second) {
-    folder_.Write("model.safetensors.index.json",
-                  R"({"weight_map": {"a": ")" + first + R"(", "b": ")" + second + R"("}})");
+  void Index(const Json& weight_map) const {
+    base_.Write("model.safetensors.index.json", DumpJson({{"weight_map", weight_map}}));
   }
-  Digest Fingerprint() {
-    const auto digest = BaseFingerprint(folder_.path(), folder_.path() / "cache" / "base.json");
+  Digest Fingerprint() const {
+    const auto digest = BaseFingerprint(base_.path(), cache());
     EXPECT_TRUE(digest.ok()) << digest.status();
-    return digest.ok() ? *digest : Digest();
+    return digest.value_or(Digest());
   }
-  TemporaryFolder folder_;
+  std::filesystem::path cache() const { return base_.path() / ".cache" / "base.json"; }
+  BaseFolder base_;
 };
 
-TEST_F(BaseWeightsTest, OneFileIsFound) {
-  WriteShard("model.safetensors", "a", 1);
-  const auto weights = BaseWeights::Open(folder_.path());
-  ASSERT_TRUE(weights.ok()) << weights.status();
-  EXPECT_NE(weights->Find("a"), nullptr);
-  EXPECT_EQ(weights->Find("b"), nullptr);
+TEST_F(BaseWeightsTest, FindsTensorsInOneFile) {
+  Weights("model.safetensors", "lm_head.weight");
+  const BaseWeights weights = BaseWeights::Open(base_.path()).value();
+  ASSERT_NE(weights.Find("lm_head.weight"), nullptr);
+  EXPECT_EQ(*static_cast<const float*>(weights.Find("lm_head.weight")->data), 1);
+  EXPECT_EQ(weights.Find("model.norm.weight"), nullptr);
 }
 
-TEST_F(BaseWeightsTest, FilesOfAnIndexAreFound) {
-  WriteShard("one.safetensors", "a", 1);
-  WriteShard("two.safetensors", "b", 2);
-  WriteIndex("two.safetensors", "one.safetensors");
-  EXPECT_THAT(*WeightFiles(folder_.path()),
-              ElementsAre(folder_.path() / "one.safetensors", folder_.path() / "two.safetensors"));
-  const auto weights = BaseWeights::Open(folder_.path());
-  ASSERT_TRUE(weights.ok()) << weights.status();
-  EXPECT_NE(weights->Find("a"), nullptr);
-  EXPECT_NE(weights->Find("b"), nullptr);
+TEST_F(BaseWeightsTest, FindsTensorsInTheFilesOfAnIndex) {
+  Weights("model-1.safetensors", "a", 1);
+  Weights("model-2.safetensors", "b", 2);
+  Index({{"a", "model-1.safetensors"}, {"b", "model-2.safetensors"}});
+  const BaseWeights weights = BaseWeights::Open(base_.path()).value();
+  EXPECT_EQ(*static_cast<const float*>(weights.Find("a")->data), 1);
+  EXPECT_EQ(*static_cast<const float*>(weights.Find("b")->data), 2);
 }
 
-TEST_F(BaseWeightsTest, IndexThatLeadsOutOfTheFolderIsRefused) {
-  WriteShard("one.safetensors", "a", 1);
-  for (const char* file :
-       {"../secret.safetensors", "/etc/passwd", "..", "", "sub/../../secret.safetensors"}) {
-    WriteIndex("one.safetensors", file);
-    const auto weights = BaseWeights::Open(folder_.path());
-    EXPECT_TRUE(absl::IsDataLoss(weights.status())) << file;
-    EXPECT_THAT(std::string(weights.status().message()), HasSubstr("leads out of the folder"));
+TEST_F(BaseWeightsTest, AnIndexThatLeadsOutOfTheFolderIsRefused) {
+  for (const char* file : {"../model.safetensors", "/etc/passwd", "..", "a/../../b", "", "a/b"}) {
+    Index({{"a", file}});
+    EXPECT_EQ(BaseWeights::Open(base_.path()).status().code(), absl::StatusCode::kDataLoss) << file;
   }
+  Index({{"a", 3}});
+  EXPECT_EQ(BaseWeights::Open(base_.path()).status().code(), absl::StatusCode::kDataLoss);
 }
 
-TEST_F(BaseWeightsTest, TwoTensorsOfOneNameAreRefused) {
-  WriteShard("one.safetensors", "a", 1);
-  WriteShard("two.safetensors", "a", 2);
-  WriteIndex("one.safetensors", "two.safetensors");
-  EXPECT_THAT(std::string(BaseWeights::Open(folder_.path()).status().message()),
-              HasSubstr("two tensors named a"));
+TEST_F(BaseWeightsTest, ATensorInTwoFilesIsRefusedByName) {
+  Weights("model-1.safetensors", "twice");
+  Weights("model-2.safetensors", "twice");
+  Index({{"a", "model-1.safetensors"}, {"b", "model-2.safetensors"}});
+  EXPECT_THAT(std::string(BaseWeights::Open(base_.path()).status().message()), HasSubstr("twice"));
 }
 
-TEST_F(BaseWeightsTest, FolderWithoutSafetensorsIsNotFound) {
-  folder_.Write("pytorch_model.bin", "pickle");
-  const absl::Status status = BaseWeights::Open(folder_.path()).status();
-  EXPECT_TRUE(absl::IsNotFound(status));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("pickled weights are never read"));
+TEST_F(BaseWeightsTest, AFolderWithoutWeightsOrWithHalfOfThemIsNotFound) {
+  EXPECT_EQ(BaseWeights::Open(base_.path()).status().code(), absl::StatusCode::kNotFound);
+  Index({{"a", "model-1.safetensors"}});
+  EXPECT_EQ(BaseWeights::Open(base_.path()).status().code(), absl::StatusCode::kNotFound);
 }
 
-TEST_F(BaseWeightsTest, FingerprintFollowsTheContentAndOutlivesItsCache) {
-  folder_.Write("config.json", "{}");
-  WriteShard("model.safetensors", "a", 1);
+TEST_F(BaseWeightsTest, TheFingerprintIsOfContentAndNotOfTheFolderOrTheTime) {
+  Weights("model.safetensors", "a");
   const Digest first = Fingerprint();
   EXPECT_EQ(Fingerprint(), first);
-  folder_.Write("cache/base.json", "nonsense");
+  std::filesystem::remove_all(cache().parent_path());
+  std::filesystem::last_write_time(base_.path() / "model.safetensors",
+                                   std::filesystem::file_time_type::clock::now());
   EXPECT_EQ(Fingerprint(), first);
-  folder_.Write("config.json", "{ }");
+}
+
+TEST_F(BaseWeightsTest, TheFingerprintSeesEveryChange) {
+  Weights("model.safetensors", "a", 1);
+  const Digest first = Fingerprint();
+  Weights("model.safetensors", "a", 2);
+  const Digest other_weights = Fingerprint();
+  EXPECT_NE(other_weights, first);
+  base_.Set("config.json", "rms_norm_eps", 1e-6);
+  EXPECT_NE(Fingerprint(), other_weights);
+}
+
+TEST_F(BaseWeightsTest, AKnownFileIsNotReadAgain) {
+  Weights("model.safetensors", "a");
+  const Digest first = Fingerprint();
+  Json stored = ParseJson(base_.Read(".cache/base.json"), "cache").value();
+  stored[(base_.path() / "model.safetensors").string()]["sha256"] = std::string(64, '0');
+  base_.Write(".cache/base.json", DumpJson(stored));
   EXPECT_NE(Fingerprint(), first);
+}
+
+TEST_F(BaseWeightsTest, ABrokenCacheOnlyCostsTime) {
+  Weights("model.safetensors", "a");
+  const Digest first = Fingerprint();
+  const std::string file = (base_.path() / "model.safetensors").string();
+  for (const Json& broken : {Json(3), Json::array(), Json{{file, 3}}, Json{{file, {{"stamp", 3}}}},
+                             Json{{file, {{"stamp", ""}, {"sha256", 3}}}}}) {
+    base_.Write(".cache/base.json", DumpJson(broken));
+    EXPECT_EQ(Fingerprint(), first) << broken;
+  }
+  base_.Write(".cache/base.json", "{");
+  EXPECT_EQ(Fingerprint(), first);
 }
 
 }  // namespace
