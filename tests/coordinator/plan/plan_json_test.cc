@@ -1,0 +1,80 @@
+// Goal: a stored plan is the plan, and anything else is refused.
+#include "gmock/gmock.h"
+#include "tests/coordinator/plan/planned_branch.h"
+
+namespace strata {
+namespace {
+
+Plan PlanWithEverything() {
+  PlannedBranch branch;
+  branch.config().max_length = 40;
+  branch.config().excess_length_strategy = ExcessLength::kDrop;
+  branch.config().lr_scheduler_type = Schedule::kLinear;
+  branch.config().packing = false;
+  branch.lineage.current = Version(7);
+  branch.Add("a \"quoted\" ñ.jsonl", ManyExamples(50));
+  branch.Add("b.jsonl", ManyExamples(20, "other"));
+  branch.Add("empty.jsonl", {});
+  branch.dataset(2).tier = "premium";
+  return branch.Make();
+}
+
+TEST(PlanJsonTest, StoredPlanIsThePlan) {
+  const Plan plan = PlanWithEverything();
+  ASSERT_EQ(plan.stages.size(), 2u);
+  ASSERT_EQ(plan.skipped.size(), 1u);
+  const std::string text = DumpJson(PlanToJson(plan), 1);
+  const auto read = PlanFromJson(*ParseJson(text, "plan.json"));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(DumpJson(PlanToJson(*read), 1), text);
+  EXPECT_EQ(read->parent, Version(7));
+  EXPECT_EQ(read->schedule, Schedule::kLinear);
+  EXPECT_FALSE(read->packing);
+  EXPECT_EQ(read->stages[1].index, 1u);
+  EXPECT_EQ(read->stages[1].examples, plan.stages[1].examples);
+  EXPECT_EQ(read->stages[0].refused_too_long, plan.stages[0].refused_too_long);
+  EXPECT_EQ(read->skipped[0].tier, "premium");
+}
+
+TEST(PlanJsonTest, LargestSeedSurvives) {
+  Plan plan = PlanWithEverything();
+  for (const uint64_t seed : {uint64_t{0}, uint64_t{1} << 63, ~uint64_t{0}}) {
+    plan.seed = seed;
+    const auto read = PlanFromJson(*ParseJson(DumpJson(PlanToJson(plan)), "plan.json"));
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(read->seed, seed);
+  }
+}
+
+TEST(PlanJsonTest, AnotherFormatIsRefused) {
+  Json json = PlanToJson(PlanWithEverything());
+  json["format"] = kPlanFormat + 1;
+  EXPECT_TRUE(absl::IsFailedPrecondition(PlanFromJson(json).status()));
+}
+
+TEST(PlanJsonTest, EveryMissingOrWrongFieldIsDataLoss) {
+  const Json good = PlanToJson(PlanWithEverything());
+  for (const auto& [key, value] : good.items()) {
+    Json json = good;
+    json.erase(key);
+    EXPECT_TRUE(absl::IsDataLoss(PlanFromJson(json).status())) << "without " << key;
+    json[key] = nullptr;
+    EXPECT_TRUE(absl::IsDataLoss(PlanFromJson(json).status())) << "null " << key;
+  }
+  for (const auto& [key, value] : good["stages"][0].items()) {
+    Json json = good;
+    json["stages"][0].erase(key);
+    EXPECT_TRUE(absl::IsDataLoss(PlanFromJson(json).status())) << "stage without " << key;
+    json["stages"][0][key] = {{"a", -1}};
+    EXPECT_FALSE(PlanFromJson(json).ok()) << "wrong " << key;
+  }
+}
+
+TEST(PlanJsonTest, ListsThatDoNotMatchAreDataLoss) {
+  Json json = PlanToJson(PlanWithEverything());
+  json["stages"][0]["example_tokens"].push_back(3);
+  EXPECT_TRUE(absl::IsDataLoss(PlanFromJson(json).status()));
+}
+
+}  // namespace
+}  // namespace strata
