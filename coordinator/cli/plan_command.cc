@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <cstdio>
 #include <fstream>
 
@@ -6,6 +8,7 @@
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
+#include "coordinator/cli/progress.h"
 #include "coordinator/run/preparation.h"
 
 namespace strata {
@@ -192,7 +195,9 @@ absl::StatusOr<ExitCode> RunPlan(const BranchOptions& options, const PlanRequest
   ASSIGN_OR_RETURN(const Config config, options.Load());
   ASSIGN_OR_RETURN(const Base base, OpenBase(config));
   ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
-  ASSIGN_OR_RETURN(const Preparation prepared, Prepare(config, store, request, nullptr));
+  Progress progress(isatty(STDOUT_FILENO) != 0, options.json);
+  const auto on_tokenize = [&](uint64_t done, uint64_t total) { progress.OnTokenize(done, total); };
+  ASSIGN_OR_RETURN(const Preparation prepared, Prepare(config, store, request, on_tokenize));
   if (options.json) {
     std::printf("%s\n", DumpJson(ToJson(config, base, prepared), 1).c_str());
   } else {

@@ -1,5 +1,6 @@
 #include "coordinator/cli/progress.h"
 
+#include <cmath>
 #include <cstdio>
 
 #include "absl/strings/str_format.h"
@@ -22,6 +23,15 @@ void Progress::Begin(const Plan& plan, int64_t trainable) {
   std::fflush(stdout);
 }
 
+void Progress::OnTokenize(uint64_t bytes_done, uint64_t bytes_total) {
+  if (!terminal_ || quiet_) return;
+  std::printf("\r\033[Ktokenising: %llu of %llu MB%s",
+              static_cast<unsigned long long>(bytes_done >> 20),
+              static_cast<unsigned long long>(bytes_total >> 20),
+              bytes_done == bytes_total ? "\r\033[K" : "");
+  std::fflush(stdout);
+}
+
 void Progress::OnStep(const StepSeen& step) {
   if (quiet_ || step.stage >= stages_.size()) return;
   const Stage& stage = stages_[step.stage];
@@ -29,11 +39,15 @@ void Progress::OnStep(const StepSeen& step) {
     End();
     stage_ = step.stage;
     tokens_ = seconds_ = 0;
-    loss_ = step.loss;
+    loss_ = 0;
+    counted_ = 0;
   }
   tokens_ += static_cast<double>(step.tokens);
   seconds_ += step.seconds;
-  loss_ = kLossMemory * loss_ + (1 - kLossMemory) * step.loss;
+  if (std::isfinite(step.loss)) {
+    const double weight = counted_++ == 0 ? 1 : 1 - kLossMemory;
+    loss_ += weight * (step.loss - loss_);
+  }
   uint32_t done = step.step + 1;
   for (uint32_t epoch = 0; epoch < step.epoch; ++epoch) done += stage.steps[epoch];
   if (terminal_) {

@@ -17,6 +17,8 @@ class Progress {
   Progress(bool terminal, bool quiet) : terminal_(terminal), quiet_(quiet) {}
   void Begin(const Plan& plan, int64_t trainable);
   void OnStep(const StepSeen& step);
+  // Shows how much of a dataset has been tokenised, in a terminal only.
+  void OnTokenize(uint64_t bytes_done, uint64_t bytes_total);
   // Ends a bar that is being drawn.
   void End();
 
@@ -32,6 +34,7 @@ class Progress {
   std::vector<Stage> stages_;
   uint32_t stage_ = UINT32_MAX;
   double tokens_ = 0, seconds_ = 0, loss_ = 0;  // of the stage; loss is a running mean
+  uint32_t counted_ = 0;                        // steps in that mean
   bool drawing_ = false;
 };
 

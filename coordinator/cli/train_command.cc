@@ -15,16 +15,33 @@
 namespace strata {
 namespace {
 
+constexpr int kStoppedCode = static_cast<int>(ExitCode::kTryAgain);
+
 // How often the user has asked to stop. Signal handlers can reach nothing but a static.
 std::atomic<int> stops_asked = 0;
 static_assert(std::atomic<int>::is_always_lock_free);
 
-void OnSignal(int) { ++stops_asked; }
+// Whether workers are, or are about to be, at work.
+std::atomic<bool> run_began = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
 
+void OnSignal(int) {
+  ++stops_asked;
+  if (run_began) return;
+  // Reading and planning leave nothing behind that would have to be ended.
+  constexpr char kWords[] = "strata: stopped before the training began; nothing was changed\n";
+  if (write(STDERR_FILENO, kWords, sizeof kWords - 1) < 0) _exit(kStoppedCode);
+  _exit(kStoppedCode);
+}
+
+// A closed pipe or terminal must not take the run with it: it only loses its watcher.
 void CatchSignals() {
   struct sigaction action {};
   action.sa_handler = OnSignal;
+  action.sa_flags = SA_RESTART;
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaction(signal, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &action, nullptr);
 }
 
 struct TrainOptions {
@@ -121,7 +138,11 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
   request.plan.all = options.all;
   request.plan.datasets.insert(options.datasets.begin(), options.datasets.end());
   request.stops = &stops_asked;
-  request.on_plan = [&](const Plan& plan, int64_t trainable) { progress.Begin(plan, trainable); };
+  request.on_tokenize = [&](uint64_t done, uint64_t total) { progress.OnTokenize(done, total); };
+  request.on_plan = [&](const Plan& plan, int64_t trainable) {
+    run_began = true;
+    progress.Begin(plan, trainable);
+  };
   request.on_step = [&](const StepSeen& step) { progress.OnStep(step); };
   ASSIGN_OR_RETURN(const TrainResult result, Train(config, request));
   progress.End();

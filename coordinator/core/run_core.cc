@@ -19,8 +19,8 @@ Effects Refuse(Answer answer, std::string why) {
 bool Over(const RunState& state) { return state.phase == Phase::kEnded; }
 
 void End(RunState& state, Effects& effects, Verdict verdict, std::string why) {
+  effects.end_group = state.phase != Phase::kIdle;
   state.phase = Phase::kEnded;
-  effects.end_group = true;
   effects.verdict = verdict;
   effects.why = why;
   effects.journal.push_back(absl::StrCat("ended: ", why));
@@ -224,6 +224,14 @@ Effects On(RunState& state, const StopAsked&, Millis now) {
   if (again || state.phase != Phase::kTraining) {
     End(state, effects, Verdict::kInterrupted, kStopped);
   }
+  return effects;
+}
+
+// A run whose decisions can't be kept must not go on deciding.
+Effects On(RunState& state, const JournalFailed& event, Millis) {
+  Effects effects;
+  effects.answer = Answer::kAborted;
+  if (!Over(state)) End(state, effects, Verdict::kFailed, event.reason);
   return effects;
 }
 

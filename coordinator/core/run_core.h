@@ -90,6 +90,9 @@ struct GroupExited {
   bool clean = false;
 };
 struct StopAsked {};  // SIGINT or SIGTERM
+struct JournalFailed {  // a line of effects.journal could not be made durable
+  std::string reason;
+};
 struct CommitEnded {
   bool ok = false;
   std::string reason;
@@ -98,7 +101,8 @@ struct Tick {};
 
 using Event =
     std::variant<Started, Joined, Heartbeat, StepDone, StageFinished, CandidateArrived,
-                 EvaluationArrived, RankFailed, GroupExited, StopAsked, CommitEnded, Tick>;
+                 EvaluationArrived, RankFailed, GroupExited, StopAsked, JournalFailed, CommitEnded,
+                 Tick>;
 
 enum class Phase { kIdle, kJoining, kTraining, kCommitting, kEnded };
 enum class Verdict { kCompleted, kFailed, kInterrupted };
@@ -114,7 +118,7 @@ struct Effects {
   std::string why;                  // the reason of an answer that refuses, and of a verdict
   bool record_step = false;         // the step is new: write it to steps.jsonl
   std::optional<AttemptId> launch;  // start a worker group
-  bool end_group = false;           // end the live group, by force when it has not left by itself
+  bool end_group = false;           // end the live group, by force when it does not leave by itself
   bool commit = false;              // check and commit the candidate; then CommitEnded
   std::optional<Verdict> verdict;   // the run is over
 };

@@ -32,24 +32,24 @@ Effects RunDriver::Submit(const Event& event) {
   return SubmitLocked(event);
 }
 
-Effects RunDriver::SubmitLocked(const Event& event) {
-  Effects effects = Step(state_, event, Now());
+absl::Status RunDriver::Keep(const std::vector<std::string>& journal) const {
+  if (journal.empty() || input_.journal.empty()) return absl::OkStatus();
   std::string lines;
-  for (const std::string& line : effects.journal) {
+  for (const std::string& line : journal) {
     lines += DumpJson({{"format", 1}, {"run", state_.spec.run.value()}, {"event", line}}) + "\n";
   }
-  if (!lines.empty() && !input_.journal.empty()) {
-    if (absl::Status status = FileSystem::Real()->AppendDurably(input_.journal, lines);
-        !status.ok()) {
-      // A run whose decisions can't be kept must not go on deciding.
-      effects.verdict = Verdict::kFailed;
-      effects.why = std::string(status.message());
-      effects.commit = false;
-      effects.answer = Answer::kAborted;
-      state_.phase = Phase::kEnded;
-    }
+  return FileSystem::Real()->AppendDurably(input_.journal, lines);
+}
+
+Effects RunDriver::SubmitLocked(const Event& event) {
+  Effects effects = Step(state_, event, Now());
+  // Effects that could not be kept are not carried out. A verdict stands: a commit that happened
+  // stays one.
+  if (const absl::Status kept = Keep(effects.journal); !kept.ok() && !effects.verdict) {
+    effects = Step(state_, JournalFailed{std::string(kept.message())}, Now());
   }
   todo_.commit |= effects.commit;
+  todo_.end_group |= effects.end_group;
   if (effects.verdict && !todo_.verdict) {
     todo_.verdict = effects.verdict;
     todo_.why = effects.why;
@@ -92,6 +92,7 @@ void RunDriver::RecordStep(const v1::StepRecord& step) {
 }
 
 double RunDriver::StageLoss(uint32_t stage) const {
+  const std::lock_guard lock(mutex_);
   const auto at = losses_.find(stage);
   return at == losses_.end() || at->second.supervised == 0
              ? 0
@@ -111,7 +112,7 @@ void RunDriver::TakeEvaluation(double loss_sum, uint64_t tokens) {
 
 void RunDriver::Watch(WorkerGroup& group) {
   if (std::optional<GroupExit> exit = group.Poll()) {
-    Submit(GroupExited{AttemptId(1), exit->how, exit->clean});
+    Submit(GroupExited{attempt_, exit->how, exit->clean});
   }
   while (input_.stops != nullptr && stops_seen_ < input_.stops->load()) {
     ++stops_seen_;
@@ -121,14 +122,16 @@ void RunDriver::Watch(WorkerGroup& group) {
 }
 
 void RunDriver::CarryOut() {
+  RunState proved;
+  std::vector<float> candidate;
   {
     const std::lock_guard lock(mutex_);
     if (!todo_.commit) return;
     todo_.commit = false;
+    proved = state_;
+    candidate = std::move(candidate_);
   }
-  // Nobody writes the candidate or the stages' errors any more: the core asks for one commit, after
-  // the last proof.
-  const absl::Status status = input_.commit(candidate_, state_);
+  const absl::Status status = input_.commit(candidate, proved);
   Submit(CommitEnded{status.ok(), std::string(status.message())});
 }
 
@@ -136,9 +139,11 @@ absl::StatusOr<DriveOutcome> RunDriver::Drive() {
   ASSIGN_OR_RETURN(const std::unique_ptr<TrainingServer> server,
                    TrainingServer::Start(this, token_));
   const Effects started = Submit(Started{});
+  if (!started.launch) return absl::UnavailableError(started.why);
+  attempt_ = *started.launch;
   const std::vector<std::string> of_run = {"--coordinator", server->address(),
                                            "--run",         state_.spec.run.value(),
-                                           "--attempt",     std::to_string(started.launch->value()),
+                                           "--attempt",     std::to_string(attempt_.value()),
                                            "--threads",     std::to_string(input_.launch.threads)};
   std::vector<std::string>& arguments = input_.launch.arguments;
   arguments.insert(arguments.end(), of_run.begin(), of_run.end());
@@ -157,7 +162,7 @@ absl::StatusOr<DriveOutcome> RunDriver::Drive() {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
-  group->End(kLeaveSeconds);
+  if (todo_.end_group) group->End(kLeaveSeconds);
   outcome_.verdict = *todo_.verdict;
   outcome_.reason = todo_.why;
   return outcome_;

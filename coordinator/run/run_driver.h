@@ -74,12 +74,15 @@ class RunDriver final : public RunHost {
     uint64_t supervised = 0;
   };
   Effects SubmitLocked(const Event& event);
+  // Makes journal lines durable.
+  absl::Status Keep(const std::vector<std::string>& journal) const;
   void Watch(WorkerGroup& group);
   void CarryOut();
 
   DriveInput input_;
   std::string token_;
-  std::mutex mutex_;
+  AttemptId attempt_;  // that was launched
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   RunState state_;  // guarded by mutex_
   Effects todo_;    // what Drive has yet to carry out; guarded by mutex_

@@ -49,7 +49,7 @@ DOORS = [
       "coordinator/launch/"]),
     ("the process's calls", r"(unistd|signal|spawn)\.h",
      ["common/posix_file.", "common/huggingface/safetensors.cc", "coordinator/launch/",
-      "coordinator/cli/train_command.cc", "worker/task/"]),
+      "coordinator/cli/train_command.cc", "coordinator/cli/plan_command.cc", "worker/task/"]),
     ("abseil", r"absl/", ["coordinator/", "common/", "worker/task/", "worker/collective/"]),
 ]
 

@@ -64,10 +64,28 @@ stop
   ended, ok
   | stop asked
   | ended: stopped as asked; current is untouched; train again to start over
-  end the group
   interrupted
 start
   ended, invalid: the run has started already
+)");
+}
+
+TEST(RunCoreScenario, DecisionsThatCannotBeKeptEndTheRun) {
+  Expect(R"(run world=1 steps=1
+start
+  joining, ok
+  | attempt 1: 1 ranks
+  launch attempt 1
+join 0/1 a
+  training, ok
+  | joined: rank 0 on host0
+journal-failed disk-full
+  ended, aborted
+  | ended: disk-full
+  end the group
+  failed
+journal-failed disk-full
+  ended, aborted
 )");
 }
 

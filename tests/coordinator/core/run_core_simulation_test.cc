@@ -13,7 +13,7 @@
 namespace strata {
 namespace {
 
-constexpr uint64_t kLives = 4000;
+constexpr uint64_t kLives = 10000;
 
 // What must not change when a message means nothing.
 struct Shape {
@@ -151,9 +151,11 @@ class Life {
   }
 
   void Misfortune() {
-    switch (Draw(5)) {
+    switch (Draw(6)) {
       case 0:
         return Handle(StopAsked{});
+      case 4:
+        return Handle(JournalFailed{"disk full"});
       case 1:
         return Handle(GroupExited{AttemptId(1), "signal 9", false});
       case 2:
@@ -239,9 +241,9 @@ TEST(RunCoreSimulation, PromisesHoldInEveryLife) {
     committed += life.committed();
   }
   // The lives are of all kinds, else the simulation proves little.
-  EXPECT_GT(completed, 400);
-  EXPECT_GT(failed, 200);
-  EXPECT_GT(interrupted, 50);
+  EXPECT_GT(completed, 1000);
+  EXPECT_GT(failed, 500);
+  EXPECT_GT(interrupted, 100);
   EXPECT_GT(committed, completed);
 }
 

@@ -69,6 +69,7 @@ Event EventOf(const Words& words) {
   const Caller caller{AttemptId(attempt), Rank(words.number(1)), words.at(2)};
   if (verb == "start") return Started{};
   if (verb == "stop") return StopAsked{};
+  if (verb == "journal-failed") return JournalFailed{words.at(1)};
   if (verb == "committed") return CommitEnded{true, words.at(1)};
   if (verb == "commit-failed") return CommitEnded{false, words.at(1)};
   if (verb == "exit") {
