@@ -68,6 +68,17 @@ std::vector<char*> Pointers(std::vector<std::string>& strings) {
   _exit(127);
 }
 
+// mpirun puts each rank into a process group of its own: only the session holds them together.
+// REQUIRES: its leader is not reaped yet, so that the number is nobody else's.
+void KillSession(pid_t session) {
+  std::error_code error;
+  std::filesystem::directory_iterator process("/proc", error);
+  for (; !error && process != end(process); process.increment(error)) {
+    const pid_t pid = std::atoi(process->path().filename().c_str());
+    if (pid > 0 && getsid(pid) == session) kill(pid, SIGKILL);
+  }
+}
+
 }  // namespace
 
 std::filesystem::path FindProgram(const std::string& name) {
@@ -115,8 +126,12 @@ WorkerGroup::~WorkerGroup() { End(3); }
 
 std::optional<GroupExit> WorkerGroup::Poll() {
   if (pid_ < 0) return std::nullopt;
+  siginfo_t ended{};
+  if (waitid(P_PID, pid_, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid != pid_)
+    return std::nullopt;
+  KillSession(pid_);
   int status = 0;
-  if (waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
+  waitpid(pid_, &status, 0);
   pid_ = -1;
   if (WIFSIGNALED(status))
     return GroupExit{false, absl::StrCat("mpirun died of signal ", WTERMSIG(status))};
@@ -126,11 +141,11 @@ std::optional<GroupExit> WorkerGroup::Poll() {
 
 void WorkerGroup::End(int grace_s) {
   if (pid_ < 0) return;
-  const int group = pid_;
-  kill(group, SIGTERM);
+  const int mpirun = pid_;
+  kill(mpirun, SIGTERM);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(grace_s);
   while (!Poll().has_value()) {
-    if (std::chrono::steady_clock::now() > deadline) kill(-group, SIGKILL);
+    if (std::chrono::steady_clock::now() > deadline) kill(mpirun, SIGKILL);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
 }

@@ -41,16 +41,17 @@ class WorkerGroup {
   static absl::StatusOr<std::unique_ptr<WorkerGroup>> Start(const Launch& launch);
   // Ends the group if it has not ended.
   ~WorkerGroup();
-  // Its end, once; none while it lives.
+  // mpirun's end, once; none while it lives. What mpirun leaves of its session is killed.
   std::optional<GroupExit> Poll();
   // False once Poll has given its end.
   bool alive() const { return pid_ >= 0; }
-  // TERM, and after `grace_s` seconds KILL, to mpirun's whole session. Returns when mpirun is gone.
+  // TERM to mpirun, which passes it on; after `grace_s` seconds KILL. Returns when mpirun is gone
+  // and its whole session was sent KILL.
   void End(int grace_s);
 
  private:
   explicit WorkerGroup(int pid) : pid_(pid) {}
-  int pid_;  // of mpirun, its session and its process group; -1 once reaped
+  int pid_;  // of mpirun and its session; -1 once reaped
 };
 
 // The absolute path of a program on PATH (or as given, when it has a slash); "" when there is none.
