@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -32,10 +33,16 @@ std::vector<std::string> CommandOf(const Launch& launch, const std::filesystem::
   return command;
 }
 
+// An inherited variable that the launch sets anew is left out: getenv takes the first of a name.
 std::vector<std::string> EnvironmentOf(const Launch& launch) {
   std::vector<std::string> environment;
-  for (char** variable = environ; *variable != nullptr; ++variable)
-    environment.emplace_back(*variable);
+  for (char** inherited = environ; *inherited != nullptr; ++inherited) {
+    const std::string variable = *inherited;
+    const bool set_anew =
+        std::any_of(launch.environment.begin(), launch.environment.end(),
+                    [&](const auto& own) { return variable.rfind(own.first + "=", 0) == 0; });
+    if (!set_anew) environment.push_back(variable);
+  }
   for (const auto& [name, value] : launch.environment) environment.push_back(name + "=" + value);
   // mpirun refuses root by default; who runs strata as root has chosen so.
   environment.push_back("OMPI_ALLOW_RUN_AS_ROOT=1");
