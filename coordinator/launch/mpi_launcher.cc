@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
@@ -71,6 +72,7 @@ std::vector<char*> Pointers(std::vector<std::string>& strings) {
   dup2(nothing, 0);
   dup2(log, 1);
   dup2(log, 2);
+  close_range(3, UINT_MAX, 0);
   execve(argv[0], argv, environment);
   _exit(127);
 }
