@@ -88,16 +88,21 @@ void KillSession(pid_t session) {
   }
 }
 
+bool IsProgram(const std::filesystem::path& path) {
+  std::error_code error;
+  return access(path.c_str(), X_OK) == 0 && std::filesystem::is_regular_file(path, error);
+}
+
 }  // namespace
 
 std::filesystem::path FindProgram(const std::string& name) {
-  if (name.find('/') != std::string::npos) return access(name.c_str(), X_OK) == 0 ? name : "";
+  if (name.find('/') != std::string::npos) return IsProgram(name) ? name : "";
   const char* path = std::getenv("PATH");
   std::istringstream folders(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin");
   for (std::string folder; std::getline(folders, folder, ':');) {
     const std::filesystem::path candidate =
         std::filesystem::path(folder.empty() ? "." : folder) / name;
-    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+    if (IsProgram(candidate)) return candidate;
   }
   return "";
 }
@@ -110,7 +115,7 @@ absl::StatusOr<std::unique_ptr<WorkerGroup>> WorkerGroup::Start(const Launch& la
                      "' is no program on PATH; install it "
                      "(apt-get install openmpi-bin) or name it in branch.yaml: mpirun: PATH"));
   }
-  if (access(launch.worker.c_str(), X_OK) != 0) {
+  if (!IsProgram(launch.worker)) {
     return absl::NotFoundError(
         absl::StrCat("no worker program at ", launch.worker.string(),
                      ": build it (deploy/setup.sh) or keep it beside strata"));
