@@ -50,8 +50,12 @@ class Handlers final : public v1::Training::Service {
                            ": install one version of strata")};
     }
     *reply = host_->Task();
-    return ToGrpc(
-        host_->Submit(Joined{CallerOf(request->caller()), request->world(), request->host()}));
+    const Effects effects =
+        host_->Submit(Joined{CallerOf(request->caller()), request->world(), request->host()});
+    // What is wrong with a join is the world that MPI started.
+    if (effects.answer == Answer::kInvalid)
+      return {grpc::StatusCode::FAILED_PRECONDITION, effects.why};
+    return ToGrpc(effects);
   }
 
   grpc::Status FetchAdapter(grpc::ServerContext* context, const v1::FetchAdapterRequest* request,
