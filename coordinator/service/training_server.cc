@@ -14,6 +14,8 @@ namespace {
 constexpr uint32_t kProtocol = 1;
 constexpr size_t kChunkBytes = 1 << 20;
 constexpr int kMessageBytesMax = 16 << 20;
+// The host keeps the first of what is handed in, before the core judges the caller.
+constexpr char kNotRankZero[] = "only rank 0 hands in the run's result";
 
 grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
@@ -140,6 +142,7 @@ class Handlers final : public v1::Training::Service {
     if (grpc::Status stale = ToGrpc(host_->Submit(strata::Heartbeat{caller, {}})); !stale.ok()) {
       return stale;
     }
+    if (caller.rank != Rank(0)) return {grpc::StatusCode::INVALID_ARGUMENT, kNotRankZero};
     host_->TakeCandidate(std::move(adapter));
     return ToGrpc(host_->Submit(CandidateArrived{caller, *announced}));
   }
@@ -148,6 +151,7 @@ class Handlers final : public v1::Training::Service {
                                 const v1::ReportEvaluationRequest* request,
                                 v1::ReportEvaluationReply*) override {
     if (grpc::Status denied = Alive(*context, request->caller()); !denied.ok()) return denied;
+    if (request->caller().rank() != 0) return {grpc::StatusCode::INVALID_ARGUMENT, kNotRankZero};
     host_->TakeEvaluation(request->loss_sum(), request->tokens());
     return ToGrpc(host_->Submit(EvaluationArrived{CallerOf(request->caller())}));
   }
