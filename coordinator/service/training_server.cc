@@ -112,6 +112,10 @@ class Handlers final : public v1::Training::Service {
   grpc::Status FinishStage(grpc::ServerContext* context, const v1::FinishStageRequest* request,
                            v1::FinishStageReply*) override {
     if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    if (request->outcome() != v1::STAGE_OUTCOME_TRAINED &&
+        request->outcome() != v1::STAGE_OUTCOME_DATA_ERROR) {
+      return {grpc::StatusCode::INVALID_ARGUMENT, "a stage that neither was trained nor failed"};
+    }
     const auto digest = DigestFromHex(request->adapter_sha256());
     if (!digest.ok()) return ToGrpc(digest.status());
     StageFinished event{CallerOf(request->caller()), request->stage(), std::nullopt, *digest};
