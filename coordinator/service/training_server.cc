@@ -1,5 +1,6 @@
 #include "coordinator/service/training_server.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
 
 #include <cstring>
@@ -217,6 +218,9 @@ TrainingServer::~TrainingServer() {
 
 absl::StatusOr<std::unique_ptr<TrainingServer>> TrainingServer::Start(RunHost* host,
                                                                       std::string token) {
+  // Held for the life of the process: when gRPC's last user goes, it joins a poller of its own that
+  // may sleep for ten seconds yet, and the run's report would wait for it.
+  grpc_init();
   std::unique_ptr<TrainingServer> started(new TrainingServer);
   started->impl_->handlers = std::make_unique<Handlers>(host, std::move(token));
   int port = 0;
