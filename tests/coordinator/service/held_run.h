@@ -1,0 +1,103 @@
+// Gives the service's tests a run behind the service: the real core in memory, and a record of what
+// it was given.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coordinator/service/run_host.h"
+
+namespace strata {
+
+inline constexpr size_t kElements = 1'300'001;  // 5.2 MB: more than gRPC's default message
+
+// Two ranks, two stages: the real core in memory, and a record of what the service handed over.
+class HeldRun final : public RunHost {
+ public:
+  // What a call may change.
+  struct Seen {
+    Phase phase = Phase::kIdle;
+    std::vector<std::string> incarnations;
+    std::vector<Position> positions;
+    std::vector<size_t> stages_finished;
+    std::vector<Position> steps;
+    std::vector<std::vector<float>> candidates;
+    std::vector<std::pair<double, uint64_t>> evaluations;
+    std::string verdict;
+    bool operator==(const Seen&) const = default;
+  };
+
+  HeldRun() : state_(NewRun(Spec())), adapter_(kElements) {
+    for (size_t i = 0; i < kElements; ++i) adapter_[i] = static_cast<float>(i) * 0.5f;
+    task_.set_lease_ms(20'000);
+    task_.mutable_train()->add_stages()->set_dataset("train.jsonl");
+    Submit(Started{});
+  }
+
+  Effects Submit(const Event& event) override {
+    const std::lock_guard lock(mutex_);
+    ++submitted_;
+    Effects effects = Step(state_, event, Millis(0));
+    if (effects.verdict) seen_.verdict = effects.why;
+    return effects;
+  }
+  const v1::JoinReply& Task() const override { return task_; }
+  const std::vector<float>& Adapter() const override { return adapter_; }
+  absl::StatusOr<std::vector<v1::StepShard>> Shard(const ShardWindow& window) override {
+    if (window.stage > 1 || window.epoch > 0 || window.first_step + window.step_count > 4)
+      return absl::InvalidArgumentError("no such window");
+    std::vector<v1::StepShard> steps(window.step_count);
+    for (uint32_t i = 0; i < window.step_count; ++i) {
+      steps[i].set_step(window.first_step + i);
+      steps[i].add_rows()->set_index(static_cast<uint32_t>(window.rank.value()));
+    }
+    return steps;
+  }
+  void RecordStep(const v1::StepRecord& step) override {
+    const std::lock_guard lock(mutex_);
+    seen_.steps.push_back({step.stage(), step.epoch(), step.step()});
+  }
+  void TakeCandidate(std::vector<float> adapter) override {
+    const std::lock_guard lock(mutex_);
+    seen_.candidates.push_back(std::move(adapter));
+  }
+  void TakeEvaluation(double loss_sum, uint64_t tokens) override {
+    const std::lock_guard lock(mutex_);
+    seen_.evaluations.emplace_back(loss_sum, tokens);
+  }
+
+  int submitted() const {
+    const std::lock_guard lock(mutex_);
+    return submitted_;
+  }
+  Seen seen() const {
+    const std::lock_guard lock(mutex_);
+    Seen seen = seen_;
+    seen.phase = state_.phase;
+    for (const RankState& rank : state_.ranks) {
+      seen.incarnations.push_back(rank.incarnation);
+      seen.positions.push_back(rank.position);
+      seen.stages_finished.push_back(rank.finished.size());
+    }
+    return seen;
+  }
+
+ private:
+  static RunSpec Spec() {
+    RunSpec spec;
+    spec.run = RunId("20260101-000000-aaaa");
+    spec.world = 2;
+    spec.stages = {{4}, {4}};
+    return spec;
+  }
+  mutable std::mutex mutex_;
+  RunState state_;
+  Seen seen_;
+  int submitted_ = 0;
+  v1::JoinReply task_;
+  std::vector<float> adapter_;
+};
+
+}  // namespace strata

@@ -1,0 +1,82 @@
+// Gives the service's tests a server with a run behind it, and every rpc by its name.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coordinator/service/training_server.h"
+#include "gmock/gmock.h"
+#include "tests/coordinator/service/calling_rank.h"
+#include "tests/coordinator/service/held_run.h"
+
+namespace strata {
+
+class ServedRun : public testing::Test {
+ protected:
+  ServedRun() {
+    auto started = TrainingServer::Start(&run_, kToken);
+    EXPECT_TRUE(started.ok()) << started.status();
+    server_ = *std::move(started);
+  }
+  CallingRank NewRank(int rank, const std::string& incarnation) {
+    return {server_->address(), rank, incarnation};
+  }
+  // Rank 0 of two, both joined.
+  CallingRank JoinAll() {
+    for (const int rank : {0, 1}) {
+      const grpc::Status joined = NewRank(rank, "first").Join();
+      EXPECT_TRUE(joined.ok()) << joined.error_message();
+    }
+    return NewRank(0, "first");
+  }
+  void ExpectServing() {
+    v1::JoinReply reply;
+    const grpc::Status joined = NewRank(0, "first").Join(2, 1, &reply);
+    EXPECT_TRUE(joined.ok()) << joined.error_message();
+    EXPECT_EQ(reply.train().stages_size(), 1);
+  }
+
+  HeldRun run_;
+  std::unique_ptr<TrainingServer> server_;
+};
+
+// Every rpc of the service by its name, called as a worker would.
+inline std::vector<std::pair<std::string, std::function<grpc::Status(CallingRank&)>>> EveryRpc() {
+  return {
+      {"Join", [](CallingRank& rank) { return rank.Join(); }},
+      {"FetchAdapter",
+       [](CallingRank& rank) {
+         std::vector<v1::Chunk> chunks;
+         const grpc::Status status = rank.FetchAdapter(&chunks);
+         EXPECT_TRUE(status.ok() || chunks.empty()) << "a refused call was sent the adapter";
+         return status;
+       }},
+      {"FetchShard",
+       [](CallingRank& rank) {
+         std::vector<v1::StepShard> steps;
+         const grpc::Status status = rank.FetchShard({Rank(0), 0, 0, 0, 1}, &steps);
+         EXPECT_TRUE(status.ok() || steps.empty()) << "a refused call was sent rows";
+         return status;
+       }},
+      {"Heartbeat",
+       [](CallingRank& rank) {
+         return rank.Heartbeat({0, 0, 3});
+       }},
+      {"ReportSteps",
+       [](CallingRank& rank) {
+         return rank.ReportSteps({0, 1});
+       }},
+      {"FinishStage", [](CallingRank& rank) { return rank.FinishStage(0, Sha256Of("a").Hex()); }},
+      {"SendCandidate",
+       [](CallingRank& rank) {
+         return rank.SendCandidate(rank.StreamOf(std::vector<float>(kElements, 1), 1 << 20));
+       }},
+      {"ReportEvaluation", [](CallingRank& rank) { return rank.ReportEvaluation(1.5, 2); }},
+      {"Fail", [](CallingRank& rank) { return rank.Fail("a reason"); }},
+  };
+}
+
+}  // namespace strata
