@@ -1,0 +1,124 @@
+// Goal: however a group ends, the run hears of it once and no process stays behind. Method: the
+// real mpirun with ranks that end, die, ignore signals, or lose mpirun or the launching process.
+#include <sys/wait.h>
+
+#include "tests/coordinator/launch/script_group.h"
+
+namespace strata {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr char kSleep[] = "exec sleep 30";
+constexpr char kIgnoreTerm[] = "trap '' TERM INT HUP\nsleep 30\nsleep 30";
+
+class GroupEndTest : public ScriptGroup {
+ protected:
+  void ExpectEndWithin(WorkerGroup& group, int grace_s, int seconds) {
+    const auto begin = Clock::now();
+    group.End(grace_s);
+    EXPECT_LT(Clock::now() - begin, std::chrono::seconds(seconds));
+    EXPECT_FALSE(group.alive());
+    ExpectNobodyLeft();
+  }
+};
+
+TEST_F(GroupEndTest, PollGivesACleanEndOnce) {
+  const auto group = Start(LaunchOf("exit 0", 2));
+  EXPECT_TRUE(group->alive());
+  const auto end = EndOf(*group);
+  ASSERT_TRUE(end);
+  EXPECT_TRUE(end->clean);
+  EXPECT_FALSE(group->alive());
+  EXPECT_FALSE(group->Poll());
+}
+
+TEST_F(GroupEndTest, PollGivesNothingWhileItLives) {
+  const auto group = StartAndWait(LaunchOf(kSleep));
+  EXPECT_FALSE(group->Poll());
+  EXPECT_TRUE(group->alive());
+}
+
+TEST_F(GroupEndTest, PollGivesTheExitStatusOfARankThatFailed) {
+  const auto end =
+      EndOf(*Start(LaunchOf("[ $OMPI_COMM_WORLD_RANK = 1 ] && exit 3\nexec sleep 30", 2)));
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->clean);
+  EXPECT_THAT(end->how, HasSubstr("exit status 3"));
+}
+
+TEST_F(GroupEndTest, ARankThatIsKilledEndsTheOthers) {
+  const auto group = StartAndWait(LaunchOf(kSleep, 2));
+  Signal(PidOf(1), SIGKILL);
+  const auto end = EndOf(*group);
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->clean);
+  ExpectNobodyLeft();
+}
+
+TEST_F(GroupEndTest, AKilledMpirunIsNamedBySignalAndItsRanksEnd) {
+  const auto group = StartAndWait(LaunchOf(kIgnoreTerm, 2));
+  Signal(session_, SIGKILL);
+  const auto end = EndOf(*group);
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->clean);
+  EXPECT_THAT(end->how, HasSubstr("signal 9"));
+  EXPECT_FALSE(group->Poll());
+  ExpectNobodyLeft();
+}
+
+TEST_F(GroupEndTest, EndEndsRanksThatIgnoreTerm) {
+  const auto group = StartAndWait(LaunchOf(kIgnoreTerm, 2));
+  ExpectEndWithin(*group, 5, 6);
+}
+
+TEST_F(GroupEndTest, EndWithoutGraceLeavesNobody) {
+  const auto group = StartAndWait(LaunchOf(kIgnoreTerm, 2));
+  ExpectEndWithin(*group, 0, 2);
+}
+
+TEST_F(GroupEndTest, EndEndsAnMpirunThatHangs) {
+  const auto group = StartAndWait(LaunchOf(kIgnoreTerm, 2));
+  Signal(session_, SIGSTOP);
+  ExpectEndWithin(*group, 1, 4);
+}
+
+TEST_F(GroupEndTest, EndBeforeTheRanksAreThereLeavesNobody) {
+  const auto group = Start(LaunchOf(kSleep, 2));
+  group->End(5);
+  EXPECT_FALSE(group->alive());
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  session_ = PidOf(0) > 0 ? getsid(PidOf(0)) : -1;
+  EXPECT_EQ(session_, -1);
+}
+
+TEST_F(GroupEndTest, EndOfAGroupThatHasEndedDoesNothing) {
+  const auto group = Start(LaunchOf("exit 0"));
+  EndOf(*group);
+  group->End(5);
+  group->End(0);
+  EXPECT_FALSE(group->alive());
+}
+
+TEST_F(GroupEndTest, TheDestructorEndsIt) {
+  StartAndWait(LaunchOf(kSleep, 2)).reset();
+  ExpectNobodyLeft();
+}
+
+TEST_F(GroupEndTest, DiesWithAParentThatIsKilled) {
+  const Launch launch = LaunchOf(kIgnoreTerm, 2);
+  const pid_t parent = fork();
+  if (parent == 0) {
+    const auto group = WorkerGroup::Start(launch);
+    for (;;) pause();
+  }
+  EXPECT_TRUE(Within(10, [&] { return PidOf(0) > 0 && PidOf(1) > 0; })) << Log();
+  FindSession();
+  EXPECT_GE(Session().size(), 3u);
+  Signal(parent, SIGKILL);
+  waitpid(parent, nullptr, 0);
+  ExpectNobodyLeft();
+}
+
+}  // namespace
+}  // namespace strata
