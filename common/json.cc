@@ -59,6 +59,8 @@ absl::StatusOr<double> JsonNumber(const Json& json, std::string_view key, std::s
 absl::StatusOr<int64_t> JsonInteger(const Json& json, std::string_view key, std::string_view what) {
   ASSIGN_OR_RETURN(const Json* field, Field(json, key, what));
   if (!field->is_number_integer()) return WrongKind(key, what, "a whole number");
+  if (field->is_number_unsigned() && field->get<uint64_t>() > INT64_MAX)
+    return WrongKind(key, what, "below 2^63");
   return field->get<int64_t>();
 }
 
