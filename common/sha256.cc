@@ -25,7 +25,7 @@ std::string HexOf(const uint8_t* bytes, size_t count) {
 }
 
 int HexValue(char c) {
-  const char* at = std::strchr(kHexDigits, c | 0x20);
+  const char* at = std::strchr(kHexDigits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
   return c != '\0' && at != nullptr ? static_cast<int>(at - kHexDigits) : -1;
 }
 
