@@ -223,12 +223,16 @@ absl::Status FileSystem::CreateDirectories(const fs::path& folder) {
   if (folder.filename().empty()) return CreateDirectories(folder.parent_path());
   RETURN_IF_ERROR(CreateDirectories(folder.parent_path()));
   RETURN_IF_ERROR(Before("mkdir", folder));
-  if (mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return Failed("create", folder, errno);
+  if (mkdir(folder.c_str(), 0755) != 0) {
+    const int reason = errno;  // EEXIST is no error when another process made the folder
+    if (!fs::is_directory(folder, error)) return Failed("create", folder, reason);
+  }
   return FsyncDirectory(FolderOf(folder));
 }
 
 absl::StatusOr<std::string> ReadFile(const fs::path& path, uint64_t max_bytes) {
-  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // A pipe is refused, not waited for.
+  Descriptor file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
   if (!file.ok() || fstat(file.get(), &status) != 0) return Failed("read", path, errno);
   if (!S_ISREG(status.st_mode)) return Failed("read", path, EISDIR);
