@@ -32,6 +32,11 @@ bool IsPrefix(const std::string& prefix, const std::string& text) {
   return text.compare(0, prefix.size(), prefix) == 0;
 }
 
+// It is appended as an id, so that no tokenizer can split it and none comes twice.
+void DropClosingToken(const std::string& eos_token, std::string* text) {
+  if (text->ends_with(eos_token)) text->resize(text->size() - eos_token.size());
+}
+
 }  // namespace
 
 absl::StatusOr<ConversationText> TextOf(const Example& example, const ChatTemplate& chat_template,
@@ -40,6 +45,7 @@ absl::StatusOr<ConversationText> TextOf(const Example& example, const ChatTempla
   if (example.is_text()) {
     result.text = example.text;
     result.supervised = {{0, static_cast<uint32_t>(example.text.size())}};
+    DropClosingToken(eos_token, &result.text);
     return result;
   }
   const size_t count = example.messages.size();
@@ -56,12 +62,7 @@ absl::StatusOr<ConversationText> TextOf(const Example& example, const ChatTempla
     }
     result.supervised.emplace_back(before.size(), after.size());
   }
-  // The closing token is appended as an id, so that no tokenizer can split it.
-  if (!eos_token.empty() && result.text.size() >= eos_token.size() &&
-      result.text.compare(result.text.size() - eos_token.size(), eos_token.size(), eos_token) ==
-          0) {
-    result.text.resize(result.text.size() - eos_token.size());
-  }
+  DropClosingToken(eos_token, &result.text);
   return result;
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kTokensFormat = 2;  // of what the ids of an example are; a change makes caches anew
+constexpr int kTokensFormat = 3;  // of what the ids of an example are; a change makes caches anew
 constexpr uint64_t kJsonBytesMax = 16 << 20;
 
 // The field `key` of a JSON file; null when there is no such file or field.
