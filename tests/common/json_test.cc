@@ -48,5 +48,14 @@ TEST(JsonTest, MissingAndWrongFieldsAreNamed) {
   EXPECT_EQ(JsonString(Json(3), "a", "it").status().message(), "it is not a JSON object");
 }
 
+TEST(JsonTest, AWholeNumberThatDoesNotFitIsRefused) {
+  const auto json = ParseJson(
+      R"({"largest": 9223372036854775807, "beyond": 9223372036854775808, "far": 1e30})", "x");
+  ASSERT_TRUE(json.ok());
+  EXPECT_EQ(JsonInteger(*json, "largest", "it").value(), INT64_MAX);
+  EXPECT_TRUE(absl::IsDataLoss(JsonInteger(*json, "beyond", "it").status()));
+  EXPECT_TRUE(absl::IsDataLoss(JsonInteger(*json, "far", "it").status()));
+}
+
 }  // namespace
 }  // namespace strata
