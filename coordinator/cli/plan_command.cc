@@ -76,6 +76,7 @@ std::string Remarks(const StagePlan& stage) {
   add(stage.refused_unsupervised, "without supervised tokens");
   add(stage.held_out, "held out");
   add(stage.already_trained, "trained before");
+  add(stage.not_reached, "not reached within max_steps");
   add(stage.duplicates_within, "duplicates within");
   add(stage.known_elsewhere, "known from other files");
   if (stage.total_steps() < kFewUpdates) {
@@ -138,6 +139,7 @@ Json ToJson(const Config& config, const Base& base, const Preparation& prepared)
                               {"refused_unsupervised", stage.refused_unsupervised},
                               {"held_out", stage.held_out},
                               {"already_trained", stage.already_trained},
+                              {"not_reached", stage.not_reached},
                               {"duplicates_within", stage.duplicates_within},
                               {"known_elsewhere", stage.known_elsewhere}});
   }

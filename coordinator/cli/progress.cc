@@ -9,18 +9,34 @@ namespace strata {
 namespace {
 
 constexpr int kBarWidth = 24;
+constexpr size_t kColumns = 100;
 constexpr double kLossMemory = 0.9;  // of the running mean, per step
 
 }  // namespace
 
-void Progress::Begin(const Plan& plan, int64_t trainable) {
-  for (const StagePlan& stage : plan.stages) {
+void Progress::Begin(const RunStart& start) {
+  for (const StagePlan& stage : start.plan.stages) {
     stages_.push_back({stage.dataset, stage.steps, stage.total_steps()});
   }
   if (quiet_) return;
+  PrintSettings(start);
   std::printf("%zu stages, %lld trainable parameters\n", stages_.size(),
-              static_cast<long long>(trainable));
+              static_cast<long long>(start.trainable));
   std::fflush(stdout);
+}
+
+void Progress::PrintSettings(const RunStart& start) const {
+  std::string line = "settings:";
+  for (const auto& [key, value] : start.settings) {
+    if (key == "tiers" || key == "datasets") continue;  // the plan shows what follows from them
+    const std::string item = " " + key + "=" + value;
+    if (line.size() + item.size() > kColumns) {
+      std::printf("%s\n", line.c_str());
+      line = "         ";
+    }
+    line += item;
+  }
+  std::printf("%s\n", line.c_str());
 }
 
 void Progress::OnTokenize(uint64_t bytes_done, uint64_t bytes_total) {

@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/plan/plan.h"
-#include "coordinator/run/run_driver.h"
+#include "coordinator/run/training.h"
 
 namespace strata {
 
@@ -15,7 +14,8 @@ class Progress {
  public:
   // `terminal`: bars that are drawn over; else a line when an epoch ends. `quiet` prints nothing.
   Progress(bool terminal, bool quiet) : terminal_(terminal), quiet_(quiet) {}
-  void Begin(const Plan& plan, int64_t trainable);
+  // Prints the settings that the run goes by and what it is about to do.
+  void Begin(const RunStart& start);
   void OnStep(const StepSeen& step);
   // Shows how much of a dataset has been tokenised, in a terminal only.
   void OnTokenize(uint64_t bytes_done, uint64_t bytes_total);
@@ -28,6 +28,7 @@ class Progress {
     std::vector<uint32_t> steps;  // per epoch
     uint32_t total = 0;
   };
+  void PrintSettings(const RunStart& start) const;
   void DrawBar(const Stage& stage, const StepSeen& step, uint32_t done);
 
   const bool terminal_, quiet_;

@@ -139,9 +139,9 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
   request.plan.datasets.insert(options.datasets.begin(), options.datasets.end());
   request.stops = &stops_asked;
   request.on_tokenize = [&](uint64_t done, uint64_t total) { progress.OnTokenize(done, total); };
-  request.on_plan = [&](const Plan& plan, int64_t trainable) {
+  request.on_start = [&](const RunStart& start) {
     run_began = true;
-    progress.Begin(plan, trainable);
+    progress.Begin(start);
   };
   request.on_step = [&](const StepSeen& step) { progress.OnStep(step); };
   ASSIGN_OR_RETURN(const TrainResult result, Train(config, request));

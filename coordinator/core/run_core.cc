@@ -7,6 +7,12 @@
 namespace strata {
 namespace {
 
+// What the user may rely on, and what to do next.
+const char* Next(const RunState& state) {
+  return state.spec.evaluation ? "; nothing was changed; evaluate again"
+                               : "; current is untouched; find the cause, then train again";
+}
+
 constexpr char kStopped[] = "stopped as asked; current is untouched; train again to start over";
 
 Effects Refuse(Answer answer, std::string why) {
@@ -18,12 +24,16 @@ Effects Refuse(Answer answer, std::string why) {
 
 bool Over(const RunState& state) { return state.phase == Phase::kEnded; }
 
+JournalLine Line(const RunState& state, const char* kind, std::string words) {
+  return {.kind = kind, .words = std::move(words), .attempt = state.attempt};
+}
+
 void End(RunState& state, Effects& effects, Verdict verdict, std::string why) {
   effects.end_group = state.phase != Phase::kIdle;
   state.phase = Phase::kEnded;
   effects.verdict = verdict;
   effects.why = why;
-  effects.journal.push_back(absl::StrCat("ended: ", why));
+  effects.journal.push_back(Line(state, "ended", why));
 }
 
 // The rank that called, or the reason why its call changes nothing.
@@ -65,8 +75,10 @@ void CommitWhenProved(RunState& state, Effects& effects) {
     }
   }
   state.phase = Phase::kCommitting;
-  effects.journal.push_back(absl::StrCat("proved: ", state.ranks.size(),
-                                         " replicas are equal: ", state.candidate->Hex()));
+  JournalLine proved =
+      Line(state, "proved", absl::StrCat(state.ranks.size(), " replicas have the candidate"));
+  proved.adapter = state.candidate;
+  effects.journal.push_back(std::move(proved));
   effects.commit = true;
 }
 
@@ -77,8 +89,7 @@ Effects On(RunState& state, const Started&, Millis now) {
   state.phase = Phase::kJoining;
   state.launched = now;
   state.ranks.assign(state.spec.world, RankState{});
-  effects.journal.push_back(
-      absl::StrCat("attempt ", state.attempt.value(), ": ", state.spec.world, " ranks"));
+  effects.journal.push_back(Line(state, "attempt", absl::StrCat(state.spec.world, " ranks")));
   effects.launch = state.attempt;
   return effects;
 }
@@ -99,7 +110,8 @@ Effects On(RunState& state, const Joined& event, Millis now) {
   }
   Effects effects;
   if (known.incarnation.empty()) {
-    effects.journal.push_back(absl::StrCat("joined: rank ", rank, " on ", event.host));
+    effects.journal.push_back(
+        Line(state, "joined", absl::StrCat("rank ", rank, " on ", event.host)));
   }
   known.incarnation = event.caller.incarnation;
   known.host = event.host;
@@ -136,6 +148,18 @@ Effects On(RunState& state, const StepDone& event, Millis now) {
   return effects;
 }
 
+// All ranks have ended the stage with one digest.
+JournalLine StageLine(const RunState& state, const StageFinished& event) {
+  const auto error = state.stage_errors.find(event.stage);
+  JournalLine line = Line(state, "stage",
+                          error == state.stage_errors.end()
+                              ? absl::StrCat("trained, ", state.ranks.size(), " equal replicas")
+                              : absl::StrCat("put back: ", error->second));
+  line.stage = event.stage;
+  line.adapter = event.adapter;
+  return line;
+}
+
 Effects On(RunState& state, const StageFinished& event, Millis now) {
   Effects effects;
   RankState* rank = Find(state, event.caller, effects);
@@ -144,12 +168,13 @@ Effects On(RunState& state, const StageFinished& event, Millis now) {
     return Refuse(Answer::kInvalid, "a stage that the plan does not have");
   rank->seen = now;
   if (!rank->finished.emplace(event.stage, event.adapter).second) return effects;
-  if (event.data_error && state.stage_errors.emplace(event.stage, *event.data_error).second) {
-    effects.journal.push_back(absl::StrCat("stage ", event.stage, " failed: ", *event.data_error));
-  }
+  if (event.data_error) state.stage_errors.emplace(event.stage, *event.data_error);
+  size_t equal = 0;
   for (const RankState& other : state.ranks) {
     const auto proof = other.finished.find(event.stage);
-    if (proof != other.finished.end() && proof->second != event.adapter) {
+    if (proof == other.finished.end()) continue;
+    equal += proof->second == event.adapter;
+    if (proof->second != event.adapter) {
       End(state, effects, Verdict::kFailed,
           absl::StrCat(
               "the ranks' adapters differ after stage ", event.stage,
@@ -158,6 +183,7 @@ Effects On(RunState& state, const StageFinished& event, Millis now) {
       return effects;
     }
   }
+  if (equal == state.ranks.size()) effects.journal.push_back(StageLine(state, event));
   if (event.data_error && state.spec.stop_on_dataset_error) {
     End(state, effects, Verdict::kFailed, *event.data_error);
     effects.answer = Answer::kAborted;
@@ -208,8 +234,7 @@ Effects On(RunState& state, const GroupExited& event, Millis) {
     End(state, effects, Verdict::kInterrupted, kStopped);
   } else {
     End(state, effects, Verdict::kFailed,
-        absl::StrCat("the workers ended before the training did (", event.how,
-                     "); current is untouched; see the run's worker.log, then train again"));
+        absl::StrCat("the workers ended before the training did (", event.how, ")", Next(state)));
   }
   return effects;
 }
@@ -220,7 +245,7 @@ Effects On(RunState& state, const StopAsked&, Millis now) {
   const bool again = state.stop_asked;
   if (!again) state.stop_since = now;
   state.stop_asked = true;
-  effects.journal.push_back("stop asked");
+  effects.journal.push_back(Line(state, "stop", again ? "asked again" : "asked"));
   if (again || state.phase != Phase::kTraining) {
     End(state, effects, Verdict::kInterrupted, kStopped);
   }
@@ -255,14 +280,13 @@ Effects On(RunState& state, const Tick&, Millis now) {
       if (now - state.launched <= state.spec.join_max) continue;
       End(state, effects, Verdict::kFailed,
           absl::StrCat("rank ", i, " did not join within ", state.spec.join_max.count() / 1000,
-                       " s; see the run's worker.log"));
+                       " s", Next(state)));
       return effects;
     }
     if (now - rank.seen > state.spec.lease) {
       End(state, effects, Verdict::kFailed,
           absl::StrCat("rank ", i, " on ", rank.host, " was not heard of for ",
-                       state.spec.lease.count() / 1000,
-                       " s; current is untouched; train again to start over"));
+                       state.spec.lease.count() / 1000, " s", Next(state)));
       return effects;
     }
   }

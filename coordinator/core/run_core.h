@@ -36,8 +36,8 @@ struct RunSpec {
   bool stop_on_dataset_error = false;
   bool evaluation =
       false;  // one stage of one epoch; it ends with EvaluationArrived and commits nothing
-  Millis join_max{120'000};  // from the launch until every rank has joined
-  Millis lease{20'000};      // a rank without a heartbeat for so long is lost
+  Millis join_max{120'000};   // from the launch until every rank has joined
+  Millis lease{20'000};       // a rank without a heartbeat for so long is lost
   Millis stop_grace{20'000};  // from a stop that was asked for until the group is ended by force
 };
 
@@ -89,7 +89,7 @@ struct GroupExited {
   std::string how;  // "exit status 1", "signal 9"
   bool clean = false;
 };
-struct StopAsked {};  // SIGINT or SIGTERM
+struct StopAsked {};    // SIGINT or SIGTERM
 struct JournalFailed {  // a line of effects.journal could not be made durable
   std::string reason;
 };
@@ -99,10 +99,9 @@ struct CommitEnded {
 };
 struct Tick {};
 
-using Event =
-    std::variant<Started, Joined, Heartbeat, StepDone, StageFinished, CandidateArrived,
-                 EvaluationArrived, RankFailed, GroupExited, StopAsked, JournalFailed, CommitEnded,
-                 Tick>;
+using Event = std::variant<Started, Joined, Heartbeat, StepDone, StageFinished, CandidateArrived,
+                           EvaluationArrived, RankFailed, GroupExited, StopAsked, JournalFailed,
+                           CommitEnded, Tick>;
 
 enum class Phase { kIdle, kJoining, kTraining, kCommitting, kEnded };
 enum class Verdict { kCompleted, kFailed, kInterrupted };
@@ -110,10 +109,21 @@ enum class Verdict { kCompleted, kFailed, kInterrupted };
 // What the rank that called is told. Anything but kOk and kStop ends the worker.
 enum class Answer { kOk, kStop, kAborted, kInvalid };
 
+// A line of the run's journal: what the run's life is folded from after a restart.
+struct JournalLine {
+  // "attempt" began, "joined", "stage" ended with equal replicas or failed for its data, "proved"
+  // for the commit, "stop" was asked for, "ended"
+  std::string kind;
+  std::string words;  // with the reason, for people
+  AttemptId attempt;  // 0 before the first
+  std::optional<uint32_t> stage = {};
+  std::optional<Digest> adapter = {};  // that all replicas have
+};
+
 struct Effects {
-  // Journal lines; each must be durable BEFORE anything below is carried out and before the caller
-  // is answered.
-  std::vector<std::string> journal;
+  // Each line must be durable BEFORE anything below is carried out and before the caller is
+  // answered; else the next event is JournalFailed.
+  std::vector<JournalLine> journal;
   Answer answer = Answer::kOk;
   std::string why;                  // the reason of an answer that refuses, and of a verdict
   bool record_step = false;         // the step is new: write it to steps.jsonl

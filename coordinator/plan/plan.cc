@@ -19,6 +19,7 @@ void CountSteps(const Config& config, const Plan& plan, uint32_t epochs, StagePl
     const auto steps =
         static_cast<uint32_t>((rows.size() + plan.global_batch_size - 1) / plan.global_batch_size);
     stage->steps.push_back(std::min(steps, left));
+    stage->complete_epochs += stage->steps.back() == steps;
     stage->rows.push_back(
         std::min<uint64_t>(rows.size(), uint64_t{stage->steps.back()} * plan.global_batch_size));
     left -= stage->steps.back();
@@ -26,6 +27,7 @@ void CountSteps(const Config& config, const Plan& plan, uint32_t epochs, StagePl
   const uint32_t total = stage->total_steps();
   const auto warmup = static_cast<uint32_t>(std::ceil(config.warmup_ratio * total));
   stage->warmup_steps = total > 0 ? std::min(warmup, total - 1) : 0;
+  stage->not_reached = stage->examples.size() - ReachedExamples(plan, *stage).size();
 }
 
 Plan EmptyPlan(const Config& config) {

@@ -31,6 +31,7 @@ struct StagePlan {
       examples;  // indices into Dataset::examples, ascending: those that are trained
   std::vector<uint32_t> example_tokens;  // of each, after truncation
   std::vector<uint32_t> steps;           // per epoch
+  uint32_t complete_epochs = 0;          // without what max_steps cut off
   std::vector<uint64_t> rows;            // per epoch, of those steps
   uint32_t warmup_steps = 0;
   uint64_t tokens = 0, supervised_tokens = 0;  // of one epoch
@@ -39,6 +40,7 @@ struct StagePlan {
   uint64_t bad_lines = 0, refused_too_long = 0, refused_unsupervised = 0, held_out = 0;
   uint64_t duplicates_within = 0, known_elsewhere = 0;
   uint64_t already_trained = 0;  // of a changed file: examples that it had before, left alone
+  uint64_t not_reached = 0;      // of `examples`: those in no step, when max_steps cuts epoch 0
 
   uint32_t total_steps() const;
 };

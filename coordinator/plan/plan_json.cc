@@ -15,6 +15,7 @@ Json StageToJson(const StagePlan& stage) {
           {"pass", stage.pass},
           {"learning_rate", stage.learning_rate},
           {"steps", stage.steps},
+          {"complete_epochs", stage.complete_epochs},
           {"rows", stage.rows},
           {"warmup_steps", stage.warmup_steps},
           {"tokens", stage.tokens},
@@ -26,6 +27,7 @@ Json StageToJson(const StagePlan& stage) {
           {"duplicates_within", stage.duplicates_within},
           {"known_elsewhere", stage.known_elsewhere},
           {"already_trained", stage.already_trained},
+          {"not_reached", stage.not_reached},
           {"examples", stage.examples},
           {"example_tokens", stage.example_tokens}};
 }
@@ -79,6 +81,8 @@ absl::StatusOr<StagePlan> StageFromJson(const Json& json, uint32_t index) {
   RETURN_IF_ERROR(ReadNumber(json, "duplicates_within", &stage.duplicates_within));
   RETURN_IF_ERROR(ReadNumber(json, "known_elsewhere", &stage.known_elsewhere));
   RETURN_IF_ERROR(ReadNumber(json, "already_trained", &stage.already_trained));
+  RETURN_IF_ERROR(ReadNumber(json, "not_reached", &stage.not_reached));
+  RETURN_IF_ERROR(ReadNumber(json, "complete_epochs", &stage.complete_epochs));
   RETURN_IF_ERROR(ReadNumbers(json, "examples", &stage.examples));
   RETURN_IF_ERROR(ReadNumbers(json, "example_tokens", &stage.example_tokens));
   if (stage.examples.size() != stage.example_tokens.size() ||

@@ -68,6 +68,18 @@ std::vector<StepRows> StepsOfEpoch(const Plan& plan, const StagePlan& stage, uin
   return steps;
 }
 
+std::vector<uint32_t> ReachedExamples(const Plan& plan, const StagePlan& stage) {
+  if (stage.complete_epochs > 0) return stage.examples;
+  std::vector<uint32_t> reached;
+  if (stage.steps.empty()) return reached;
+  for (const StepRows& rows : StepsOfEpoch(plan, stage, 0)) {
+    for (const RowPlan& row : rows)
+      reached.insert(reached.end(), row.examples.begin(), row.examples.end());
+  }
+  std::sort(reached.begin(), reached.end());
+  return reached;
+}
+
 std::vector<std::vector<uint32_t>> CutStep(const StepRows& rows, int world) {
   std::vector<uint32_t> by_cost(rows.size());
   std::iota(by_cost.begin(), by_cost.end(), 0);

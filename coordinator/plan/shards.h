@@ -26,6 +26,10 @@ std::vector<RowPlan> RowsOfEpoch(const Plan& plan, const StagePlan& stage, uint3
 // stage.steps.size().
 std::vector<StepRows> StepsOfEpoch(const Plan& plan, const StagePlan& stage, uint32_t epoch);
 
+// Those of stage.examples that are in a step, ascending: all, unless max_steps cuts the first
+// epoch.
+std::vector<uint32_t> ReachedExamples(const Plan& plan, const StagePlan& stage);
+
 // (seed, dataset SHA-256, pass): the key that row order and dropout masks derive from.
 uint64_t StageKey(uint64_t seed, const Digest& dataset, uint32_t pass);
 

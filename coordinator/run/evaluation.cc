@@ -112,7 +112,10 @@ absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequ
                   .log = config.CacheDir() / "evaluate.log"};
   RunDriver driver(std::move(input));
   ASSIGN_OR_RETURN(const DriveOutcome outcome, driver.Drive());
-  if (outcome.verdict != Verdict::kCompleted) return absl::UnavailableError(outcome.reason);
+  if (outcome.verdict != Verdict::kCompleted) {
+    return absl::UnavailableError(absl::StrCat(outcome.reason, " (what the worker said: ",
+                                               (config.CacheDir() / "evaluate.log").string(), ")"));
+  }
   result.tokens = outcome.loss_tokens;
   result.loss =
       outcome.loss_tokens > 0 ? outcome.loss_sum / static_cast<double>(outcome.loss_tokens) : 0;

@@ -9,6 +9,7 @@
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "coordinator/service/training_server.h"
+#include "coordinator/store/metadata.h"
 
 namespace strata {
 namespace {
@@ -32,13 +33,16 @@ Effects RunDriver::Submit(const Event& event) {
   return SubmitLocked(event);
 }
 
-absl::Status RunDriver::Keep(const std::vector<std::string>& journal) const {
-  if (journal.empty() || input_.journal.empty()) return absl::OkStatus();
-  std::string lines;
-  for (const std::string& line : journal) {
-    lines += DumpJson({{"format", 1}, {"run", state_.spec.run.value()}, {"event", line}}) + "\n";
+absl::Status RunDriver::Keep(const std::vector<JournalLine>& lines) {
+  if (input_.journal.empty()) return absl::OkStatus();
+  for (const JournalLine& line : lines) {
+    Json body = {{"attempt", line.attempt.value()}, {"words", line.words}};
+    if (line.stage) body["stage"] = *line.stage;
+    if (line.adapter) body["adapter"] = line.adapter->Hex();
+    const std::string now = Iso8601(std::chrono::system_clock::now());
+    RETURN_IF_ERROR(journal_.Append(FileSystem::Real(), line.kind, now, std::move(body)));
   }
-  return FileSystem::Real()->AppendDurably(input_.journal, lines);
+  return absl::OkStatus();
 }
 
 Effects RunDriver::SubmitLocked(const Event& event) {
@@ -136,6 +140,9 @@ void RunDriver::CarryOut() {
 }
 
 absl::StatusOr<DriveOutcome> RunDriver::Drive() {
+  if (!input_.journal.empty()) {
+    ASSIGN_OR_RETURN(journal_, Ledger::Read(input_.journal));
+  }
   ASSIGN_OR_RETURN(const std::unique_ptr<TrainingServer> server,
                    TrainingServer::Start(this, token_));
   const Effects started = Submit(Started{});

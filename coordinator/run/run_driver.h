@@ -20,6 +20,7 @@
 #include "coordinator/launch/mpi_launcher.h"
 #include "coordinator/run/shard_source.h"
 #include "coordinator/service/run_host.h"
+#include "coordinator/store/ledger.h"
 
 namespace strata {
 
@@ -75,7 +76,7 @@ class RunDriver final : public RunHost {
   };
   Effects SubmitLocked(const Event& event);
   // Makes journal lines durable.
-  absl::Status Keep(const std::vector<std::string>& journal) const;
+  absl::Status Keep(const std::vector<JournalLine>& lines);
   void Watch(WorkerGroup& group);
   void CarryOut();
 
@@ -89,6 +90,7 @@ class RunDriver final : public RunHost {
   std::vector<float> candidate_;
   std::map<uint32_t, LossSum> losses_;
   std::ofstream steps_;
+  Ledger journal_;  // guarded by mutex_
   DriveOutcome outcome_;
   int stops_seen_ = 0;
 };

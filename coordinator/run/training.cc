@@ -5,7 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
+#include "coordinator/config/branch_yaml.h"
 #include "coordinator/plan/initial_adapter.h"
+#include "coordinator/plan/shards.h"
 #include "coordinator/run/preparation.h"
 #include "coordinator/store/report.h"
 
@@ -74,6 +76,7 @@ class Training {
   BranchStore* const store_;
   const SystemClock::time_point started_;
   Base base_;
+  std::vector<std::pair<std::string, std::string>> settings_;
   Preparation preparation_;
   std::vector<const DatasetTokens*> stage_tokens_;
   fs::path folder_;  // runs/<run>
@@ -158,10 +161,16 @@ std::vector<StageResult> Training::StageResults(const RunState& state) const {
                        .tier = stage.tier,
                        .sha256 = stage.sha256,
                        .pass = stage.pass,
-                       .examples = stage.examples.size(),
-                       .epochs = static_cast<uint32_t>(stage.steps.size()),
+                       .examples = stage.examples.size() - stage.not_reached,
+                       .epochs = stage.complete_epochs,
                        .loss = driver_->StageLoss(stage.index),
-                       .error = error != state.stage_errors.end() ? error->second : ""});
+                       .error = error != state.stage_errors.end() ? error->second : "",
+                       .left_out = {.bad_lines = stage.bad_lines,
+                                    .too_long = stage.refused_too_long,
+                                    .unsupervised = stage.refused_unsupervised,
+                                    .held_out = stage.held_out,
+                                    .already_trained = stage.already_trained,
+                                    .not_reached = stage.not_reached}});
   }
   return results;
 }
@@ -184,6 +193,7 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
   candidate.chat_template = preparation_.chat_template;
   candidate.stages = result_.stages;
   candidate.keep_backups = config_.keep_backups;
+  candidate.settings = settings_;
   candidate.now = SystemClock::now();
   candidate.training_seconds = std::chrono::duration<double>(candidate.now - started_).count();
   bool any = false;
@@ -192,7 +202,7 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
     any = true;
     size_t index = 0;
     const Dataset& dataset = DatasetOf(preparation_.catalog, stage, &index);
-    for (const uint32_t example : stage.examples) {
+    for (const uint32_t example : ReachedExamples(preparation_.plan, stage)) {
       candidate.examples[stage.dataset].push_back(dataset.examples[example].content);
     }
   }
@@ -217,6 +227,8 @@ void Training::Conclude(const DriveOutcome& outcome) {
     result_.status = "interrupted";
   } else if (outcome.verdict == Verdict::kFailed) {
     result_.status = "failed";
+    absl::StrAppend(&result_.reason, " (what the workers said: ", (folder_ / "worker.log").string(),
+                    ")");
   } else {
     result_.status = errors ? "partial" : "completed";
   }
@@ -244,6 +256,9 @@ absl::Status Training::Report() {
 
 absl::StatusOr<TrainResult> Training::Run() {
   ASSIGN_OR_RETURN(base_, OpenBase(config_));
+  Config effective = config_;
+  effective.dtype = base_.dtype;
+  settings_ = EffectiveValues(effective);
   ASSIGN_OR_RETURN(preparation_, Prepare(config_, *store_, request_.plan, request_.on_tokenize));
   result_.skipped = preparation_.plan.skipped;
   if (preparation_.plan.stages.empty()) {
@@ -257,7 +272,7 @@ absl::StatusOr<TrainResult> Training::Run() {
   ASSIGN_OR_RETURN(std::vector<float> adapter, FirstAdapter());
   result_.run = NewRunId(started_);
   RETURN_IF_ERROR(LayOut());
-  if (request_.on_plan) request_.on_plan(preparation_.plan, base_.layout.elements);
+  if (request_.on_start) request_.on_start({preparation_.plan, base_.layout.elements, settings_});
   shards_ = std::make_unique<ShardSource>(&preparation_.plan, stage_tokens_,
                                           static_cast<int>(config_.workers));
   driver_ = std::make_unique<RunDriver>(InputOf(std::move(adapter)));
@@ -275,6 +290,7 @@ absl::StatusOr<TrainResult> Training::Run() {
 absl::StatusOr<TrainResult> Train(const Config& config, const TrainRequest& request) {
   RETURN_IF_ERROR(FileSystem::Real()->CreateDirectories(config.CacheDir()));
   const auto lock = FileLock::TryAcquire(config.CacheDir() / "run.lock");
+  if (!lock.ok() && !absl::IsAborted(lock.status())) return lock.status();
   if (!lock.ok()) {
     return absl::AbortedError(absl::StrCat("another strata train holds this branch (",
                                            config.branch.string(),

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -21,10 +22,18 @@
 
 namespace strata {
 
+// What is known of a run before its workers are launched.
+struct RunStart {
+  const Plan& plan;
+  int64_t trainable = 0;  // parameters
+  // branch.yaml's keys with the values in force.
+  const std::vector<std::pair<std::string, std::string>>& settings;
+};
+
 struct TrainRequest {
   PlanRequest plan;
-  const std::atomic<int>* stops = nullptr;  // how often the user has asked to stop
-  std::function<void(const Plan&, int64_t trainable)> on_plan;  // before the launch
+  const std::atomic<int>* stops = nullptr;        // how often the user has asked to stop
+  std::function<void(const RunStart&)> on_start;  // before the launch
   std::function<void(const StepSeen&)> on_step;
   TokenizeProgress on_tokenize;
 };

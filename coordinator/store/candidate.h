@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/adapter_layout.h"
@@ -16,15 +17,23 @@
 
 namespace strata {
 
+// Lines and examples of a dataset that were not trained, by why.
+struct LeftOut {
+  uint64_t bad_lines = 0, too_long = 0, unsupervised = 0, held_out = 0;
+  uint64_t already_trained = 0;  // before the file changed
+  uint64_t not_reached = 0;      // max_steps ended the stage before them
+};
+
 // What became of one dataset of a run.
 struct StageResult {
   std::string dataset, tier;
   Digest sha256;
   uint32_t pass = 0;
-  uint64_t examples = 0;
-  uint32_t epochs = 0;
-  double loss = 0;    // token mean over the last epoch, in nats
-  std::string error;  // "" = trained
+  uint64_t examples = 0;   // trained
+  uint32_t epochs = 0;     // completed
+  double loss = 0;         // token mean over the last epoch, in nats
+  std::string error = {};  // "" = trained
+  LeftOut left_out = {};
   bool trained() const { return error.empty(); }
 };
 
@@ -43,6 +52,8 @@ struct Candidate {
   std::string chat_template;                                   // "" writes no chat_template.jinja
   std::vector<StageResult> stages;                             // trained ones enter the lineage
   std::map<std::string, std::vector<ExampleDigest>> examples;  // of this run, by dataset
+  // branch.yaml's keys with the values that this run had.
+  std::vector<std::pair<std::string, std::string>> settings;
   double training_seconds = 0;
   uint32_t keep_backups = 5;  // commits whose backups stay
   std::chrono::system_clock::time_point now;

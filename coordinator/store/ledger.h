@@ -1,5 +1,5 @@
-// Appends a branch's events to ledger.jsonl and reads them back: the one truth about its versions.
-// BranchState folds over the events.
+// Appends events to a file and reads them back. ledger.jsonl, the one truth about a branch's
+// versions, is such a file (BranchState folds over it), and so is a run's journal.jsonl.
 //
 // Model: one line per event, {"format", "seq", "prev", "kind", "time", "body", "hash"}. `hash` is
 // the SHA-256 of the line's bytes before `,"hash"`, `prev` the hash of the line before (64 zeros in

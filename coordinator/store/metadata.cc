@@ -31,12 +31,24 @@ Json HistoryOf(const Json& parent) {
 }
 
 Json HistoryLine(const StageResult& stage, const std::string& timestamp) {
-  return {{"dataset", stage.dataset},     {"examples", stage.examples}, {"epochs", stage.epochs},
-          {"loss", stage.loss},           {"timestamp", timestamp},     {"tier", stage.tier},
-          {"sha256", stage.sha256.Hex()}, {"pass", stage.pass}};
+  return {{"dataset", stage.dataset},
+          {"examples", stage.examples},
+          {"epochs", stage.epochs},
+          {"loss", stage.loss},
+          {"timestamp", timestamp},
+          {"tier", stage.tier},
+          {"sha256", stage.sha256.Hex()},
+          {"pass", stage.pass},
+          {"left_out", LeftOutJson(stage.left_out)}};
 }
 
 }  // namespace
+
+Json LeftOutJson(const LeftOut& left_out) {
+  return {{"bad_lines", left_out.bad_lines},       {"too_long", left_out.too_long},
+          {"unsupervised", left_out.unsupervised}, {"held_out", left_out.held_out},
+          {"not_reached", left_out.not_reached},   {"already_trained", left_out.already_trained}};
+}
 
 std::string Iso8601(std::chrono::system_clock::time_point time) {
   return Utc("%Y-%m-%dT%H:%M:%SZ", time);
@@ -108,6 +120,8 @@ Json TrainingMetadata(const Candidate& candidate, Version version, const Json& p
   metadata["training_history"] = std::move(history);
   metadata["version"] = VersionName(version);
   metadata["run"] = candidate.run.value();
+  metadata["settings"] = Json::object();
+  for (const auto& [key, value] : candidate.settings) metadata["settings"][key] = value;
   return metadata;
 }
 

@@ -16,6 +16,8 @@ std::string Iso8601(std::chrono::system_clock::time_point time);
 // "20251031_104042": UTC.
 std::string CompactTime(std::chrono::system_clock::time_point time);
 
+Json LeftOutJson(const LeftOut& left_out);
+
 // Exactly the keys that PEFT, vLLM and llama.cpp read.
 Json AdapterConfig(const Candidate& candidate);
 

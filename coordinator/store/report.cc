@@ -33,6 +33,7 @@ absl::Status WriteReport(const std::filesystem::path& file, const RunReport& rep
     }
     line["tier"] = stage.tier;
     line["epochs"] = stage.epochs;
+    line["left_out"] = LeftOutJson(stage.left_out);
     datasets.push_back(std::move(line));
   }
   const Json json = {{"start_time", report.start_time},   {"datasets_trained", std::move(datasets)},

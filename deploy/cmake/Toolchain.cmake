@@ -14,6 +14,10 @@ else()
   # gcc 12 sees dangling and uninitialised values in the standard library and in abseil where there are none.
   add_compile_options(-Wno-maybe-uninitialized -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow)
 endif()
+if(STRATA_SANITIZE)
+  add_compile_options(-O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+endif()
 
 # strata_library(NAME SOURCES... [LINKS targets...]): one room of the house as a static library.
 function(strata_library name)

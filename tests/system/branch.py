@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -39,7 +40,8 @@ class BranchTest(unittest.TestCase):
         return branch
 
     def lines(self, name="train.jsonl", begin=0, end=12):
-        good = [line for line in (DEMO / "training" / name).read_text(encoding="utf-8").splitlines() if "null" not in line]
+        text = (DEMO / "training" / name).read_text(encoding="utf-8")
+        good = [line for line in text.splitlines() if "null" not in line]
         return [line + "\n" for line in good[begin:end]]
 
     def drop(self, name, lines, branch=None):
@@ -48,12 +50,17 @@ class BranchTest(unittest.TestCase):
 
     def run_strata(self, *arguments, branch=None, code=0, environment=None):
         command = [STRATA, arguments[0], "-C", str(branch or self.branch), *arguments[1:]]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
         self.assertEqual(done.returncode, code, f"{command}\n{done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
     def json(self, *arguments, branch=None, code=0):
         return json.loads(self.run_strata(*arguments, "--json", branch=branch, code=code))
+
+    def start(self, *arguments):
+        """A training in the background, its output thrown away."""
+        command = [STRATA, "train", "-C", str(self.branch), *arguments]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def adapters(self, branch=None):
         return (branch or self.branch) / "adapters/lora_adapters"
@@ -62,8 +69,15 @@ class BranchTest(unittest.TestCase):
         return (self.adapters(branch) / "current/adapter_model.safetensors").read_bytes()
 
     def steps(self, branch=None):
-        run = sorted(((branch or self.branch) / "runs").iterdir())[-1]
-        return [json.loads(line) for line in (run / "steps.jsonl").read_text().splitlines()]
+        """The lines of the last run's steps.jsonl; none before there is any."""
+        runs = sorted(((branch or self.branch) / "runs").glob("*/steps.jsonl"))
+        return [json.loads(line) for line in runs[-1].read_text().splitlines()] if runs else []
+
+    def wait_until(self, happened, seconds, what):
+        deadline = time.monotonic() + seconds
+        while not happened():
+            self.assertLess(time.monotonic(), deadline, f"not within {seconds} s: {what}")
+            time.sleep(0.05)
 
 
 def main():

@@ -12,7 +12,7 @@ TEST(RunCoreScenario, HappyPathCommitsOnceAndCompletes) {
   Expect(R"(run world=2 steps=2,1;1
 start
   joining, ok
-  | attempt 1: 2 ranks
+  | attempt: 2 ranks
   launch attempt 1
 join 0/2 a
   joining, ok
@@ -33,6 +33,7 @@ stage 0 a 0 A
   training, ok
 stage 1 b 0 A
   training, ok
+  | stage 0: trained, 2 equal replicas A
 step 0 a 1.0.0
   training, ok
   record the step
@@ -42,7 +43,8 @@ candidate 0 a B
   training, ok
 stage 1 b 1 B
   committing, ok
-  | proved: 2 replicas are equal: B
+  | stage 1: trained, 2 equal replicas B
+  | proved: 2 replicas have the candidate B
   commit
 candidate 0 a B
   committing, ok
@@ -62,7 +64,7 @@ beat 0 a attempt=0
   idle, aborted: this attempt is over
 stop
   ended, ok
-  | stop asked
+  | stop: asked
   | ended: stopped as asked; current is untouched; train again to start over
   interrupted
 start
@@ -74,7 +76,7 @@ TEST(RunCoreScenario, DecisionsThatCannotBeKeptEndTheRun) {
   Expect(R"(run world=1 steps=1
 start
   joining, ok
-  | attempt 1: 1 ranks
+  | attempt: 1 ranks
   launch attempt 1
 join 0/1 a
   training, ok
@@ -93,7 +95,7 @@ TEST(RunCoreScenario, SecondStartIsRefused) {
   Expect(R"(run world=1 steps=1
 start
   joining, ok
-  | attempt 1: 1 ranks
+  | attempt: 1 ranks
   launch attempt 1
 start
   joining, invalid: the run has started already
@@ -104,7 +106,7 @@ TEST(RunCoreScenario, ReplicasThatDifferEndTheRun) {
   Expect(R"(run world=2 steps=1;1
 start
   joining, ok
-  | attempt 1: 2 ranks
+  | attempt: 2 ranks
   launch attempt 1
 join 0/2 a
   joining, ok
@@ -130,7 +132,7 @@ TEST(RunCoreScenario, CandidateThatDiffersFromTheReplicasIsNotCommitted) {
   Expect(R"(run world=2 steps=1
 start
   joining, ok
-  | attempt 1: 2 ranks
+  | attempt: 2 ranks
   launch attempt 1
 join 0/2 a
   joining, ok
@@ -142,6 +144,7 @@ stage 0 a 0 A
   training, ok
 stage 1 b 0 A
   training, ok
+  | stage 0: trained, 2 equal replicas A
 candidate 0 a C
   ended, ok
   | ended: the candidate differs from a rank's replica; nothing was committed; start the training again
@@ -154,7 +157,7 @@ TEST(RunCoreScenario, StaleAttemptChangesNothing) {
   Expect(R"(run world=1 steps=1
 start
   joining, ok
-  | attempt 1: 1 ranks
+  | attempt: 1 ranks
   launch attempt 1
 join 0/1 a attempt=2
   joining, aborted: this attempt is over
@@ -180,7 +183,7 @@ TEST(RunCoreScenario, SecondIncarnationOfARankIsRefused) {
   Expect(R"(run world=2 steps=1
 start
   joining, ok
-  | attempt 1: 2 ranks
+  | attempt: 2 ranks
   launch attempt 1
 join 0/2 a
   joining, ok
@@ -205,7 +208,7 @@ TEST(RunCoreScenario, StrangersAreRefused) {
   Expect(R"(run world=2 steps=1
 start
   joining, ok
-  | attempt 1: 2 ranks
+  | attempt: 2 ranks
   launch attempt 1
 join 0/3 a
   joining, invalid: rank 0 of 3 joined a run of 2 ranks; start as many as were asked for
@@ -224,7 +227,7 @@ TEST(RunCoreScenario, RankThatIsNotHeardOfEndsTheRun) {
   Expect(R"(run world=2 steps=1
 start
   joining, ok
-  | attempt 1: 2 ranks
+  | attempt: 2 ranks
   launch attempt 1
 join 0/2 a
   joining, ok
@@ -238,7 +241,7 @@ beat 0 a
   training, ok
 tick 20001
   ended, ok
-  | ended: rank 1 on host1 was not heard of for 20 s; current is untouched; train again to start over
+  | ended: rank 1 on host1 was not heard of for 20 s; current is untouched; find the cause, then train again
   end the group
   failed
 beat 1 b
@@ -250,7 +253,7 @@ TEST(RunCoreScenario, RankThatNeverJoinsEndsTheRun) {
   Expect(R"(run world=2 steps=1
 start
   joining, ok
-  | attempt 1: 2 ranks
+  | attempt: 2 ranks
   launch attempt 1
 tick 119000
   joining, ok
@@ -261,7 +264,7 @@ tick 120000
   joining, ok
 tick 120001
   ended, ok
-  | ended: rank 1 did not join within 120 s; see the run's worker.log
+  | ended: rank 1 did not join within 120 s; current is untouched; find the cause, then train again
   end the group
   failed
 )");
@@ -271,7 +274,7 @@ TEST(RunCoreScenario, StopIsPassedOnAndTheGroupLeaves) {
   Expect(R"(run world=2 steps=1
 start
   joining, ok
-  | attempt 1: 2 ranks
+  | attempt: 2 ranks
   launch attempt 1
 join 0/2 a
   joining, ok
@@ -281,7 +284,7 @@ join 1/2 b
   | joined: rank 1 on host1
 stop
   training, ok
-  | stop asked
+  | stop: asked
 beat 0 a
   training, stop
 beat 1 b
@@ -298,7 +301,7 @@ TEST(RunCoreScenario, StopThatIsNotObeyedIsForced) {
   Expect(R"(run world=1 steps=1
 start
   joining, ok
-  | attempt 1: 1 ranks
+  | attempt: 1 ranks
   launch attempt 1
 join 0/1 a
   training, ok
@@ -307,7 +310,7 @@ tick 1000
   training, ok
 stop
   training, ok
-  | stop asked
+  | stop: asked
 tick 15000
   training, ok
 beat 0 a
@@ -326,17 +329,17 @@ TEST(RunCoreScenario, SecondStopEndsAtOnce) {
   Expect(R"(run world=1 steps=1
 start
   joining, ok
-  | attempt 1: 1 ranks
+  | attempt: 1 ranks
   launch attempt 1
 join 0/1 a
   training, ok
   | joined: rank 0 on host0
 stop
   training, ok
-  | stop asked
+  | stop: asked
 stop
   ended, ok
-  | stop asked
+  | stop: asked again
   | ended: stopped as asked; current is untouched; train again to start over
   end the group
   interrupted
@@ -349,14 +352,14 @@ TEST(RunCoreScenario, StopWhileJoiningEndsAtOnce) {
   Expect(R"(run world=2 steps=1
 start
   joining, ok
-  | attempt 1: 2 ranks
+  | attempt: 2 ranks
   launch attempt 1
 join 0/2 a
   joining, ok
   | joined: rank 0 on host0
 stop
   ended, ok
-  | stop asked
+  | stop: asked
   | ended: stopped as asked; current is untouched; train again to start over
   end the group
   interrupted
@@ -369,7 +372,7 @@ TEST(RunCoreScenario, DataErrorIsSkippedWithoutStopOnError) {
   Expect(R"(run world=2 steps=1;1
 start
   joining, ok
-  | attempt 1: 2 ranks
+  | attempt: 2 ranks
   launch attempt 1
 join 0/2 a
   joining, ok
@@ -379,16 +382,17 @@ join 1/2 b
   | joined: rank 1 on host1
 stage 0 a 0 A error=nan
   training, ok
-  | stage 0 failed: nan
 stage 1 b 0 A error=nan
   training, ok
+  | stage 0: put back: nan A
 stage 0 a 1 B
   training, ok
 stage 1 b 1 B
   training, ok
+  | stage 1: trained, 2 equal replicas B
 candidate 0 a B
   committing, ok
-  | proved: 2 replicas are equal: B
+  | proved: 2 replicas have the candidate B
   commit
 committed v0001
   ended, ok
@@ -402,7 +406,7 @@ TEST(RunCoreScenario, DataErrorEndsARunThatStopsOnErrors) {
   Expect(R"(run world=2 steps=1;1 stop_on_error
 start
   joining, ok
-  | attempt 1: 2 ranks
+  | attempt: 2 ranks
   launch attempt 1
 join 0/2 a
   joining, ok
@@ -412,7 +416,6 @@ join 1/2 b
   | joined: rank 1 on host1
 stage 0 a 0 A error=nan
   ended, aborted
-  | stage 0 failed: nan
   | ended: nan
   end the group
   failed
@@ -425,7 +428,7 @@ TEST(RunCoreScenario, CommitThatFailsFailsTheRun) {
   Expect(R"(run world=1 steps=1
 start
   joining, ok
-  | attempt 1: 1 ranks
+  | attempt: 1 ranks
   launch attempt 1
 join 0/1 a
   training, ok
@@ -434,7 +437,8 @@ candidate 0 a A
   training, ok
 stage 0 a 0 A
   committing, ok
-  | proved: 1 replicas are equal: A
+  | stage 0: trained, 1 equal replicas A
+  | proved: 1 replicas have the candidate A
   commit
 commit-failed disk-full
   ended, ok
@@ -450,16 +454,17 @@ TEST(RunCoreScenario, WhatHappensToTheRanksWhileCommittingNoLongerMatters) {
   Expect(R"(run world=1 steps=1
 start
   joining, ok
-  | attempt 1: 1 ranks
+  | attempt: 1 ranks
   launch attempt 1
 join 0/1 a
   training, ok
   | joined: rank 0 on host0
 stage 0 a 0 A
   training, ok
+  | stage 0: trained, 1 equal replicas A
 candidate 0 a A
   committing, ok
-  | proved: 1 replicas are equal: A
+  | proved: 1 replicas have the candidate A
   commit
 exit 1 status-1
   committing, ok
@@ -481,16 +486,17 @@ TEST(RunCoreScenario, ExitBeforeTheCandidateFails) {
   Expect(R"(run world=1 steps=1
 start
   joining, ok
-  | attempt 1: 1 ranks
+  | attempt: 1 ranks
   launch attempt 1
 join 0/1 a
   training, ok
   | joined: rank 0 on host0
 stage 0 a 0 A
   training, ok
+  | stage 0: trained, 1 equal replicas A
 exit 1 signal-9
   ended, ok
-  | ended: the workers ended before the training did (signal-9); current is untouched; see the run's worker.log, then train again
+  | ended: the workers ended before the training did (signal-9); current is untouched; find the cause, then train again
   end the group
   failed
 candidate 0 a A
@@ -502,7 +508,7 @@ TEST(RunCoreScenario, RankThatFailsEndsTheRun) {
   Expect(R"(run world=2 steps=1
 start
   joining, ok
-  | attempt 1: 2 ranks
+  | attempt: 2 ranks
   launch attempt 1
 join 0/2 a
   joining, ok
@@ -524,7 +530,7 @@ TEST(RunCoreScenario, StepsAreRecordedOnceAndOnlyFromRankZeroOfThePlan) {
   Expect(R"(run world=2 steps=2
 start
   joining, ok
-  | attempt 1: 2 ranks
+  | attempt: 2 ranks
   launch attempt 1
 join 0/2 a
   joining, ok
@@ -559,13 +565,14 @@ TEST(RunCoreScenario, EvaluationEndsWithItsResultAndCommitsNothing) {
   Expect(R"(run world=1 steps=1 evaluation
 start
   joining, ok
-  | attempt 1: 1 ranks
+  | attempt: 1 ranks
   launch attempt 1
 join 0/1 a
   training, ok
   | joined: rank 0 on host0
 stage 0 a 0 A
   training, ok
+  | stage 0: trained, 1 equal replicas A
 candidate 0 a A
   training, invalid: an evaluation commits nothing
 evaluation 0 a
@@ -580,7 +587,7 @@ TEST(RunCoreScenario, EvaluationThatWasNotAskedForIsRefused) {
   Expect(R"(run world=1 steps=1
 start
   joining, ok
-  | attempt 1: 1 ranks
+  | attempt: 1 ranks
   launch attempt 1
 join 0/1 a
   training, ok

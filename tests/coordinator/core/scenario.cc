@@ -110,7 +110,13 @@ std::string Told(const RunState& state, const Effects& effects) {
       << answers[static_cast<int>(effects.answer)];
   if (!effects.why.empty() && !effects.verdict) out << ": " << effects.why;
   out << "\n";
-  for (const std::string& line : effects.journal) out << "  | " << Short(line) << "\n";
+  for (const JournalLine& line : effects.journal) {
+    out << "  | " << line.kind;
+    if (line.stage) out << " " << *line.stage;
+    out << ": " << line.words;
+    if (line.adapter) out << " " << Short(line.adapter->Hex());
+    out << "\n";
+  }
   if (effects.launch) out << "  launch attempt " << *effects.launch << "\n";
   if (effects.record_step) out << "  record the step\n";
   if (effects.commit) out << "  commit\n";

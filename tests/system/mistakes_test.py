@@ -1,0 +1,73 @@
+"""Goal: each mistake is answered by what is wrong and what to do, with the right exit code, and changes nothing.
+Method: the real program on branches with one mistake each."""
+import json
+
+import branch
+
+
+class MistakesTest(branch.BranchTest):
+    def setUp(self):
+        super().setUp()
+        self.drop("train.jsonl", self.lines())
+
+    def configure(self, text):
+        (self.branch / "branch.yaml").write_text(text)
+
+    def refused(self, code, *words, arguments=("train",), folder=None):
+        said = self.run_strata(*arguments, code=code, branch=folder)
+        for word in words:
+            self.assertIn(word, said)
+        self.assertFalse(self.adapters().exists(), said)
+
+    def test_an_unknown_key_is_answered_with_the_nearest(self):
+        self.configure(branch.SETTINGS + "lora_alfa: 3\n")
+        self.refused(78, "branch.yaml:11", "lora_alfa", "lora_alpha")
+
+    def test_a_key_of_the_field_that_does_not_work_yet_is_named_as_such(self):
+        self.configure(branch.SETTINGS + "load_in_4bit: true\n")
+        self.refused(78, "load_in_4bit", "not supported")
+
+    def test_a_bad_override_is_answered(self):
+        self.refused(78, "lora_r", arguments=("train", "--set", "lora_r=0"))
+        self.refused(64, "KEY=VALUE", arguments=("train", "--set", "lora_r"))
+
+    def test_a_missing_base_is_answered_with_the_key_to_set(self):
+        self.configure(branch.SETTINGS.replace("path: base", "path: nowhere"))
+        self.refused(69, "nowhere", "model_name_or_path")
+
+    def test_a_base_of_another_architecture_is_refused_by_its_name(self):
+        base = self.branch / "other"
+        base.mkdir()
+        for file in (branch.DEMO / "base").iterdir():
+            (base / file.name).symlink_to(file)
+        config = json.loads((base / "config.json").read_text())
+        (base / "config.json").unlink()
+        (base / "config.json").write_text(json.dumps({**config, "architectures": ["Phi3ForCausalLM"]}))
+        self.configure(branch.SETTINGS.replace("path: base", "path: other"))
+        self.refused(78, "Phi3ForCausalLM")
+
+    def test_a_missing_mpirun_is_answered_with_how_to_install_it(self):
+        self.refused(69, "apt-get install openmpi-bin", arguments=("train", "--set", "mpirun=no-mpirun"))
+
+    def test_a_folder_that_is_no_branch_is_answered_with_init(self):
+        self.refused(69, "strata init", folder=self.folder)
+        self.refused(69, "strata init", arguments=("status",), folder=self.folder / "nowhere")
+
+    def test_a_dataset_of_broken_lines_is_named_with_its_first_line(self):
+        self.drop("train.jsonl", ["{\n", "not JSON\n"])
+        self.refused(65, "train.jsonl", "line 1")
+
+    def test_a_dataset_that_is_not_there_is_answered_with_the_nearest(self):
+        self.refused(64, "did you mean train.jsonl", arguments=("train", "--dataset", "trian"))
+
+    def test_cuda_without_a_device_is_answered(self):
+        self.refused(69, "CUDA", arguments=("train", "--device", "cuda"))
+
+    def test_an_unknown_version_is_not_restored(self):
+        self.run_strata("train")
+        self.assertIn("strata backups", self.run_strata("restore", "v0009", code=69))
+        self.assertEqual(self.json("status")["current"]["version"], "v0001")
+
+
+if __name__ == "__main__":
+    branch.main()
