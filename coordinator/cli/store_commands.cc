@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/json.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
@@ -50,6 +51,12 @@ absl::StatusOr<Json> StatusOf(const Config& config, const BranchStore& store) {
   return json;
 }
 
+std::string Loss(const Json& metadata, const char* key) {
+  const auto loss = metadata.find(key);
+  return loss != metadata.end() && loss->is_number() ? absl::StrFormat("%.4f", loss->get<double>())
+                                                     : "unknown";
+}
+
 void PrintStatus(const Config& config, const Json& json) {
   std::printf("branch    %s\n", config.branch.c_str());
   std::printf("health    %s\n", json["health"].get<std::string>().c_str());
@@ -63,8 +70,7 @@ void PrintStatus(const Config& config, const Json& json) {
     std::printf("trained   %s examples, %s epochs, last loss %s, best %s\n",
                 DumpJson(metadata.value("total_examples_trained", Json())).c_str(),
                 DumpJson(metadata.value("total_epochs", Json())).c_str(),
-                DumpJson(metadata.value("last_loss", Json())).c_str(),
-                DumpJson(metadata.value("best_loss", Json())).c_str());
+                Loss(metadata, "last_loss").c_str(), Loss(metadata, "best_loss").c_str());
   }
   std::printf("previous  %s\n",
               json["previous"].is_null() ? "none" : json["previous"].get<std::string>().c_str());

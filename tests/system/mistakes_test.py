@@ -28,7 +28,7 @@ class MistakesTest(branch.BranchTest):
         self.refused(78, "load_in_4bit", "not supported")
 
     def test_a_bad_override_is_answered(self):
-        self.refused(78, "lora_r", arguments=("train", "--set", "lora_r=0"))
+        self.refused(64, "lora_r", arguments=("train", "--set", "lora_r=0"))
         self.refused(64, "KEY=VALUE", arguments=("train", "--set", "lora_r"))
 
     def test_a_missing_base_is_answered_with_the_key_to_set(self):
