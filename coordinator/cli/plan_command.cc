@@ -185,10 +185,12 @@ void PrintText(const Config& config, const Base& base, const Preparation& prepar
                                          static_cast<double>(totals.tokens) / rate, rate)
                              .c_str()
                        : "unknown before a first run");
-  if (prepared.tokenize_seconds > 0) {
-    std::printf("tokens read or made at %.1f MB/s (%.1f s)\n",
-                static_cast<double>(prepared.tokenized_bytes) / 1e6 / prepared.tokenize_seconds,
-                prepared.tokenize_seconds);
+  if (prepared.tokenized_bytes > 0) {
+    std::printf("tokenised: %.1f MB at %.1f MB/s\n",
+                static_cast<double>(prepared.tokenized_bytes) / 1e6,
+                static_cast<double>(prepared.tokenized_bytes) / 1e6 / prepared.tokenize_seconds);
+  } else {
+    std::printf("tokenised: nothing, the cache has it all\n");
   }
   if (prepared.plan.stages.empty()) std::printf("nothing pending\n");
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -59,12 +60,17 @@ absl::StatusOr<Preparation> Prepare(const Config& config, const BranchStore& sto
   ASSIGN_OR_RETURN(preparation.lineage, store.LineageOfCurrent());
   ASSIGN_OR_RETURN(preparation.catalog, ReadCatalog(config));
   const auto begin = std::chrono::steady_clock::now();
+  uint64_t made = 0;  // bytes of the dataset that were not in the cache
+  const TokenizeProgress counted = [&](uint64_t done, uint64_t total) {
+    made = done;
+    if (progress) progress(done, total);
+  };
   std::vector<const DatasetTokens*> views;
   for (const Dataset& dataset : preparation.catalog.datasets) {
     preparation.tokens.emplace_back();
     if (dataset.excluded || dataset.examples.empty()) continue;
-    ASSIGN_OR_RETURN(preparation.tokens.back(), tokens.TokensOf(dataset, progress));
-    preparation.tokenized_bytes += dataset.bytes;
+    ASSIGN_OR_RETURN(preparation.tokens.back(), tokens.TokensOf(dataset, counted));
+    preparation.tokenized_bytes += std::exchange(made, 0);
   }
   for (const auto& dataset_tokens : preparation.tokens) {
     views.push_back(dataset_tokens.has_value() ? &*dataset_tokens : nullptr);

@@ -38,8 +38,8 @@ struct Preparation {
   std::string chat_template;
   Lineage lineage;
   Plan plan;
-  double tokenize_seconds = 0;
-  uint64_t tokenized_bytes = 0;
+  double tokenize_seconds = 0;   // reading the cache included
+  uint64_t tokenized_bytes = 0;  // of the datasets that the cache did not have
 };
 
 // Catalog, tokens, lineage and plan.
