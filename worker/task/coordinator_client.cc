@@ -1,5 +1,6 @@
 #include "worker/task/coordinator_client.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
@@ -39,6 +40,9 @@ std::string HostName() {
 
 struct CoordinatorClient::Impl {
   explicit Impl(const WorkerIdentity& who) : identity(who) {
+    // Held for the life of the process: the end of gRPC's last user may wait ten seconds for a
+    // poller.
+    grpc_init();
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     arguments.SetMaxReceiveMessageSize(64 << 20);

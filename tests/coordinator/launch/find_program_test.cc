@@ -4,7 +4,7 @@
 
 #include "coordinator/launch/mpi_launcher.h"
 #include "gmock/gmock.h"
-#include "tests/common/temporary_folder.h"
+#include "tests/common/folder.h"
 
 namespace strata {
 namespace {
@@ -24,7 +24,7 @@ class FindProgramTest : public testing::Test {
     const std::string base = folder_.path().string() + "/";
     setenv("PATH", (base + first + ":" + base + second).c_str(), 1);
   }
-  TemporaryFolder folder_;
+  Folder folder_;
   std::string path_;
 };
 

@@ -18,7 +18,7 @@
 
 #include "coordinator/launch/mpi_launcher.h"
 #include "gmock/gmock.h"
-#include "tests/common/temporary_folder.h"
+#include "tests/common/folder.h"
 
 namespace strata {
 
@@ -112,7 +112,7 @@ class ScriptGroup : public testing::Test {
     for (const pid_t left : Session()) kill(left, SIGKILL);
   }
 
-  TemporaryFolder folder_;
+  Folder folder_;
   pid_t session_ = -1;  // of mpirun, which leads it: its process id too
 };
 
