@@ -1,7 +1,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -9,48 +8,13 @@
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
 #include "coordinator/cli/progress.h"
+#include "coordinator/run/estimate.h"
 #include "coordinator/run/preparation.h"
 
 namespace strata {
 namespace {
 
 constexpr uint32_t kFewUpdates = 10;  // below, warm-up and schedule hardly work
-
-// What one rank holds at its peak, in bytes: base, masters with gradients and two moments, and the
-// activations that autograd keeps of a micro-batch of full rows (per layer: about 14 hidden and 5
-// intermediate widths a token, and as many again for the LoRA inputs), and one chunk of logits in
-// fp32.
-uint64_t MemoryEstimate(const Config& config, const Base& base) {
-  const ModelConfig& model = base.model;
-  const uint64_t width = base.dtype == "float32" ? 4 : 2;
-  const auto weights =
-      static_cast<uint64_t>(LinearWeights(model) +
-                            (model.tie_word_embeddings ? 0 : model.vocab_size * model.hidden_size));
-  const uint64_t tokens = uint64_t{config.micro_batch_size} * config.max_length;
-  const uint64_t per_token = static_cast<uint64_t>(model.num_hidden_layers) *
-                             (20 * model.hidden_size + 9 * model.intermediate_size) * width;
-  const uint64_t logits = std::min<uint64_t>(tokens, 1024) * model.vocab_size * 12;
-  return weights * width + static_cast<uint64_t>(base.layout.elements) * 16 + tokens * per_token +
-         logits;
-}
-
-// Of this branch's last run: tokens of its steps by their seconds; 0 before.
-double MeasuredTokensPerSecond(const Config& config) {
-  std::filesystem::path last;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(config.RunsDir(), error)) {
-    if (std::filesystem::exists(entry.path() / "steps.jsonl")) last = std::max(last, entry.path());
-  }
-  double tokens = 0, seconds = 0;
-  std::ifstream steps(last / "steps.jsonl");
-  for (std::string line; std::getline(steps, line);) {
-    const auto json = ParseJson(line, "steps.jsonl");
-    if (!json.ok()) continue;
-    tokens += JsonNumber(*json, "tokens", "step").value_or(0);
-    seconds += JsonNumber(*json, "seconds", "step").value_or(0);
-  }
-  return seconds > 0 ? tokens / seconds : 0;
-}
 
 struct Totals {
   uint64_t examples = 0, tokens = 0, steps = 0;
@@ -77,8 +41,9 @@ std::string Remarks(const StagePlan& stage) {
   add(stage.held_out, "held out");
   add(stage.already_trained, "trained before");
   add(stage.not_reached, "not reached within max_steps");
-  add(stage.duplicates_within, "duplicates within");
-  add(stage.known_elsewhere, "known from other files");
+  add(stage.duplicates_within, "twice in the file");
+  add(stage.duplicates_across, "also in earlier files");
+  add(stage.known_elsewhere, "trained before from other files");
   if (stage.total_steps() < kFewUpdates) {
     absl::StrAppend(&remarks, remarks.empty() ? "" : ", ", "only ", stage.total_steps(),
                     " updates: lower global_batch_size");
@@ -87,18 +52,23 @@ std::string Remarks(const StagePlan& stage) {
 }
 
 void PrintTable(const Plan& plan) {
-  std::printf("%3s  %-14s %-52s %8s %6s %9s %7s\n", "", "tier", "dataset", "examples", "rows",
-              "tokens", "updates");
+  size_t longest = 0;
+  for (const StagePlan& stage : plan.stages) longest = std::max(longest, stage.dataset.size());
+  for (const SkippedDataset& skipped : plan.skipped)
+    longest = std::max(longest, skipped.dataset.size());
+  const int width = static_cast<int>(longest);
+  std::printf("%3s  %-14s %-*s  %8s %6s %9s %6s %7s\n", "", "tier", width, "dataset", "examples",
+              "rows", "tokens", "steps", "updates");
   for (const StagePlan& stage : plan.stages) {
-    std::printf("%3u  %-14s %-52s %8zu %6llu %9llu %7u\n", stage.index + 1,
-                stage.tier.empty() ? "-" : stage.tier.c_str(), stage.dataset.c_str(),
+    std::printf("%3u  %-14s %-*s  %8zu %6llu %9llu %6u %7u\n", stage.index + 1,
+                stage.tier.empty() ? "-" : stage.tier.c_str(), width, stage.dataset.c_str(),
                 stage.examples.size(), static_cast<unsigned long long>(stage.rows[0]),
-                static_cast<unsigned long long>(stage.tokens), stage.total_steps());
+                static_cast<unsigned long long>(stage.tokens), stage.steps[0], stage.total_steps());
     if (const std::string remarks = Remarks(stage); !remarks.empty())
       std::printf("     %s\n", remarks.c_str());
   }
   for (const SkippedDataset& skipped : plan.skipped) {
-    std::printf("  -  %-14s %-52s %s\n", skipped.tier.empty() ? "-" : skipped.tier.c_str(),
+    std::printf("  -  %-14s %-*s  %s\n", skipped.tier.empty() ? "-" : skipped.tier.c_str(), width,
                 skipped.dataset.c_str(), skipped.reason.c_str());
   }
 }
@@ -141,6 +111,7 @@ Json ToJson(const Config& config, const Base& base, const Preparation& prepared)
                               {"already_trained", stage.already_trained},
                               {"not_reached", stage.not_reached},
                               {"duplicates_within", stage.duplicates_within},
+                              {"duplicates_across", stage.duplicates_across},
                               {"known_elsewhere", stage.known_elsewhere}});
   }
   for (const SkippedDataset& skipped : prepared.plan.skipped) {
@@ -154,12 +125,12 @@ Json ToJson(const Config& config, const Base& base, const Preparation& prepared)
     }
   }
   const Totals totals = TotalsOf(prepared.plan);
-  const double rate = MeasuredTokensPerSecond(config);
+  const double rate = MeasuredTokensPerSecond(config.RunsDir(), config.device);
   json["examples"] = totals.examples;
   json["tokens"] = totals.tokens;
   json["updates"] = totals.steps;
   json["trainable_params"] = base.layout.elements;
-  json["memory_estimate_bytes"] = MemoryEstimate(config, base);
+  json["memory_estimate_bytes"] = WorkerMemoryEstimate(config, base);
   json["estimated_seconds"] = rate > 0 ? Json(static_cast<double>(totals.tokens) / rate) : Json();
   return json;
 }
@@ -170,16 +141,19 @@ void PrintText(const Config& config, const Base& base, const Preparation& prepar
     std::printf("warning: branch.yaml names %s, which training/ does not have\n", missing.c_str());
   }
   PrintTable(prepared.plan);
+  if (!prepared.plan.stages.empty())
+    std::printf("     rows, tokens and steps of one epoch; updates of all\n");
   const Totals totals = TotalsOf(prepared.plan);
-  const double rate = MeasuredTokensPerSecond(config);
+  const double rate = MeasuredTokensPerSecond(config.RunsDir(), config.device);
   std::printf("\n%s", absl::StrFormat(
                           "%d examples in %d stages, %d tokens over all epochs, %d updates\n",
                           totals.examples, prepared.plan.stages.size(), totals.tokens, totals.steps)
                           .c_str());
   std::printf("trainable parameters: %lld\n", static_cast<long long>(base.layout.elements));
-  std::printf("memory of a worker: about %.2f GiB at micro_batch_size %u in %s\n",
-              static_cast<double>(MemoryEstimate(config, base)) / (1 << 30),
-              config.micro_batch_size, base.dtype.c_str());
+  std::printf(
+      "memory of a worker: about %.2f GiB beside the program, at micro_batch_size %u in %s\n",
+      static_cast<double>(WorkerMemoryEstimate(config, base)) / (1 << 30), config.micro_batch_size,
+      base.dtype.c_str());
   std::printf("time: %s\n",
               rate > 0 ? absl::StrFormat("about %.0f s at the %.0f tokens/s of the last run",
                                          static_cast<double>(totals.tokens) / rate, rate)

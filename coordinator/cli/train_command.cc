@@ -34,12 +34,17 @@ void OnSignal(int) {
   _exit(kStoppedCode);
 }
 
-// A closed pipe or terminal must not take the run with it: it only loses its watcher.
+// A signal that was ignored stays so (nohup). A closed pipe does not take the run with it: the run
+// only loses its watcher.
 void CatchSignals() {
-  struct sigaction action {};
+  struct sigaction action {
+  }, before{};
   action.sa_handler = OnSignal;
   action.sa_flags = SA_RESTART;
-  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaction(signal, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
+    sigaction(signal, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
+  }
   action.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &action, nullptr);
 }
@@ -53,15 +58,19 @@ struct TrainOptions {
 };
 
 void PrintTable(const TrainResult& result) {
-  std::printf("\n%-56s %-14s %8s %6s %9s\n", "dataset", "tier", "examples", "epochs", "loss");
+  int width = 0;
+  for (const StageResult& stage : result.stages)
+    width = std::max(width, static_cast<int>(stage.dataset.size()));
+  std::printf("\n%-*s  %-14s %8s %6s %9s\n", width, "dataset", "tier", "examples", "epochs",
+              "loss");
   for (const StageResult& stage : result.stages) {
+    std::printf("%-*s  %-14s ", width, stage.dataset.c_str(),
+                stage.tier.empty() ? "-" : stage.tier.c_str());
     if (stage.trained()) {
-      std::printf("%-56s %-14s %8llu %6u %9.4f\n", stage.dataset.c_str(),
-                  stage.tier.empty() ? "-" : stage.tier.c_str(),
-                  static_cast<unsigned long long>(stage.examples), stage.epochs, stage.loss);
+      std::printf("%8llu %6u %9.4f\n", static_cast<unsigned long long>(stage.examples),
+                  stage.epochs, stage.loss);
     } else {
-      std::printf("%-56s %-14s error: %s\n", stage.dataset.c_str(), stage.tier.c_str(),
-                  stage.error.c_str());
+      std::printf("error: %s\n", stage.error.c_str());
     }
   }
 }

@@ -111,10 +111,11 @@ Effects On(RunState& state, const Joined& event, Millis now) {
   Effects effects;
   if (known.incarnation.empty()) {
     effects.journal.push_back(
-        Line(state, "joined", absl::StrCat("rank ", rank, " on ", event.host)));
+        Line(state, "joined", absl::StrCat("rank ", rank, " on ", event.host, ", ", event.device)));
   }
   known.incarnation = event.caller.incarnation;
   known.host = event.host;
+  known.device = event.device;
   known.seen = now;
   const bool all = std::none_of(state.ranks.begin(), state.ranks.end(),
                                 [](const RankState& r) { return r.incarnation.empty(); });

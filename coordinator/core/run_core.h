@@ -57,7 +57,7 @@ struct Started {};
 struct Joined {
   Caller caller;
   int world = 0;
-  std::string host;
+  std::string host, device;
 };
 struct Heartbeat {
   Caller caller;
@@ -135,7 +135,7 @@ struct Effects {
 
 struct RankState {
   std::string incarnation;  // "" before it joined
-  std::string host;
+  std::string host, device;
   Millis seen{0};
   Position position;
   std::map<uint32_t, Digest> finished;  // stage → the replica's digest

@@ -47,6 +47,7 @@ StagePlan StageFor(const Dataset& dataset, uint32_t pass) {
   stage.sha256 = dataset.sha256;
   stage.pass = pass;
   stage.learning_rate = dataset.learning_rate;
+  stage.duplicates_across = dataset.duplicates_across;
   return stage;
 }
 

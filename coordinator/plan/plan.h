@@ -38,9 +38,11 @@ struct StagePlan {
   // Counted and said; never trained: refused lines and held-out prompts. Counted, said, and
   // trained: the known ones.
   uint64_t bad_lines = 0, refused_too_long = 0, refused_unsupervised = 0, held_out = 0;
-  uint64_t duplicates_within = 0, known_elsewhere = 0;
-  uint64_t already_trained = 0;  // of a changed file: examples that it had before, left alone
-  uint64_t not_reached = 0;      // of `examples`: those in no step, when max_steps cuts epoch 0
+  uint64_t duplicates_within = 0;  // examples that an earlier one of the file repeats
+  uint64_t duplicates_across = 0;  // good lines that an earlier file of the catalog has too
+  uint64_t known_elsewhere = 0;    // examples that the lineage has from other files
+  uint64_t already_trained = 0;    // of a changed file: examples that it had before, left alone
+  uint64_t not_reached = 0;        // of `examples`: those in no step, when max_steps cuts epoch 0
 
   uint32_t total_steps() const;
 };

@@ -25,6 +25,7 @@ Json StageToJson(const StagePlan& stage) {
           {"refused_unsupervised", stage.refused_unsupervised},
           {"held_out", stage.held_out},
           {"duplicates_within", stage.duplicates_within},
+          {"duplicates_across", stage.duplicates_across},
           {"known_elsewhere", stage.known_elsewhere},
           {"already_trained", stage.already_trained},
           {"not_reached", stage.not_reached},
@@ -79,6 +80,7 @@ absl::StatusOr<StagePlan> StageFromJson(const Json& json, uint32_t index) {
   RETURN_IF_ERROR(ReadNumber(json, "refused_unsupervised", &stage.refused_unsupervised));
   RETURN_IF_ERROR(ReadNumber(json, "held_out", &stage.held_out));
   RETURN_IF_ERROR(ReadNumber(json, "duplicates_within", &stage.duplicates_within));
+  RETURN_IF_ERROR(ReadNumber(json, "duplicates_across", &stage.duplicates_across));
   RETURN_IF_ERROR(ReadNumber(json, "known_elsewhere", &stage.known_elsewhere));
   RETURN_IF_ERROR(ReadNumber(json, "already_trained", &stage.already_trained));
   RETURN_IF_ERROR(ReadNumber(json, "not_reached", &stage.not_reached));

@@ -86,6 +86,7 @@ void RunDriver::RecordStep(const v1::StepRecord& step) {
                       {"seconds", step.seconds()},
                       {"skipped", step.skipped()},
                       {"ranks", state_.spec.world},
+                      {"device", state_.ranks[0].device},
                       {"attempt", state_.attempt.value()}})
          << "\n"
          << std::flush;

@@ -53,8 +53,8 @@ class Handlers final : public v1::Training::Service {
                            ": install one version of strata")};
     }
     *reply = host_->Task();
-    const Effects effects =
-        host_->Submit(Joined{CallerOf(request->caller()), request->world(), request->host()});
+    const Effects effects = host_->Submit(
+        Joined{CallerOf(request->caller()), request->world(), request->host(), request->device()});
     // What is wrong with a join is the world that MPI started.
     if (effects.answer == Answer::kInvalid)
       return {grpc::StatusCode::FAILED_PRECONDITION, effects.why};

@@ -26,7 +26,7 @@ struct WorkerIdentity {
   std::string run;
   uint32_t attempt = 0;
   int rank = 0, world = 1;
-  std::string device;  // "cpu" or "cuda:0 NVIDIA H200"
+  std::string device;  // "cpu" or "cuda:0"; "" when none can be had
 };
 
 struct StageTask {

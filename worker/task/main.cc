@@ -27,16 +27,23 @@ struct Options {
 
 void Run(Options& options, strata::MpiSession& session) {
   std::unique_ptr<strata::CoordinatorClient> client;
+  std::string no_device;
+  at::Device device(at::kCPU);
+  try {
+    device = strata::ChooseDevice(options.device, session);
+    options.identity.device = device.str();
+  } catch (const std::exception& error) {
+    no_device = error.what();
+  }
   try {
     const char* token = std::getenv("STRATA_TOKEN");
     options.identity.token = token != nullptr ? token : "";
     options.identity.rank = session.rank();
     options.identity.world = session.world();
-    options.identity.device = options.device;
     auto connected = strata::CoordinatorClient::Connect(options.identity);
     if (!connected.ok()) Fail(std::string(connected.status().message()), nullptr);
     client = *std::move(connected);
-    const at::Device device = strata::ChooseDevice(options.device, session);
+    if (!no_device.empty()) Fail(no_device, client.get());
     at::set_num_threads(options.threads);
     strata::RunTask(*client, session, device);
   } catch (const std::exception& error) {

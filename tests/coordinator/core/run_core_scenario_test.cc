@@ -16,10 +16,10 @@ start
   launch attempt 1
 join 0/2 a
   joining, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 join 1/2 b
   training, ok
-  | joined: rank 1 on host1
+  | joined: rank 1 on host1, cpu
 step 0 a 0.0.0
   training, ok
   record the step
@@ -80,7 +80,7 @@ start
   launch attempt 1
 join 0/1 a
   training, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 journal-failed disk-full
   ended, aborted
   | ended: disk-full
@@ -110,10 +110,10 @@ start
   launch attempt 1
 join 0/2 a
   joining, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 join 1/2 b
   training, ok
-  | joined: rank 1 on host1
+  | joined: rank 1 on host1, cpu
 stage 0 a 0 A
   training, ok
 stage 1 b 0 B
@@ -136,10 +136,10 @@ start
   launch attempt 1
 join 0/2 a
   joining, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 join 1/2 b
   training, ok
-  | joined: rank 1 on host1
+  | joined: rank 1 on host1, cpu
 stage 0 a 0 A
   training, ok
 stage 1 b 0 A
@@ -163,7 +163,7 @@ join 0/1 a attempt=2
   joining, aborted: this attempt is over
 join 0/1 a
   training, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 beat 0 a attempt=0
   training, aborted: this attempt is over
 step 0 a 0.0.0 attempt=2
@@ -187,7 +187,7 @@ start
   launch attempt 1
 join 0/2 a
   joining, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 join 0/2 z
   joining, aborted: rank 0 has joined already
 beat 0 z
@@ -198,7 +198,7 @@ join 0/2 a
   joining, ok
 join 1/2 b
   training, ok
-  | joined: rank 1 on host1
+  | joined: rank 1 on host1, cpu
 beat 1 a
   training, aborted: rank 1 has another incarnation
 )");
@@ -231,10 +231,10 @@ start
   launch attempt 1
 join 0/2 a
   joining, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 join 1/2 b
   training, ok
-  | joined: rank 1 on host1
+  | joined: rank 1 on host1, cpu
 tick 20000
   training, ok
 beat 0 a
@@ -259,7 +259,7 @@ tick 119000
   joining, ok
 join 0/2 a
   joining, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 tick 120000
   joining, ok
 tick 120001
@@ -278,10 +278,10 @@ start
   launch attempt 1
 join 0/2 a
   joining, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 join 1/2 b
   training, ok
-  | joined: rank 1 on host1
+  | joined: rank 1 on host1, cpu
 stop
   training, ok
   | stop: asked
@@ -305,7 +305,7 @@ start
   launch attempt 1
 join 0/1 a
   training, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 tick 1000
   training, ok
 stop
@@ -333,7 +333,7 @@ start
   launch attempt 1
 join 0/1 a
   training, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 stop
   training, ok
   | stop: asked
@@ -356,7 +356,7 @@ start
   launch attempt 1
 join 0/2 a
   joining, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 stop
   ended, ok
   | stop: asked
@@ -376,10 +376,10 @@ start
   launch attempt 1
 join 0/2 a
   joining, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 join 1/2 b
   training, ok
-  | joined: rank 1 on host1
+  | joined: rank 1 on host1, cpu
 stage 0 a 0 A error=nan
   training, ok
 stage 1 b 0 A error=nan
@@ -410,10 +410,10 @@ start
   launch attempt 1
 join 0/2 a
   joining, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 join 1/2 b
   training, ok
-  | joined: rank 1 on host1
+  | joined: rank 1 on host1, cpu
 stage 0 a 0 A error=nan
   ended, aborted
   | ended: nan
@@ -432,7 +432,7 @@ start
   launch attempt 1
 join 0/1 a
   training, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 candidate 0 a A
   training, ok
 stage 0 a 0 A
@@ -458,7 +458,7 @@ start
   launch attempt 1
 join 0/1 a
   training, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 stage 0 a 0 A
   training, ok
   | stage 0: trained, 1 equal replicas A
@@ -490,7 +490,7 @@ start
   launch attempt 1
 join 0/1 a
   training, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 stage 0 a 0 A
   training, ok
   | stage 0: trained, 1 equal replicas A
@@ -512,10 +512,10 @@ start
   launch attempt 1
 join 0/2 a
   joining, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 join 1/2 b
   training, ok
-  | joined: rank 1 on host1
+  | joined: rank 1 on host1, cpu
 fail 1 b out-of-memory
   ended, ok
   | ended: rank 1 failed: out-of-memory
@@ -534,10 +534,10 @@ start
   launch attempt 1
 join 0/2 a
   joining, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 join 1/2 b
   training, ok
-  | joined: rank 1 on host1
+  | joined: rank 1 on host1, cpu
 step 0 a 0.0.0
   training, ok
   record the step
@@ -569,7 +569,7 @@ start
   launch attempt 1
 join 0/1 a
   training, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 stage 0 a 0 A
   training, ok
   | stage 0: trained, 1 equal replicas A
@@ -591,7 +591,7 @@ start
   launch attempt 1
 join 0/1 a
   training, ok
-  | joined: rank 0 on host0
+  | joined: rank 0 on host0, cpu
 evaluation 0 a
   training, invalid: an evaluation that was not asked for, or not from rank 0
 )");

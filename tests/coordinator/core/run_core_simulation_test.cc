@@ -87,7 +87,7 @@ class Life {
   // Everything that a rank will ever say, in its order.
   void SendAll(int rank) {
     const RunSpec& spec = state_.spec;
-    std::vector<Event> said = {Joined{CallerOf(rank), spec.world, "host"}};
+    std::vector<Event> said = {Joined{CallerOf(rank), spec.world, "host", "cpu"}};
     for (uint32_t stage = 0; stage < spec.stages.size(); ++stage) {
       for (uint32_t epoch = 0; epoch < spec.stages[stage].size(); ++epoch) {
         for (uint32_t step = 0; step < spec.stages[stage][epoch]; ++step) {

@@ -77,7 +77,7 @@ Event EventOf(const Words& words) {
   }
   if (verb == "join") {
     const std::vector<std::string> rank = Split(words.at(1), '/');
-    return Joined{caller, std::atoi(rank.at(1).c_str()), "host" + rank.at(0)};
+    return Joined{caller, std::atoi(rank.at(1).c_str()), "host" + rank.at(0), "cpu"};
   }
   if (verb == "beat") return Heartbeat{caller, {}};
   if (verb == "step") return StepDone{caller, PositionOf(words.at(3))};
