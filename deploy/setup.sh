@@ -16,7 +16,8 @@ for argument in "$@"; do
   case "$argument" in
     --no-system) system=no ;;
     --with-tests) tests=ON ;;
-    *) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 64 ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
   esac
 done
 
@@ -68,7 +69,9 @@ if [ -n "${STRATA_TORCH_DIR:-}" ]; then
   STRATA_TORCH_DIR="$(realpath "$STRATA_TORCH_DIR")"
 else
   # The toolkit's wheels bring the headers that libtorch's own include; no nvcc is needed for C++.
-  wheels torch torch==2.11.0 'cuda-toolkit[crt,cccl]==13.0.2'
+  toolkit=()
+  [ "$cuda" = OFF ] || toolkit=('cuda-toolkit[crt,cccl]==13.0.2')
+  wheels torch torch==2.11.0 "${toolkit[@]}"
   STRATA_TORCH_DIR="$(echo "$PWD"/.venv/lib/python3*/site-packages/torch)"
 fi
 if [ "$tests" = ON ]; then
