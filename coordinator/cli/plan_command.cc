@@ -37,6 +37,7 @@ std::string Remarks(const StagePlan& stage) {
   };
   add(stage.bad_lines, "bad lines");
   add(stage.refused_too_long, "too long");
+  add(stage.truncated, "cut to max_length");
   add(stage.refused_unsupervised, "without supervised tokens");
   add(stage.held_out, "held out");
   add(stage.already_trained, "trained before");
@@ -106,6 +107,7 @@ Json ToJson(const Config& config, const Base& base, const Preparation& prepared)
                               {"supervised_tokens", stage.supervised_tokens},
                               {"bad_lines", stage.bad_lines},
                               {"refused_too_long", stage.refused_too_long},
+                              {"truncated", stage.truncated},
                               {"refused_unsupervised", stage.refused_unsupervised},
                               {"held_out", stage.held_out},
                               {"already_trained", stage.already_trained},

@@ -133,6 +133,7 @@ void SelectExamples(const Config& config, const Dataset& dataset, const DatasetT
     } else {
       stage->duplicates_within += !seen.insert(entry.content).second;
       stage->known_elsewhere += known_elsewhere;
+      stage->truncated += count.truncated;
       stage->examples.push_back(i);
       stage->example_tokens.push_back(count.tokens);
       stage->tokens += count.tokens;

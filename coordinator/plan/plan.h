@@ -36,8 +36,9 @@ struct StagePlan {
   uint32_t warmup_steps = 0;
   uint64_t tokens = 0, supervised_tokens = 0;  // of one epoch
   // Counted and said; never trained: refused lines and held-out prompts. Counted, said, and
-  // trained: the known ones.
+  // trained: those that were cut and the known ones.
   uint64_t bad_lines = 0, refused_too_long = 0, refused_unsupervised = 0, held_out = 0;
+  uint64_t truncated = 0;          // examples cut to max_length
   uint64_t duplicates_within = 0;  // examples that an earlier one of the file repeats
   uint64_t duplicates_across = 0;  // good lines that an earlier file of the catalog has too
   uint64_t known_elsewhere = 0;    // examples that the lineage has from other files

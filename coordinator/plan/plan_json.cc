@@ -24,6 +24,7 @@ Json StageToJson(const StagePlan& stage) {
           {"refused_too_long", stage.refused_too_long},
           {"refused_unsupervised", stage.refused_unsupervised},
           {"held_out", stage.held_out},
+          {"truncated", stage.truncated},
           {"duplicates_within", stage.duplicates_within},
           {"duplicates_across", stage.duplicates_across},
           {"known_elsewhere", stage.known_elsewhere},
@@ -79,6 +80,7 @@ absl::StatusOr<StagePlan> StageFromJson(const Json& json, uint32_t index) {
   RETURN_IF_ERROR(ReadNumber(json, "refused_too_long", &stage.refused_too_long));
   RETURN_IF_ERROR(ReadNumber(json, "refused_unsupervised", &stage.refused_unsupervised));
   RETURN_IF_ERROR(ReadNumber(json, "held_out", &stage.held_out));
+  RETURN_IF_ERROR(ReadNumber(json, "truncated", &stage.truncated));
   RETURN_IF_ERROR(ReadNumber(json, "duplicates_within", &stage.duplicates_within));
   RETURN_IF_ERROR(ReadNumber(json, "duplicates_across", &stage.duplicates_across));
   RETURN_IF_ERROR(ReadNumber(json, "known_elsewhere", &stage.known_elsewhere));

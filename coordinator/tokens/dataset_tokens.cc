@@ -34,12 +34,13 @@ absl::StatusOr<DatasetTokens> DatasetTokens::Open(const std::filesystem::path& f
   tokens.counts_.reserve(tokens.file_.index().size());
   for (uint32_t i = 0; i < tokens.file_.index().size(); ++i) {
     const TokenIndex& index = tokens.file_.index()[i];
-    TokenCount count{index.tokens, index.supervised, Refusal::kNone};
+    TokenCount count{.tokens = index.tokens, .supervised = index.supervised};
     if (count.tokens > max_length && strategy == ExcessLength::kTruncate) {
       ASSIGN_OR_RETURN(TokenizedExample example, tokens.file_.Read(i));
       Truncate(max_length, &example);
       count.tokens = max_length;
       count.supervised = Supervised(example);
+      count.truncated = true;
     } else if (count.tokens > max_length) {
       count.refusal = Refusal::kTooLong;
     }

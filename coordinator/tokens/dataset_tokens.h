@@ -20,6 +20,7 @@ struct TokenCount {
   uint32_t tokens = 0;
   uint32_t supervised = 0;
   Refusal refusal = Refusal::kNone;
+  bool truncated = false;  // it was longer than max_length
 };
 
 class DatasetTokens {

@@ -171,11 +171,22 @@ TEST_F(PendingTest, TooLongExamplesAreDroppedAndCounted) {
   EXPECT_THAT(WhySkipped("b.jsonl"), HasSubstr("error: no example can be trained"));
 }
 
+TEST_F(PendingTest, TruncatedExamplesAreTrainedAndCounted) {
+  branch_.config().max_length = 16;
+  branch_.Add("a.jsonl", {{"1", 17}, {"2", 16}, {"3", 40, 30}});
+  EXPECT_THAT(Stages(), ElementsAre("a.jsonl 3"));
+  EXPECT_EQ(plan_.stages[0].truncated, 2u);
+  branch_.config().excess_length_strategy = ExcessLength::kDrop;
+  EXPECT_THAT(Stages(), ElementsAre("a.jsonl 1"));
+  EXPECT_EQ(plan_.stages[0].truncated, 0u);
+}
+
 TEST_F(PendingTest, TruncatedExamplesWithNothingSupervisedAreCounted) {
   branch_.config().max_length = 16;
   branch_.Add("a.jsonl", {{"1", 20, 4}, {"2", 20, 5}});
   EXPECT_THAT(Stages(), ElementsAre("a.jsonl 1"));
   EXPECT_EQ(plan_.stages[0].refused_unsupervised, 1u);
+  EXPECT_EQ(plan_.stages[0].truncated, 1u);
   EXPECT_EQ(plan_.stages[0].supervised_tokens, 1u);
   EXPECT_THAT(plan_.stages[0].example_tokens, ElementsAre(16u));
 }

@@ -16,7 +16,9 @@ Plan PlanWithEverything() {
   branch.Add("b.jsonl", ManyExamples(20, "other"));
   branch.Add("empty.jsonl", {});
   branch.dataset(2).tier = "premium";
-  return branch.Make();
+  Plan plan = branch.Make();
+  plan.stages[0].truncated = 3;
+  return plan;
 }
 
 TEST(PlanJsonTest, StoredPlanIsThePlan) {
@@ -33,6 +35,7 @@ TEST(PlanJsonTest, StoredPlanIsThePlan) {
   EXPECT_EQ(read->stages[1].index, 1u);
   EXPECT_EQ(read->stages[1].examples, plan.stages[1].examples);
   EXPECT_EQ(read->stages[0].refused_too_long, plan.stages[0].refused_too_long);
+  EXPECT_EQ(read->stages[0].truncated, 3u);
   EXPECT_EQ(read->skipped[0].tier, "premium");
 }
 

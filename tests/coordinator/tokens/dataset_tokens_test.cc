@@ -9,11 +9,12 @@
 namespace strata {
 
 bool operator==(const TokenCount& a, const TokenCount& b) {
-  return a.tokens == b.tokens && a.supervised == b.supervised && a.refusal == b.refusal;
+  return a.tokens == b.tokens && a.supervised == b.supervised && a.refusal == b.refusal &&
+         a.truncated == b.truncated;
 }
 void PrintTo(const TokenCount& count, std::ostream* out) {
   *out << count.tokens << " tokens, " << count.supervised << " supervised, refusal "
-       << static_cast<int>(count.refusal);
+       << static_cast<int>(count.refusal) << (count.truncated ? ", cut" : "");
 }
 
 namespace {
@@ -56,9 +57,9 @@ TEST_F(DatasetTokensTest, TruncateCutsIdsAndSpansAtMaxLength) {
       Open({Counting(9, {{3, 9}}), Counting(20, {{1, 3}, {6, 10}, {12, 20}}),
             Counting(20, {{2, 8}, {8, 20}})},
            ExcessLength::kTruncate);
-  EXPECT_THAT(tokens.counts(),
-              ElementsAre(TokenCount{8, 5, Refusal::kNone}, TokenCount{8, 4, Refusal::kNone},
-                          TokenCount{8, 6, Refusal::kNone}));
+  EXPECT_THAT(tokens.counts(), ElementsAre(TokenCount{8, 5, Refusal::kNone, true},
+                                           TokenCount{8, 4, Refusal::kNone, true},
+                                           TokenCount{8, 6, Refusal::kNone, true}));
   EXPECT_EQ(tokens.Read(0).value(), Counting(8, {{3, 8}}));
   EXPECT_EQ(tokens.Read(1).value(), Counting(8, {{1, 3}, {6, 8}}));
   EXPECT_EQ(tokens.Read(2).value(), Counting(8, {{2, 8}}));
@@ -67,8 +68,8 @@ TEST_F(DatasetTokensTest, TruncateCutsIdsAndSpansAtMaxLength) {
 TEST_F(DatasetTokensTest, APromptThatFillsMaxLengthIsRefusedWhenItIsTruncated) {
   const DatasetTokens tokens =
       Open({Counting(12, {{8, 12}}), Counting(12, {{7, 12}})}, ExcessLength::kTruncate);
-  EXPECT_THAT(tokens.counts(), ElementsAre(TokenCount{8, 0, Refusal::kNothingSupervised},
-                                           TokenCount{8, 1, Refusal::kNone}));
+  EXPECT_THAT(tokens.counts(), ElementsAre(TokenCount{8, 0, Refusal::kNothingSupervised, true},
+                                           TokenCount{8, 1, Refusal::kNone, true}));
   EXPECT_THAT(tokens.Read(0)->supervised, IsEmpty());
 }
 
