@@ -107,21 +107,22 @@ bool IsHeldOut(const Config& config, const ExampleDigest& prompt) {
   return static_cast<double>(drawn >> 11) * 0x1p-53 < config.val_set_size;
 }
 
-void SelectExamples(const Config& config, const Dataset& dataset, const DatasetTokens& tokens,
-                    const Lineage& lineage, const Pending& pending, StagePlan* stage) {
+void SelectExamples(const Config& config, const Lineage& lineage, const PendingDataset& from,
+                    StagePlan* stage) {
   static const ExampleSet kNone;
+  const Dataset& dataset = from.dataset;
   const auto own = lineage.examples.find(dataset.name);
   const ExampleSet& trained_here = own != lineage.examples.end() ? own->second : kNone;
   ExampleSet seen;
   for (uint32_t i = 0; i < dataset.examples.size(); ++i) {
     const ExampleEntry& entry = dataset.examples[i];
-    const TokenCount& count = tokens.counts()[i];
+    const TokenCount& count = from.tokens.counts()[i];
     const bool known_here = trained_here.count(entry.content) != 0;
     const bool known_elsewhere =
         std::any_of(lineage.examples.begin(), lineage.examples.end(), [&](const auto& known) {
           return known.first != dataset.name && known.second.count(entry.content) != 0;
         });
-    if (pending.only_new && known_here) {
+    if (from.pending.only_new && known_here) {
       ++stage->already_trained;
     } else if (!known_here && !known_elsewhere && config.val_set_size > 0 &&
                IsHeldOut(config, entry.prompt)) {

@@ -23,16 +23,24 @@ struct Pending {
 // INVALID_ARGUMENT naming the nearest dataset for a requested one that the catalog does not have.
 absl::Status CheckRequest(const Catalog& catalog, const PlanRequest& request);
 
-// `earlier` are the datasets of the catalog before this one that this run trains.
+// `earlier` are the datasets of the catalog before this one that this run trains; without them a
+// twin of one counts as pending.
 Pending PendingOf(const Config& config, const Dataset& dataset, const Lineage& lineage,
                   const PlanRequest& request, const std::vector<const Dataset*>& earlier);
+
+// A dataset that is to be trained, as SelectExamples takes it.
+struct PendingDataset {
+  const Dataset& dataset;
+  const DatasetTokens& tokens;
+  const Pending& pending;
+};
 
 // True when the prompt is drawn into the held-out share: by its hash with the seed, so twins share
 // their fate.
 bool IsHeldOut(const Config& config, const ExampleDigest& prompt);
 
 // Fills in the stage's examples and counts.
-void SelectExamples(const Config& config, const Dataset& dataset, const DatasetTokens& tokens,
-                    const Lineage& lineage, const Pending& pending, StagePlan* stage);
+void SelectExamples(const Config& config, const Lineage& lineage, const PendingDataset& from,
+                    StagePlan* stage);
 
 }  // namespace strata

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/status_macros.h"
 #include "coordinator/plan/pending.h"
 #include "coordinator/plan/shards.h"
 
@@ -51,6 +52,23 @@ StagePlan StageFor(const Dataset& dataset, uint32_t pass) {
   return stage;
 }
 
+Pending Untrainable(std::string reason) {
+  Pending pending;
+  pending.reason = std::move(reason);
+  pending.is_error = true;
+  return pending;
+}
+
+// What becomes of a pending dataset none of whose examples is left to be trained.
+Pending NothingLeft(const StagePlan& stage) {
+  const bool done = stage.already_trained > 0;
+  Pending pending =
+      Untrainable(done ? "no new example"
+                       : "no example can be trained: too long, held out, or nothing supervised");
+  pending.is_error = !done && stage.held_out == 0;
+  return pending;
+}
+
 }  // namespace
 
 uint32_t StagePlan::total_steps() const {
@@ -59,10 +77,18 @@ uint32_t StagePlan::total_steps() const {
   return total;
 }
 
+std::vector<bool> NeedsTokens(const Config& config, const Catalog& catalog, const Lineage& lineage,
+                              const PlanRequest& request) {
+  std::vector<bool> needed;
+  for (const Dataset& dataset : catalog.datasets)
+    needed.push_back(PendingOf(config, dataset, lineage, request, {}).train);
+  return needed;
+}
+
 absl::StatusOr<Plan> MakePlan(const Config& config, const Catalog& catalog,
-                              const std::vector<const DatasetTokens*>& tokens,
-                              const Lineage& lineage, const PlanRequest& request) {
-  if (absl::Status status = CheckRequest(catalog, request); !status.ok()) return status;
+                              const TokensOfCatalog& tokens, const Lineage& lineage,
+                              const PlanRequest& request) {
+  RETURN_IF_ERROR(CheckRequest(catalog, request));
   Plan plan = EmptyPlan(config);
   plan.parent = lineage.current;
   std::vector<const Dataset*> trained;
@@ -70,14 +96,12 @@ absl::StatusOr<Plan> MakePlan(const Config& config, const Catalog& catalog,
     const Dataset& dataset = catalog.datasets[i];
     Pending pending = PendingOf(config, dataset, lineage, request, trained);
     StagePlan stage = StageFor(dataset, pending.pass);
-    if (pending.train) SelectExamples(config, dataset, *tokens[i], lineage, pending, &stage);
-    if (pending.train && stage.examples.empty()) {
-      pending.train = false;
-      const bool done = stage.already_trained > 0;
-      pending.reason = done
-                           ? "no new example"
-                           : "no example can be trained: too long, held out, or nothing supervised";
-      pending.is_error = !done && stage.held_out == 0;
+    if (pending.train && !tokens[i].ok()) {
+      if (config.on_dataset_error == OnDatasetError::kStop) return tokens[i].status();
+      pending = Untrainable(std::string(tokens[i].status().message()));
+    } else if (pending.train) {
+      SelectExamples(config, lineage, {dataset, **tokens[i], pending}, &stage);
+      if (stage.examples.empty()) pending = NothingLeft(stage);
     }
     if (!pending.train) {
       plan.skipped.push_back({dataset.name, dataset.tier, pending.reason, pending.is_error});
@@ -97,7 +121,7 @@ Plan PlanOfDataset(const Config& config, const Dataset& dataset, const DatasetTo
   StagePlan stage = StageFor(dataset, pass);
   Config all = config;
   all.val_set_size = 0;
-  SelectExamples(all, dataset, tokens, Lineage(), Pending{}, &stage);
+  SelectExamples(all, Lineage(), {dataset, tokens, Pending{}}, &stage);
   CountSteps(config, plan, dataset.num_train_epochs, &stage);
   plan.stages.push_back(std::move(stage));
   return plan;

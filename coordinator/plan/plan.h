@@ -74,12 +74,22 @@ struct PlanRequest {
       datasets;  // only these (names with or without .jsonl), held ones too; empty is all pending
 };
 
-// `tokens[i]` belongs to catalog.datasets[i]. Pure. A plan without stages means that nothing is
-// pending, or that nothing of it can be trained: `skipped` says which. INVALID_ARGUMENT naming the
-// nearest dataset for a requested one that does not exist.
+// Of each dataset of a catalog, in its order: its tokens; or the error of a dataset whose data
+// cannot be tokenised; or null where nothing is to be read.
+using TokensOfCatalog = std::vector<absl::StatusOr<const DatasetTokens*>>;
+
+// For each dataset of the catalog whether MakePlan asks for its tokens: those that `request` makes
+// pending.
+std::vector<bool> NeedsTokens(const Config& config, const Catalog& catalog, const Lineage& lineage,
+                              const PlanRequest& request);
+
+// Pure. A plan without stages means that nothing is pending, or that nothing of it can be trained:
+// `skipped` says which. A pending dataset whose tokens are an error is skipped as one, or with
+// `on_dataset_error: stop` that error is the result. INVALID_ARGUMENT naming the nearest dataset
+// for a requested one that does not exist. REQUIRES: tokens where NeedsTokens says so.
 absl::StatusOr<Plan> MakePlan(const Config& config, const Catalog& catalog,
-                              const std::vector<const DatasetTokens*>& tokens,
-                              const Lineage& lineage, const PlanRequest& request);
+                              const TokensOfCatalog& tokens, const Lineage& lineage,
+                              const PlanRequest& request);
 
 // A plan of one stage for any dataset, trained or not, as if all of its good lines were pending at
 // `pass`: for `strata inspect` and `strata evaluate`.

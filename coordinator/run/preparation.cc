@@ -26,6 +26,41 @@ std::string NamesOfProjections(const ModelConfig& model) {
   return absl::StrJoin(names, ", ");
 }
 
+// What is wrong with a dataset's text, and not with the machine.
+bool IsOfTheData(const absl::Status& status) {
+  return absl::IsDataLoss(status) || absl::IsOutOfRange(status);
+}
+
+// Fills in the preparation's tokens and how long they took. The views live as long as it does.
+absl::StatusOr<TokensOfCatalog> ReadTokens(const TokenStore& store, const std::vector<bool>& needed,
+                                           const TokenizeProgress& progress,
+                                           Preparation* preparation) {
+  const auto begin = std::chrono::steady_clock::now();
+  uint64_t made = 0;  // bytes of the dataset that were not in the cache
+  const TokenizeProgress counted = [&](uint64_t done, uint64_t total) {
+    made = done;
+    if (progress) progress(done, total);
+  };
+  const std::vector<Dataset>& datasets = preparation->catalog.datasets;
+  preparation->tokens.resize(datasets.size());
+  TokensOfCatalog views(datasets.size(), nullptr);
+  for (size_t i = 0; i < datasets.size(); ++i) {
+    if (!needed[i]) continue;
+    absl::StatusOr<DatasetTokens> tokens = store.TokensOf(datasets[i], counted);
+    preparation->tokenized_bytes += std::exchange(made, 0);
+    if (tokens.ok()) {
+      views[i] = &preparation->tokens[i].emplace(*std::move(tokens));
+    } else if (IsOfTheData(tokens.status())) {
+      views[i] = tokens.status();
+    } else {
+      return tokens.status();
+    }
+  }
+  preparation->tokenize_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return views;
+}
+
 }  // namespace
 
 absl::StatusOr<Base> OpenBase(const Config& config) {
@@ -59,24 +94,10 @@ absl::StatusOr<Preparation> Prepare(const Config& config, const BranchStore& sto
   preparation.chat_template = tokens.chat_template();
   ASSIGN_OR_RETURN(preparation.lineage, store.LineageOfCurrent());
   ASSIGN_OR_RETURN(preparation.catalog, ReadCatalog(config));
-  const auto begin = std::chrono::steady_clock::now();
-  uint64_t made = 0;  // bytes of the dataset that were not in the cache
-  const TokenizeProgress counted = [&](uint64_t done, uint64_t total) {
-    made = done;
-    if (progress) progress(done, total);
-  };
-  std::vector<const DatasetTokens*> views;
-  for (const Dataset& dataset : preparation.catalog.datasets) {
-    preparation.tokens.emplace_back();
-    if (dataset.excluded || dataset.examples.empty()) continue;
-    ASSIGN_OR_RETURN(preparation.tokens.back(), tokens.TokensOf(dataset, counted));
-    preparation.tokenized_bytes += std::exchange(made, 0);
-  }
-  for (const auto& dataset_tokens : preparation.tokens) {
-    views.push_back(dataset_tokens.has_value() ? &*dataset_tokens : nullptr);
-  }
-  preparation.tokenize_seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  ASSIGN_OR_RETURN(
+      const TokensOfCatalog views,
+      ReadTokens(tokens, NeedsTokens(config, preparation.catalog, preparation.lineage, request),
+                 progress, &preparation));
   ASSIGN_OR_RETURN(preparation.plan,
                    MakePlan(config, preparation.catalog, views, preparation.lineage, request));
   return preparation;

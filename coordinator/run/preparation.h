@@ -34,7 +34,7 @@ absl::StatusOr<Base> OpenBase(const Config& config);
 struct Preparation {
   Catalog catalog;
   std::vector<std::optional<DatasetTokens>>
-      tokens;  // of each dataset of the catalog; none where nothing is to be read
+      tokens;  // of each dataset of the catalog that is pending and can be tokenised
   std::string chat_template;
   Lineage lineage;
   Plan plan;
@@ -42,7 +42,8 @@ struct Preparation {
   uint64_t tokenized_bytes = 0;  // of the datasets that the cache did not have
 };
 
-// Catalog, tokens, lineage and plan.
+// Catalog, lineage, tokens and plan. Only what is pending is tokenised; a dataset whose data does
+// not allow it is an error of that dataset alone (see MakePlan).
 absl::StatusOr<Preparation> Prepare(const Config& config, const BranchStore& store,
                                     const PlanRequest& request, const TokenizeProgress& progress);
 

@@ -161,6 +161,41 @@ TEST_F(PendingTest, UnknownDatasetOfAnEmptyFolderSaysSo) {
               HasSubstr("it is empty"));
 }
 
+TEST_F(PendingTest, DatasetThatCannotBeTokenisedIsAnErrorAndTheOthersAreTrained) {
+  branch_.Add("a.jsonl", {{"1"}});
+  branch_.Add("b.jsonl", {{"2"}});
+  branch_.broken_tokens[0] = absl::OutOfRangeError("a.jsonl:7: too long");
+  EXPECT_THAT(Stages(), ElementsAre("b.jsonl 1"));
+  EXPECT_EQ(WhySkipped("a.jsonl"), "error: a.jsonl:7: too long");
+}
+
+TEST_F(PendingTest, DatasetThatCannotBeTokenisedStopsWhereThatIsAskedFor) {
+  branch_.config().on_dataset_error = OnDatasetError::kStop;
+  branch_.Add("a.jsonl", {{"1"}});
+  branch_.Add("b.jsonl", {{"2"}});
+  branch_.broken_tokens[0] = absl::OutOfRangeError("a.jsonl:7: too long");
+  EXPECT_EQ(branch_.TryMake().status(), branch_.broken_tokens[0]);
+  EXPECT_THAT(Stages({false, {"b"}}), ElementsAre("b.jsonl 1"));
+  branch_.MarkTrained(0);
+  EXPECT_THAT(Stages(), ElementsAre("b.jsonl 1"));
+}
+
+TEST_F(PendingTest, OnlyWhatIsPendingNeedsTokens) {
+  branch_.Add("trained.jsonl", {{"1"}});
+  branch_.MarkTrained(0);
+  branch_.Add("new.jsonl", {{"2"}});
+  branch_.Add("excluded.jsonl", {{"3"}});
+  branch_.dataset(2).excluded = true;
+  branch_.Add("twin_of_new.jsonl", {{"2"}});
+  const auto needed = [&](const PlanRequest& request) {
+    return NeedsTokens(branch_.config(), branch_.catalog(), branch_.lineage, request);
+  };
+  // A twin is trained when what it repeats can't be; its tokens are the same file.
+  EXPECT_THAT(needed({}), ElementsAre(false, true, false, true));
+  EXPECT_THAT(needed({true, {}}), ElementsAre(true, true, false, true));
+  EXPECT_THAT(needed({false, {"trained"}}), ElementsAre(false, false, false, false));
+}
+
 TEST_F(PendingTest, TooLongExamplesAreDroppedAndCounted) {
   branch_.config().max_length = 16;
   branch_.config().excess_length_strategy = ExcessLength::kDrop;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -57,8 +58,12 @@ class PlannedBranch {
 
   absl::StatusOr<Plan> TryMake(const PlanRequest& request = {}) {
     std::deque<DatasetTokens> opened;
-    std::vector<const DatasetTokens*> tokens;
+    TokensOfCatalog tokens;
     for (const auto& file : files_) {
+      if (const auto broken = broken_tokens.find(tokens.size()); broken != broken_tokens.end()) {
+        tokens.push_back(broken->second);
+        continue;
+      }
       auto one = DatasetTokens::Open(file, config().max_length, config().excess_length_strategy);
       if (!one.ok()) return one.status();
       opened.push_back(*std::move(one));
@@ -81,6 +86,7 @@ class PlannedBranch {
   }
 
   Lineage lineage;
+  std::map<size_t, absl::Status> broken_tokens;  // by dataset: why its data has no tokens
 
  private:
   TrainingFolder folder_;
