@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/huggingface/tokenizer.h"
@@ -15,6 +16,7 @@ struct InspectRequest {
   std::string dataset;  // "" is the first of the catalog
   uint32_t epoch = 0;
   uint64_t limit = 5;
+  bool json = false;
 };
 
 // A row as a worker gets it.
@@ -39,15 +41,31 @@ absl::StatusOr<InspectedRow> ReadRow(const DatasetTokens& tokens, const RowPlan&
   return inspected;
 }
 
-absl::StatusOr<const Dataset*> Choose(const Catalog& catalog, const std::string& name) {
-  for (const Dataset& dataset : catalog.datasets) {
-    if (name.empty() || name == dataset.name || name + ".jsonl" == dataset.name) return &dataset;
-  }
+// The catalog with the chosen dataset alone.
+absl::StatusOr<Catalog> Choose(Catalog all, const std::string& name) {
   std::string known;
-  for (const Dataset& dataset : catalog.datasets)
+  for (Dataset& dataset : all.datasets) {
+    if (name.empty() || name == dataset.name || name + ".jsonl" == dataset.name) {
+      Catalog chosen;
+      chosen.datasets.push_back(std::move(dataset));
+      return chosen;
+    }
     absl::StrAppend(&known, known.empty() ? "" : ", ", dataset.name);
+  }
   return absl::InvalidArgumentError(
       absl::StrCat("no dataset '", name, "' in training/; it has ", known));
+}
+
+// As `strata train --dataset` would train it. What that would leave alone is shown as if all of it
+// were new.
+absl::StatusOr<Plan> PlanOf(const Config& config, const Catalog& chosen,
+                            const DatasetTokens& tokens) {
+  const Dataset& dataset = chosen.datasets[0];
+  ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  ASSIGN_OR_RETURN(const Lineage lineage, store.LineageOfCurrent());
+  ASSIGN_OR_RETURN(Plan plan,
+                   MakePlan(config, chosen, {&tokens}, lineage, {.datasets = {dataset.name}}));
+  return plan.stages.empty() ? PlanOfDataset(config, dataset, tokens, 0) : plan;
 }
 
 absl::Status PrintText(const Config& config, const InspectedRow& row, uint32_t step, size_t index) {
@@ -66,30 +84,22 @@ absl::Status PrintText(const Config& config, const InspectedRow& row, uint32_t s
   return absl::OkStatus();
 }
 
-absl::StatusOr<ExitCode> Inspect(const BranchOptions& options, const InspectRequest& request) {
-  ASSIGN_OR_RETURN(const Config config, options.Load());
-  ASSIGN_OR_RETURN(const Catalog catalog, ReadCatalog(config));
-  ASSIGN_OR_RETURN(const Dataset* dataset, Choose(catalog, request.dataset));
-  ASSIGN_OR_RETURN(const TokenStore store, TokenStore::Open(config));
-  ASSIGN_OR_RETURN(const DatasetTokens tokens, store.TokensOf(*dataset, nullptr));
-  const Plan plan = PlanOfDataset(config, *dataset, tokens, 0);
+// The rows of the plan's one stage, as many as are asked for.
+absl::Status PrintRows(const Config& config, const DatasetTokens& tokens, const Plan& plan,
+                       const InspectRequest& request) {
   const StagePlan& stage = plan.stages[0];
-  if (request.epoch >= stage.steps.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("no epoch ", request.epoch, ": ", dataset->name,
-                                                   " has ", stage.steps.size(),
-                                                   ", counted from 0"));
-  }
-  uint64_t left = options.json && request.limit == 0 ? UINT64_MAX : request.limit;
+  uint64_t left = request.limit;
   const std::vector<StepRows> steps = StepsOfEpoch(plan, stage, request.epoch);
   for (uint32_t step = 0; step < steps.size(); ++step) {
     for (size_t i = 0; i < steps[step].size() && left > 0; ++i, --left) {
       ASSIGN_OR_RETURN(const InspectedRow row, ReadRow(tokens, steps[step][i]));
-      if (!options.json) {
+      if (!request.json) {
         RETURN_IF_ERROR(PrintText(config, row, step, i));
         continue;
       }
       std::printf("%s\n", DumpJson({{"stage", stage.index},
-                                    {"dataset", dataset->name},
+                                    {"dataset", stage.dataset},
+                                    {"pass", stage.pass},
                                     {"epoch", request.epoch},
                                     {"step", step},
                                     {"row", i},
@@ -100,6 +110,24 @@ absl::StatusOr<ExitCode> Inspect(const BranchOptions& options, const InspectRequ
                               .c_str());
     }
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ExitCode> Inspect(const BranchOptions& options, const InspectRequest& request) {
+  ASSIGN_OR_RETURN(const Config config, options.Load());
+  ASSIGN_OR_RETURN(Catalog catalog, ReadCatalog(config));
+  ASSIGN_OR_RETURN(const Catalog chosen, Choose(std::move(catalog), request.dataset));
+  const Dataset* const dataset = &chosen.datasets[0];
+  ASSIGN_OR_RETURN(const TokenStore store, TokenStore::Open(config));
+  ASSIGN_OR_RETURN(const DatasetTokens tokens, store.TokensOf(*dataset, nullptr));
+  ASSIGN_OR_RETURN(const Plan plan, PlanOf(config, chosen, tokens));
+  const StagePlan& stage = plan.stages[0];
+  if (request.epoch >= stage.steps.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("no epoch ", request.epoch, ": ", dataset->name,
+                                                   " has ", stage.steps.size(),
+                                                   ", counted from 0"));
+  }
+  RETURN_IF_ERROR(PrintRows(config, tokens, plan, request));
   return ExitCode::kOk;
 }
 
@@ -115,7 +143,9 @@ void AddInspect(CLI::App* app, Action* action) {
   CLI::Option* limit =
       command->add_option("--limit", request->limit, "How many rows (default: 5; with --json all)");
   command->callback([=] {
-    if (options->json && limit->count() == 0) request->limit = 0;
+    request->json = options->json;
+    const bool all = limit->count() == 0 || request->limit == 0;
+    if (options->json && all) request->limit = UINT64_MAX;
     *action = [=] { return Inspect(*options, *request); };
   });
 }
