@@ -16,10 +16,10 @@ ExitCode ExitCodeOf(const absl::Status& status) {
       return ExitCode::kUnavailable;
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kAlreadyExists:
       return ExitCode::kCantCreate;
     case absl::StatusCode::kAborted:
     case absl::StatusCode::kCancelled:
-    case absl::StatusCode::kAlreadyExists:
       return ExitCode::kTryAgain;
     case absl::StatusCode::kFailedPrecondition:
       return ExitCode::kConfig;

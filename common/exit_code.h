@@ -17,8 +17,8 @@ enum class ExitCode : int {
 };
 
 // OK → 0; INVALID_ARGUMENT → usage; DATA_LOSS, OUT_OF_RANGE → data; NOT_FOUND, UNAVAILABLE →
-// unavailable; PERMISSION_DENIED, RESOURCE_EXHAUSTED → can't create; ABORTED, CANCELLED,
-// ALREADY_EXISTS → try again; FAILED_PRECONDITION → config; the rest → bug.
+// unavailable; PERMISSION_DENIED, RESOURCE_EXHAUSTED, ALREADY_EXISTS → can't create; ABORTED,
+// CANCELLED → try again; FAILED_PRECONDITION → config; the rest → bug.
 ExitCode ExitCodeOf(const absl::Status& status);
 
 }  // namespace strata

@@ -1,10 +1,14 @@
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "common/config_json.h"
+#include "common/json.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
+#include "coordinator/catalog/example.h"
 #include "coordinator/cli/command.h"
 
 namespace strata {
@@ -12,15 +16,50 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr uint64_t kConfigBytesMax = 16 << 20;
+
+// JSON's strings are YAML's double-quoted ones. REQUIRES: UTF-8.
+std::string Quoted(const std::string& text) { return DumpJson(Json(text)); }
+
+// "org/name", as the Hub has it; a path is none.
+bool IsPublicName(const std::string& name) {
+  const size_t slash = name.find('/');
+  return slash != 0 && slash != std::string::npos && slash + 1 < name.size() && name[0] != '.' &&
+         name[0] != '~' && name.find('/', slash + 1) == std::string::npos;
+}
+
+// What the base calls itself, if it was fetched from the Hub: its folder in the Hub's cache
+// (models--org--name/snapshots/REVISION), else config.json's _name_or_path; "" when neither tells.
+std::string PublicName(const fs::path& base) {
+  const std::string cached = base.parent_path().parent_path().filename().string();
+  const size_t dashes = cached.rfind("--");
+  if (cached.rfind("models--", 0) == 0 && dashes > 8)
+    return cached.substr(8, dashes - 8) + "/" + cached.substr(dashes + 2);
+  const absl::StatusOr<std::string> text = ReadFile(base / "config.json", kConfigBytesMax);
+  if (!text.ok()) return "";
+  const absl::StatusOr<Json> json = ParseJson(*text, "config.json");
+  if (!json.ok()) return "";
+  const std::string name = JsonString(*json, "_name_or_path", "config.json").value_or("");
+  return IsPublicName(name) ? name : "";
+}
+
+// The line that keeps a private path out of adapter_config.json.
+std::string BaseNameLine(const fs::path& base) {
+  const std::string known = PublicName(base);
+  return absl::StrCat(
+      "base_model_name: ", Quoted(known.empty() ? base.filename().string() : known),
+      known.empty()
+          ? "  # set it to the base's name on the Hub (org/name): others find it by that\n"
+          : "  # the base's name on the Hub\n");
+}
+
 std::string BranchYaml(const fs::path& base, const ModelConfig& model) {
   return absl::StrCat(
       "# A branch of strata. Every key, with its default and why, is in "
       "deploy/branch.sample.yaml.\n"
       "model_name_or_path: ",
-      base.string(),
-      "  # a Hugging Face folder: config.json, tokenizer.json, *.safetensors\n"
-      "# base_model_name: org/name              # its public name, for those who load the adapter "
-      "elsewhere\n"
+      Quoted(base.string()),
+      "  # a Hugging Face folder: config.json, tokenizer.json, *.safetensors\n", BaseNameLine(base),
       "\n"
       "lora_r: 16\n"
       "lora_alpha: 32\n"
@@ -37,6 +76,15 @@ std::string BranchYaml(const fs::path& base, const ModelConfig& model) {
       "workers: 1                 # MPI ranks: one for each GPU\n");
 }
 
+// Absolute, without the slash at the end that would hide the folder's name. INVALID_ARGUMENT for
+// one that YAML cannot hold.
+absl::StatusOr<fs::path> AbsoluteBase(const fs::path& base) {
+  const fs::path path = fs::absolute(base).lexically_normal();
+  if (!IsUtf8(path.string()))
+    return absl::InvalidArgumentError("the base model's path is not UTF-8; rename the folder");
+  return path.has_filename() ? path : path.parent_path();
+}
+
 absl::StatusOr<ExitCode> Init(const fs::path& folder, const fs::path& base) {
   ASSIGN_OR_RETURN(const ModelConfig model, ReadModelConfig(base));
   const fs::path file = folder / "branch.yaml";
@@ -44,10 +92,10 @@ absl::StatusOr<ExitCode> Init(const fs::path& folder, const fs::path& base) {
     return absl::AlreadyExistsError(
         absl::StrCat(file.string(), " exists already; edit it, or choose another folder"));
   }
+  ASSIGN_OR_RETURN(const fs::path absolute, AbsoluteBase(base));
   FileSystem* const files = FileSystem::Real();
   RETURN_IF_ERROR(files->CreateDirectories(folder / "training"));
-  RETURN_IF_ERROR(
-      files->WriteFileDurably(file, BranchYaml(fs::absolute(base).lexically_normal(), model)));
+  RETURN_IF_ERROR(files->WriteFileDurably(file, BranchYaml(absolute, model)));
   std::printf(
       "Made %s. Now put JSONL files into %s and see what would be trained: strata plan -C %s\n",
       file.c_str(), (folder / "training").c_str(), folder.c_str());

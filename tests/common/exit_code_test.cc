@@ -21,9 +21,9 @@ TEST(ExitCodeTest, EveryStatusHasItsNumber) {
   EXPECT_EQ(ExitOf(StatusCode::kUnavailable), 69);
   EXPECT_EQ(ExitOf(StatusCode::kPermissionDenied), 73);
   EXPECT_EQ(ExitOf(StatusCode::kResourceExhausted), 73);
+  EXPECT_EQ(ExitOf(StatusCode::kAlreadyExists), 73);
   EXPECT_EQ(ExitOf(StatusCode::kAborted), 75);
   EXPECT_EQ(ExitOf(StatusCode::kCancelled), 75);
-  EXPECT_EQ(ExitOf(StatusCode::kAlreadyExists), 75);
   EXPECT_EQ(ExitOf(StatusCode::kFailedPrecondition), 78);
 }
 

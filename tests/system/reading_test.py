@@ -10,6 +10,39 @@ import branch
 LONG = json.dumps({"instruction": "¿Por qué?", "output": "porque sí " * 200}) + "\n"
 
 
+class InitTest(branch.BranchTest):
+    def init(self, base, folder="new", code=0):
+        command = [branch.STRATA, "init", str(self.folder / folder), "--base-model", str(base)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return (self.folder / folder / "branch.yaml").read_text()
+
+    def base(self, folder, **changes):
+        base = pathlib.Path(shutil.copytree(branch.DEMO / "base", self.folder / folder))
+        config = json.loads((base / "config.json").read_text())
+        (base / "config.json").write_text(json.dumps({**config, **changes}))
+        return base
+
+    def test_any_path_of_a_base_is_read_back_as_it_is(self):
+        for i, name in enumerate(["ba #se", "a: b", "'x' \"y\" \\ z", "ñandú", "- &a"]):
+            self.init(self.base(name), f"new{i}")
+            self.drop("train.jsonl", self.lines(), branch=self.folder / f"new{i}")
+            self.assertEqual(self.json("plan", branch=self.folder / f"new{i}")["examples"], 12)
+
+    def test_no_private_path_gets_into_the_adapter(self):
+        self.assertIn('\nbase_model_name: "my base"  # set it to', self.init(str(self.base("my base")) + "/", "a"))
+        self.assertIn('\nbase_model_name: "org/name"  #', self.init(self.base("b", _name_or_path="org/name"), "b_new"))
+        self.assertIn('\nbase_model_name: "c"  #', self.init(self.base("c", _name_or_path="/home/me/c"), "c_new"))
+        cached = self.base("models--org--na-me/snapshots/0123")
+        self.assertIn('\nbase_model_name: "org/na-me"  #', self.init(cached, "d"))
+
+    def test_a_branch_that_exists_is_left_as_it_is(self):
+        base = self.base("base")
+        self.init(base)
+        (self.folder / "new/branch.yaml").write_text("mine")
+        self.assertEqual(self.init(base, code=73), "mine")
+
+
 class PlanTest(branch.BranchTest):
     def planned(self, *arguments):
         plan = self.json("plan", *arguments)
