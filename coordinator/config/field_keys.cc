@@ -1,9 +1,9 @@
 #include "coordinator/config/field_keys.h"
 
 #include <algorithm>
-#include <array>
 
 #include "absl/strings/str_cat.h"
+#include "common/edit_distance.h"
 
 namespace strata {
 namespace {
@@ -50,25 +50,6 @@ constexpr std::string_view kUnsupported[] = {
 // Longer keys are nobody's slip of the finger; the bound keeps a hostile file cheap.
 constexpr size_t kComparedBytesMax = 64;
 
-// Optimal string alignment distance, in three rolling rows.
-size_t Distance(std::string_view a, std::string_view b) {
-  std::array<std::array<size_t, kComparedBytesMax + 1>, 3> rows{};
-  for (size_t j = 0; j <= b.size(); ++j) rows[0][j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    const auto& above = rows[(i - 1) % 3];
-    const auto& two_above = rows[(i + 1) % 3];
-    auto& row = rows[i % 3];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      row[j] =
-          std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-      if (swapped) row[j] = std::min(row[j], two_above[j - 2] + 1);
-    }
-  }
-  return rows[a.size() % 3][b.size()];
-}
-
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
@@ -77,7 +58,7 @@ std::string NearestKey(std::string_view key, const std::vector<std::string>& kno
   const std::string_view compared = key.substr(0, kComparedBytesMax);
   return *std::min_element(known.begin(), known.end(),
                            [&](const std::string& a, const std::string& b) {
-                             return Distance(compared, a) < Distance(compared, b);
+                             return EditDistance(compared, a) < EditDistance(compared, b);
                            });
 }
 

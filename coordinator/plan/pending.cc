@@ -3,26 +3,11 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "common/edit_distance.h"
 #include "common/keyed_random.h"
 
 namespace strata {
 namespace {
-
-// Levenshtein's distance, in bytes.
-size_t Distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = above;
-    }
-  }
-  return row.back();
-}
 
 bool Names(const std::string& request, const std::string& dataset) {
   return request == dataset || request + ".jsonl" == dataset;
@@ -56,7 +41,8 @@ absl::Status CheckRequest(const Catalog& catalog, const PlanRequest& request) {
     bool found = false;
     for (const Dataset& dataset : catalog.datasets) {
       found |= Names(name, dataset.name);
-      if (nearest == nullptr || Distance(name, dataset.name) < Distance(name, nearest->name))
+      if (nearest == nullptr ||
+          EditDistance(name, dataset.name) < EditDistance(name, nearest->name))
         nearest = &dataset;
     }
     if (found) continue;
