@@ -1,13 +1,11 @@
 #include "coordinator/run/evaluation.h"
 
-#include <cstring>
-
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "common/huggingface/safetensors.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
 #include "coordinator/plan/initial_adapter.h"
+#include "coordinator/run/adapter_folder.h"
 #include "coordinator/run/preparation.h"
 #include "coordinator/run/run_driver.h"
 
@@ -15,27 +13,6 @@ namespace strata {
 namespace {
 
 namespace fs = std::filesystem;
-
-absl::StatusOr<std::vector<float>> AdapterOfFolder(const fs::path& folder,
-                                                   const AdapterLayout& layout) {
-  ASSIGN_OR_RETURN(const SafetensorsFile file,
-                   SafetensorsFile::Open(folder / "adapter_model.safetensors"));
-  std::vector<float> adapter(layout.elements);
-  for (const AdapterTensor& tensor : layout.tensors) {
-    const TensorView* found = nullptr;
-    for (const TensorView& view : file.tensors()) {
-      if (view.name == tensor.name) found = &view;
-    }
-    if (found == nullptr || found->dtype != "F32" ||
-        found->shape != std::vector<int64_t>{tensor.rows, tensor.columns}) {
-      return absl::DataLossError(absl::StrCat(folder.string(),
-                                              " does not fit this branch: ", tensor.name,
-                                              " is missing, not fp32, or of another shape"));
-    }
-    std::memcpy(adapter.data() + tensor.offset, found->data, found->bytes);
-  }
-  return adapter;
-}
 
 absl::StatusOr<std::vector<float>> AdapterNamed(const Config& config, const BranchStore& store,
                                                 const AdapterLayout& layout,
@@ -51,7 +28,7 @@ absl::StatusOr<std::vector<float>> AdapterNamed(const Config& config, const Bran
   } else if (name.size() > 1 && name[0] == 'v' && absl::SimpleAtoi(name.substr(1), &number)) {
     version = Version(number);
   } else if (fs::is_directory(name)) {
-    return AdapterOfFolder(name, layout);
+    return ReadAdapterFolder(name, config, layout);
   } else {
     return absl::InvalidArgumentError(absl::StrCat("no adapter '", name,
                                                    "': give current, previous, none, a version "
