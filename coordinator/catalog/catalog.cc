@@ -101,7 +101,7 @@ void TakeLine(const Line& line, ExampleReader* reader, ExampleDigester* digester
                                digests.prompt});
 }
 
-absl::StatusOr<Dataset> ReadFile(const fs::path& path) {
+absl::StatusOr<Dataset> ScanFile(const fs::path& path) {
   ASSIGN_OR_RETURN(const std::unique_ptr<LineReader> lines, LineReader::Open(path, kLineBytesMax));
   Dataset dataset;
   dataset.name = path.filename().string();
@@ -123,11 +123,11 @@ absl::StatusOr<Dataset> ReadFile(const fs::path& path) {
 
 // Several files at a time; the result is in the order of `paths`, and its error is that of the
 // first file that has one.
-absl::StatusOr<std::vector<Dataset>> ReadFiles(const std::vector<fs::path>& paths) {
+absl::StatusOr<std::vector<Dataset>> ScanFiles(const std::vector<fs::path>& paths) {
   std::vector<absl::StatusOr<Dataset>> read(paths.size(), absl::UnknownError("not read"));
   std::atomic<size_t> next = 0;
   const auto work = [&] {
-    for (size_t i; (i = next.fetch_add(1)) < paths.size();) read[i] = ReadFile(paths[i]);
+    for (size_t i; (i = next.fetch_add(1)) < paths.size();) read[i] = ScanFile(paths[i]);
   };
   const size_t readers = std::min(
       {kReadersMax, paths.size(), size_t{std::max(1U, std::thread::hardware_concurrency())}});
@@ -195,7 +195,7 @@ absl::StatusOr<Catalog> ReadCatalog(const Config& config) {
     return PlaceOf(config, a.filename().string()) < PlaceOf(config, b.filename().string());
   });
   Catalog catalog;
-  ASSIGN_OR_RETURN(catalog.datasets, ReadFiles(paths));
+  ASSIGN_OR_RETURN(catalog.datasets, ScanFiles(paths));
   for (Dataset& dataset : catalog.datasets) {
     Resolve(config, TierOf(config, dataset.name), DatasetConfigOf(config, dataset.name), &dataset);
   }
@@ -211,7 +211,7 @@ absl::StatusOr<Dataset> ReadDataset(const Config& config, const fs::path& path) 
     return absl::UnavailableError(absl::StrCat("not a regular file: ", path.string()));
   }
   std::vector<Dataset> datasets;
-  ASSIGN_OR_RETURN(datasets.emplace_back(), ReadFile(path));
+  ASSIGN_OR_RETURN(datasets.emplace_back(), ScanFile(path));
   Resolve(config, /*tier_index=*/-1, /*own=*/nullptr, &datasets[0]);
   CountDuplicates(&datasets);
   return std::move(datasets[0]);
