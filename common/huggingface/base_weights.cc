@@ -4,10 +4,12 @@
 
 #include <fstream>
 #include <set>
-#include <sstream>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/json.h"
+#include "common/posix_file.h"
 #include "common/status_macros.h"
 
 namespace strata {
@@ -15,12 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string TextOf(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::stringstream text;
-  text << stream.rdbuf();
-  return text.str();
-}
+constexpr uint64_t kIndexBytesMax = 64 << 20;  // a tensor takes some 100 bytes
+constexpr uint64_t kCacheBytesMax = 4 << 20;   // a file takes some 200 bytes
 
 bool Exists(const fs::path& file) {
   std::error_code ignored;
@@ -42,6 +40,14 @@ std::string KnownSha256(const Json& cache, const fs::path& file, const std::stri
   const absl::StatusOr<std::string> then = JsonString(*known, "stamp", "");
   const absl::StatusOr<std::string> hex = JsonString(*known, "sha256", "");
   return then.ok() && *then == stamp && hex.ok() && DigestFromHex(*hex).ok() ? *hex : "";
+}
+
+// Empty when it can't be read.
+Json ReadCache(const fs::path& cache_file) {
+  const absl::StatusOr<std::string> text = ReadFile(cache_file, kCacheBytesMax);
+  if (!text.ok()) return Json::object();
+  absl::StatusOr<Json> cache = ParseJson(*text, cache_file.string());
+  return cache.ok() && cache->is_object() ? *std::move(cache) : Json::object();
 }
 
 void WriteCache(const Json& cache, const fs::path& cache_file) {
@@ -67,7 +73,8 @@ absl::StatusOr<std::vector<fs::path>> WeightFiles(const fs::path& folder) {
                      ": it has neither model.safetensors nor "
                      "model.safetensors.index.json (pickled weights are never read)"));
   }
-  ASSIGN_OR_RETURN(const Json index, ParseJson(TextOf(index_file), index_file.string()));
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(index_file, kIndexBytesMax));
+  ASSIGN_OR_RETURN(const Json index, ParseJson(text, index_file.string()));
   ASSIGN_OR_RETURN(const Json* map, JsonNested(index, "weight_map", index_file.string()));
   std::set<fs::path> files;
   for (const auto& [tensor, file] : map->items()) {
@@ -107,8 +114,7 @@ const TensorView* BaseWeights::Find(const std::string& name) const {
 absl::StatusOr<Digest> BaseFingerprint(const fs::path& folder, const fs::path& cache_file) {
   ASSIGN_OR_RETURN(std::vector<fs::path> files, WeightFiles(folder));
   files.insert(files.begin(), folder / "config.json");
-  const absl::StatusOr<Json> stored = ParseJson(TextOf(cache_file), cache_file.string());
-  const Json cache = stored.ok() && stored->is_object() ? *stored : Json::object();
+  const Json cache = ReadCache(cache_file);
   Json fresh = Json::object();
   Sha256 sha;
   for (const fs::path& file : files) {

@@ -15,7 +15,8 @@ namespace strata {
 class BaseWeights {
  public:
   // model.safetensors, else the files that model.safetensors.index.json names. NOT_FOUND when there
-  // is neither; DATA_LOSS for an index that leads out of the folder or two files with one tensor.
+  // is neither; OUT_OF_RANGE for an index of more than 64 MiB, DATA_LOSS for one that leads out of
+  // the folder or two files with one tensor.
   static absl::StatusOr<BaseWeights> Open(const std::filesystem::path& folder);
   // nullptr when there is none of that name; else it lives as long as this.
   const TensorView* Find(const std::string& name) const;

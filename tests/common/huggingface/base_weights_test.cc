@@ -56,6 +56,12 @@ TEST_F(BaseWeightsTest, AnIndexThatLeadsOutOfTheFolderIsRefused) {
   EXPECT_EQ(BaseWeights::Open(base_.path()).status().code(), absl::StatusCode::kDataLoss);
 }
 
+TEST_F(BaseWeightsTest, AnEndlessIndexIsNotRead) {
+  Index({{"a", "model-1.safetensors"}});
+  std::filesystem::resize_file(base_.path() / "model.safetensors.index.json", uint64_t{1} << 40);
+  EXPECT_EQ(BaseWeights::Open(base_.path()).status().code(), absl::StatusCode::kOutOfRange);
+}
+
 TEST_F(BaseWeightsTest, ATensorInTwoFilesIsRefusedByName) {
   Weights("model-1.safetensors", "twice");
   Weights("model-2.safetensors", "twice");
@@ -108,6 +114,8 @@ TEST_F(BaseWeightsTest, ABrokenCacheOnlyCostsTime) {
     EXPECT_EQ(Fingerprint(), first) << broken;
   }
   base_.Write(".cache/base.json", "{");
+  EXPECT_EQ(Fingerprint(), first);
+  std::filesystem::resize_file(cache(), uint64_t{1} << 40);
   EXPECT_EQ(Fingerprint(), first);
 }
 
