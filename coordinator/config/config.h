@@ -49,7 +49,8 @@ struct Config {
   std::filesystem::path model_name_or_path;
   // The public name for adapter_config.json; default: model_name_or_path as branch.yaml has it.
   std::string base_model_name;
-  std::string dtype;  // "float32", "bfloat16"; "" is the base's own
+  // What is computed in: "float32", "bfloat16"; "" is the base's own, float32 for a float16 base.
+  std::string dtype;
 
   uint32_t lora_r = 16;     // 1 … 512
   double lora_alpha = 32;   // 0 < a ≤ 1e6; the delta is alpha / r · B·A·x

@@ -78,9 +78,9 @@ absl::StatusOr<Base> OpenBase(const Config& config) {
         base.model.max_position_embeddings, " positions (max_position_embeddings); lower it"));
   }
   base.layout = LayoutOf(base.model, shape);
-  base.dtype = !config.dtype.empty()           ? config.dtype
-               : base.model.dtype == "float32" ? "float32"
-                                               : "bfloat16";
+  base.dtype = !config.dtype.empty()            ? config.dtype
+               : base.model.dtype == "bfloat16" ? "bfloat16"
+                                                : "float32";
   ASSIGN_OR_RETURN(base.fingerprint, BaseFingerprint(config.model_name_or_path,
                                                      config.CacheDir() / "base_sha256.json"));
   ASSIGN_OR_RETURN(base.config_sha256, Sha256OfFile(config.model_name_or_path / "config.json"));

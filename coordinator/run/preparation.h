@@ -24,7 +24,9 @@ struct Base {
   AdapterLayout layout;
   Digest fingerprint;    // of config and weights
   Digest config_sha256;  // of config.json alone: what each worker compares
-  std::string dtype;     // "float32" or "bfloat16": what is computed in
+  // What is computed in: config.dtype, else "bfloat16" for a bfloat16 base and "float32" for
+  // others: float16 bases are computed in float32, for bfloat16 would cut their weights short.
+  std::string dtype;
 };
 
 // NOT_FOUND, FAILED_PRECONDITION or DATA_LOSS with what is wrong with the base or with the branch's
