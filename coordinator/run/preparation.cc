@@ -10,11 +10,11 @@
 #include "common/config_json.h"
 #include "common/huggingface/base_weights.h"
 #include "common/status_macros.h"
+#include "coordinator/core/run_core.h"
 
 namespace strata {
 namespace {
 
-constexpr uint32_t kLeaseMs = 20'000;
 constexpr uint32_t kHeartbeatMs = 500;
 
 std::string NamesOfProjections(const ModelConfig& model) {
@@ -105,7 +105,8 @@ absl::StatusOr<Preparation> Prepare(const Config& config, const BranchStore& sto
 
 v1::JoinReply TaskBasics(const Config& config, const Base& base) {
   v1::JoinReply task;
-  task.set_lease_ms(kLeaseMs);
+  // A worker ends itself when the core gives it up for lost.
+  task.set_lease_ms(static_cast<uint32_t>(RunSpec().lease.count()));
   task.set_heartbeat_ms(kHeartbeatMs);
   task.mutable_base()->set_path(config.model_name_or_path.string());
   task.mutable_base()->set_config_sha256(base.config_sha256.Hex());
