@@ -6,7 +6,8 @@ usage: tidy.py [ROOT]
 
 Rules: room (who may include whom), door (where an outside library may be used), apart (gRPC and libtorch never meet in
 one source file), include (project files are included by their path from the top), pragma (headers are guarded), name
-(no file is called after nothing), mark (no work is left as a mark in a comment), top (what lies at the top).
+(no file is called after nothing), mark (no work is left as a mark in a comment), field (each field of a
+message has a comment), top (what lies at the top).
 """
 import pathlib
 import re
@@ -58,6 +59,7 @@ NOT_SOURCE = re.compile(r"^(build(-.*)?|\..*|target|__pycache__)$")
 EMPTY_NAMES = {"util", "utils", "helper", "helpers", "misc", "manager", "managers"}
 MARK = re.compile(r"\b(%s)\b" % "|".join(["TO" + "DO", "FIX" + "ME", "X" * 3]))
 TEXT = {".h", ".cc", ".rs", ".py", ".sh", ".cmake", ".txt", ".proto", ".yaml", ".md", ".toml"}
+FIELD = re.compile(r"^\s+(repeated |optional )?[\w.]+\s+(\w+\s+)?=\s*\d+;")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 ROOTS = ("coordinator/", "worker/", "common/", "tests/")
 LIBTORCH, RPC = re.compile(r"(ATen|torch|c10)/"), re.compile(r"(grpc|grpcpp|google/protobuf|strata/v1)/")
@@ -148,9 +150,13 @@ def check_text(path, text):
         yield 1, "name", "says nothing; name the file after what it holds"
     if path.suffix == ".h" and "#pragma once" not in text.splitlines():
         yield 1, "pragma", "has no #pragma once"
+    before = ""
     for number, line in enumerate(text.splitlines(), 1):
         if MARK.search(line):
             yield number, "mark", "do it, or say in words what is not done and why"
+        if path.suffix == ".proto" and FIELD.match(line) and "//" not in line + before:
+            yield number, "field", "has no comment, on its line or above it"
+        before = line if line.lstrip().startswith("//") else ""
 
 
 def findings(root):

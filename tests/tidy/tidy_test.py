@@ -44,6 +44,13 @@ class TidyTest(unittest.TestCase):
         self.finds("room", "worker/model/frozen.cc", '#include "worker/train/training.h"\n')
         self.finds("room", "common/ids.cc", '#include "coordinator/config/config.h"\n')
 
+    def test_finds_a_field_without_a_comment(self):
+        message = 'syntax = "proto3";\nmessage A {\n%s}\n'
+        for field in ["  uint32 a = 1;\n", "  repeated B.C a = 1;\n", "  // Of b.\n  int64 b = 1;  // b\n  int64 c = 2;\n"]:
+            self.finds("field", "proto/a.proto", message % field)
+        said = "  uint32 a = 1;  // a\n  // b\n  int64 b = 2;\n"
+        self.assertEqual(self.rules_with("proto/a.proto", message % said), [])
+
     def test_finds_sides_that_meet(self):
         self.finds("room", "coordinator/core/core.cc", '#include "worker/task/task_messages.h"\n')
         self.finds("room", "worker/task/main.cc", '#include "coordinator/config/config.h"\n')
