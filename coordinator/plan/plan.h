@@ -1,6 +1,10 @@
 // Says what a run will train, in which order and at which learning rate. A value: made by a pure
 // function, printed, stored with the run. Takes Config, Catalog, token counts and the lineage;
 // gives the shards their steps.
+//
+// Words: a stage is the training of one dataset, all of its epochs. An epoch goes once through the
+// stage's examples, packed into rows: a row is one sequence of whole examples, at most max_length
+// tokens long. A step is one update, made of up to global_batch_size rows.
 #pragma once
 
 #include <cstdint>

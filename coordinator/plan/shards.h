@@ -1,6 +1,6 @@
-// Gives the rows of each step of an epoch, and cuts a step between ranks. Pure: rows depend on
-// (seed, dataset, pass, epoch) alone; the number of ranks only decides who computes which. Takes a
-// Plan, gives the service what it sends.
+// Gives the rows of each step of an epoch, and cuts a step between ranks; what one rank gets of it
+// is its shard. Pure: rows depend on (seed, dataset, pass, epoch) alone; the number of ranks only
+// decides who computes which. Takes a Plan, gives the service what it sends.
 #pragma once
 
 #include <cstdint>
