@@ -76,7 +76,7 @@ void PrintTable(const TrainResult& result) {
 }
 
 void PrintText(const TrainResult& result) {
-  if (result.version.value() != 0) PrintTable(result);
+  if (!result.stages.empty()) PrintTable(result);
   for (const SkippedDataset& skipped : result.skipped) {
     if (skipped.is_error)
       std::printf("error: %s: %s\n", skipped.dataset.c_str(), skipped.reason.c_str());
@@ -105,6 +105,7 @@ Json ToJson(const TrainResult& result) {
       {"run", result.run.value()},
       {"version", result.version.value() != 0 ? Json(VersionName(result.version)) : Json()},
       {"parked", result.parked},
+      {"warnings", result.warnings},
       {"seconds", result.seconds},
       {"backups_created", result.backups},
       {"datasets", Json::array()}};
@@ -129,10 +130,7 @@ Json ToJson(const TrainResult& result) {
 ExitCode CodeOf(const TrainResult& result) {
   if (result.status == "interrupted") return ExitCode::kTryAgain;
   if (result.status != "failed") return ExitCode::kOk;
-  const bool data_at_fault =
-      result.run.value().empty() ||
-      (!result.stages.empty() && std::none_of(result.stages.begin(), result.stages.end(),
-                                              [](const auto& s) { return s.trained(); }));
+  const bool data_at_fault = result.run.value().empty() || result.data_at_fault;
   return data_at_fault ? ExitCode::kData : ExitCode::kUnavailable;
 }
 
@@ -155,6 +153,8 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
   request.on_step = [&](const StepSeen& step) { progress.OnStep(step); };
   ASSIGN_OR_RETURN(const TrainResult result, Train(config, request));
   progress.End();
+  for (const std::string& warning : result.warnings)
+    std::fprintf(stderr, "strata: warning: %s\n", warning.c_str());
   if (branch.json) {
     std::printf("%s\n", DumpJson(ToJson(result), 1).c_str());
   } else {

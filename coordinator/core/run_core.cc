@@ -138,7 +138,8 @@ Effects On(RunState& state, const StepDone& event, Millis now) {
   Effects effects;
   RankState* rank = Find(state, event.caller, effects);
   if (rank == nullptr) return effects;
-  if (event.caller.rank.value() != 0 || !InPlan(state.spec, event.position)) {
+  if (state.spec.evaluation || event.caller.rank.value() != 0 ||
+      !InPlan(state.spec, event.position)) {
     return Refuse(Answer::kInvalid, "a step that the plan does not have, or not from rank 0");
   }
   rank->seen = now;
@@ -256,8 +257,10 @@ Effects On(RunState& state, const StopAsked&, Millis now) {
 // A run whose decisions can't be kept must not go on deciding.
 Effects On(RunState& state, const JournalFailed& event, Millis) {
   Effects effects;
+  // A commit that is under way can't be taken back.
+  if (Over(state) || (!event.decision && state.phase == Phase::kCommitting)) return effects;
   effects.answer = Answer::kAborted;
-  if (!Over(state)) End(state, effects, Verdict::kFailed, event.reason);
+  End(state, effects, Verdict::kFailed, event.reason);
   return effects;
 }
 

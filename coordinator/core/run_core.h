@@ -89,9 +89,12 @@ struct GroupExited {
   std::string how;  // "exit status 1", "signal 9"
   bool clean = false;
 };
-struct StopAsked {};    // SIGINT or SIGTERM
-struct JournalFailed {  // a line of effects.journal could not be made durable
+struct StopAsked {};  // SIGINT or SIGTERM
+// What must be kept could not be: a line of effects.journal, whose effects were not carried out, or
+// (not `decision`) a log's line.
+struct JournalFailed {
   std::string reason;
+  bool decision = true;
 };
 struct CommitEnded {
   bool ok = false;

@@ -93,9 +93,9 @@ absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequ
     return absl::UnavailableError(absl::StrCat(outcome.reason, " (what the worker said: ",
                                                (config.CacheDir() / "evaluate.log").string(), ")"));
   }
+  if (outcome.loss_tokens == 0) return absl::InternalError("the worker counted no token");
   result.tokens = outcome.loss_tokens;
-  result.loss =
-      outcome.loss_tokens > 0 ? outcome.loss_sum / static_cast<double>(outcome.loss_tokens) : 0;
+  result.loss = outcome.loss_sum / static_cast<double>(outcome.loss_tokens);
   return result;
 }
 

@@ -1,6 +1,7 @@
 #include "coordinator/run/run_driver.h"
 
 #include <chrono>
+#include <cmath>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -24,9 +25,7 @@ Millis Now() {
 }  // namespace
 
 RunDriver::RunDriver(DriveInput input)
-    : input_(std::move(input)), token_(RandomHex(16)), state_(NewRun(input_.spec)) {
-  if (!input_.steps.empty()) steps_.open(input_.steps, std::ios::app);
-}
+    : input_(std::move(input)), token_(RandomHex(16)), state_(NewRun(input_.spec)) {}
 
 Effects RunDriver::Submit(const Event& event) {
   const std::lock_guard lock(mutex_);
@@ -67,41 +66,34 @@ absl::StatusOr<std::vector<v1::StepShard>> RunDriver::Shard(const ShardWindow& w
 }
 
 void RunDriver::RecordStep(const v1::StepRecord& step) {
-  const std::lock_guard lock(mutex_);
   const StepTotals totals = input_.shards->Totals(step.stage(), step.epoch(), step.step());
+  const std::lock_guard lock(mutex_);
   LossSum& sum = losses_[step.stage()];
   if (sum.epoch != step.epoch()) sum = {step.epoch(), 0, 0};
   if (!step.skipped()) {
     sum.loss += step.loss() * static_cast<double>(totals.supervised);
     sum.supervised += totals.supervised;
   }
-  steps_ << DumpJson({{"stage", step.stage()},
-                      {"dataset", input_.stage_names[step.stage()]},
-                      {"epoch", step.epoch()},
-                      {"step", step.step()},
-                      {"loss", step.loss()},
-                      {"learning_rate", step.learning_rate()},
-                      {"grad_norm", step.grad_norm()},
-                      {"tokens", step.tokens()},
-                      {"seconds", step.seconds()},
-                      {"skipped", step.skipped()},
-                      {"ranks", state_.spec.world},
-                      {"device", state_.ranks[0].device},
-                      {"attempt", state_.attempt.value()}})
-         << "\n"
-         << std::flush;
-  if (input_.on_step) {
-    input_.on_step({step.stage(), step.epoch(), step.step(), step.loss(), step.learning_rate(),
-                    step.grad_norm(), step.seconds(), step.tokens()});
-  }
+  steps_->Add({.stage = step.stage(),
+               .epoch = step.epoch(),
+               .step = step.step(),
+               .dataset = input_.stage_names[step.stage()],
+               .loss = step.loss(),
+               .learning_rate = step.learning_rate(),
+               .grad_norm = step.grad_norm(),
+               .seconds = step.seconds(),
+               .tokens = step.tokens(),
+               .skipped = step.skipped(),
+               .ranks = state_.spec.world,
+               .attempt = state_.attempt.value(),
+               .device = state_.ranks[0].device});
 }
 
 double RunDriver::StageLoss(uint32_t stage) const {
   const std::lock_guard lock(mutex_);
   const auto at = losses_.find(stage);
-  return at == losses_.end() || at->second.supervised == 0
-             ? 0
-             : at->second.loss / static_cast<double>(at->second.supervised);
+  if (at == losses_.end() || at->second.supervised == 0) return std::nan("");
+  return at->second.loss / static_cast<double>(at->second.supervised);
 }
 
 void RunDriver::TakeCandidate(std::vector<float> adapter) {
@@ -144,6 +136,10 @@ absl::StatusOr<DriveOutcome> RunDriver::Drive() {
   if (!input_.journal.empty()) {
     ASSIGN_OR_RETURN(journal_, Ledger::Read(input_.journal));
   }
+  // A log that can't be kept means a disk that can't take the version either.
+  steps_ = std::make_unique<StepLog>(input_.steps, input_.on_step, [this](const std::string& why) {
+    Submit(JournalFailed{why, /*decision=*/false});
+  });
   ASSIGN_OR_RETURN(const std::unique_ptr<TrainingServer> server,
                    TrainingServer::Start(this, token_));
   const Effects started = Submit(Started{});
@@ -165,14 +161,25 @@ absl::StatusOr<DriveOutcome> RunDriver::Drive() {
     wake_.wait_for(lock, kTick);
     if (todo_.verdict) break;
   }
-  if (*todo_.verdict == Verdict::kCompleted) {
-    for (int i = 0; i < kLeaveSeconds * 50 && group->alive() && !group->Poll(); ++i) {
+  return Concluded(*group);
+}
+
+DriveOutcome RunDriver::Concluded(WorkerGroup& group) {
+  Effects todo;
+  {
+    const std::lock_guard lock(mutex_);
+    todo = todo_;
+  }
+  if (*todo.verdict == Verdict::kCompleted) {
+    for (int i = 0; i < kLeaveSeconds * 50 && group.alive() && !group.Poll(); ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
-  if (todo_.end_group) group->End(kLeaveSeconds);
-  outcome_.verdict = *todo_.verdict;
-  outcome_.reason = todo_.why;
+  if (todo.end_group) group.End(kLeaveSeconds);
+  const std::lock_guard lock(mutex_);
+  outcome_.verdict = *todo.verdict;
+  outcome_.reason = todo.why;
+  outcome_.state = state_;
   return outcome_;
 }
 

@@ -2,16 +2,16 @@
 // core and carries the core's effects out. The only loop of the coordinator.
 //
 // Durability: journal lines are on disk before the call that made them is answered.
-// Threads: Drive runs on the caller's; the RunHost's functions on the server's. One mutex orders
-// all events.
+// Threads: Drive runs on the caller's; the RunHost's functions on the server's; the step log has
+// its own. One mutex orders all events.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -19,17 +19,11 @@
 #include "absl/status/status.h"
 #include "coordinator/launch/mpi_launcher.h"
 #include "coordinator/run/shard_source.h"
+#include "coordinator/run/step_log.h"
 #include "coordinator/service/run_host.h"
 #include "coordinator/store/ledger.h"
 
 namespace strata {
-
-// What the run tells whoever watches it.
-struct StepSeen {
-  uint32_t stage = 0, epoch = 0, step = 0;
-  double loss = 0, learning_rate = 0, grad_norm = 0, seconds = 0;
-  uint64_t tokens = 0;
-};
 
 struct DriveInput {
   RunSpec spec;
@@ -39,7 +33,7 @@ struct DriveInput {
   Launch launch;  // its arguments and environment are completed by the driver
   std::filesystem::path journal, steps;          // files; empty for an evaluation
   std::vector<std::string> stage_names;          // datasets, for steps.jsonl
-  std::function<void(const StepSeen&)> on_step;  // one at a time; must not call back
+  std::function<void(const StepSeen&)> on_step;  // from the step log's thread
   // Checks and commits the candidate; its message is shown.
   std::function<absl::Status(const std::vector<float>& adapter, const RunState& state)> commit;
   const std::atomic<int>* stops = nullptr;  // how often a stop was asked for
@@ -48,6 +42,7 @@ struct DriveInput {
 struct DriveOutcome {
   Verdict verdict = Verdict::kFailed;
   std::string reason;
+  RunState state;       // at the end
   double loss_sum = 0;  // of an evaluation
   uint64_t loss_tokens = 0;
 };
@@ -57,7 +52,8 @@ class RunDriver final : public RunHost {
   explicit RunDriver(DriveInput input);
   // From launch to verdict; when it returns, no worker that could be reached lives.
   absl::StatusOr<DriveOutcome> Drive();
-  // Token mean of the NLL over a stage's last epoch that was recorded; 0 when none was.
+  // Token mean of the NLL over the applied steps of a stage's last recorded epoch; NaN when there
+  // is none.
   double StageLoss(uint32_t stage) const;
 
   Effects Submit(const Event& event) override;
@@ -79,6 +75,8 @@ class RunDriver final : public RunHost {
   absl::Status Keep(const std::vector<JournalLine>& lines);
   void Watch(WorkerGroup& group);
   void CarryOut();
+  // Ends the group as the verdict asks.
+  DriveOutcome Concluded(WorkerGroup& group);
 
   DriveInput input_;
   std::string token_;
@@ -89,10 +87,10 @@ class RunDriver final : public RunHost {
   Effects todo_;    // what Drive has yet to carry out; guarded by mutex_
   std::vector<float> candidate_;
   std::map<uint32_t, LossSum> losses_;
-  std::ofstream steps_;
-  Ledger journal_;  // guarded by mutex_
-  DriveOutcome outcome_;
+  Ledger journal_;        // guarded by mutex_
+  DriveOutcome outcome_;  // guarded by mutex_
   int stops_seen_ = 0;
+  std::unique_ptr<StepLog> steps_;  // lives while Drive runs
 };
 
 }  // namespace strata

@@ -5,6 +5,8 @@
 namespace strata {
 namespace {
 
+constexpr size_t kEpochsKept = 3;
+
 // The stage's step counted over its epochs: what the schedule counts by.
 uint32_t StepOfStage(const StagePlan& stage, uint32_t epoch, uint32_t step) {
   for (uint32_t e = 0; e < epoch; ++e) step += stage.steps[e];
@@ -16,12 +18,17 @@ uint32_t StepOfStage(const StagePlan& stage, uint32_t epoch, uint32_t step) {
 ShardSource::ShardSource(const Plan* plan, std::vector<const DatasetTokens*> tokens, int world)
     : plan_(plan), tokens_(std::move(tokens)), world_(world) {}
 
-const std::vector<StepRows>& ShardSource::Epoch(uint32_t stage, uint32_t epoch) {
-  if (kept_ != std::pair{stage, epoch}) {
-    steps_ = StepsOfEpoch(*plan_, plan_->stages[stage], epoch);
-    kept_ = {stage, epoch};
+ShardSource::EpochSteps ShardSource::Epoch(uint32_t stage, uint32_t epoch) {
+  const std::pair<uint32_t, uint32_t> wanted{stage, epoch};
+  const std::lock_guard lock(mutex_);
+  for (const auto& [known, steps] : kept_) {
+    if (known == wanted) return steps;
   }
-  return steps_;
+  auto steps = std::make_shared<const std::vector<StepRows>>(
+      StepsOfEpoch(*plan_, plan_->stages[stage], epoch));
+  kept_.emplace_back(wanted, steps);
+  if (kept_.size() > kEpochsKept) kept_.pop_front();
+  return steps;
 }
 
 StepTotals ShardSource::TotalsOf(uint32_t stage, const StepRows& rows) const {
@@ -35,8 +42,7 @@ StepTotals ShardSource::TotalsOf(uint32_t stage, const StepRows& rows) const {
 }
 
 StepTotals ShardSource::Totals(uint32_t stage, uint32_t epoch, uint32_t step) {
-  const std::lock_guard lock(mutex_);
-  return TotalsOf(stage, Epoch(stage, epoch)[step]);
+  return TotalsOf(stage, (*Epoch(stage, epoch))[step]);
 }
 
 absl::Status ShardSource::AddRow(uint32_t stage, uint32_t index, const RowPlan& row,
@@ -65,8 +71,8 @@ absl::StatusOr<std::vector<v1::StepShard>> ShardSource::Window(const ShardWindow
     return absl::InvalidArgumentError("the plan has no such window of steps");
   }
   const StagePlan& stage = plan_->stages[window.stage];
-  const std::lock_guard lock(mutex_);
-  const std::vector<StepRows>& epoch = Epoch(window.stage, window.epoch);
+  const EpochSteps steps_of_epoch = Epoch(window.stage, window.epoch);
+  const std::vector<StepRows>& epoch = *steps_of_epoch;
   std::vector<v1::StepShard> shards(window.step_count);
   for (uint32_t i = 0; i < window.step_count; ++i) {
     const uint32_t step = window.first_step + i;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -30,8 +32,10 @@ class ShardSource {
   StepTotals Totals(uint32_t stage, uint32_t epoch, uint32_t step);
 
  private:
-  // The steps of an epoch, kept for the epoch that was asked for last. REQUIRES: mutex_ is held.
-  const std::vector<StepRows>& Epoch(uint32_t stage, uint32_t epoch);
+  using EpochSteps = std::shared_ptr<const std::vector<StepRows>>;
+  // The steps of an epoch, kept for the epochs that were asked for last: ranks fetch ahead while
+  // the steps before are still being recorded.
+  EpochSteps Epoch(uint32_t stage, uint32_t epoch);
   StepTotals TotalsOf(uint32_t stage, const StepRows& rows) const;
   absl::Status AddRow(uint32_t stage, uint32_t index, const RowPlan& row,
                       v1::StepShard* shard) const;
@@ -40,8 +44,7 @@ class ShardSource {
   const std::vector<const DatasetTokens*> tokens_;
   const int world_;
   std::mutex mutex_;
-  std::pair<uint32_t, uint32_t> kept_{UINT32_MAX, UINT32_MAX};
-  std::vector<StepRows> steps_;
+  std::deque<std::pair<std::pair<uint32_t, uint32_t>, EpochSteps>> kept_;  // guarded by mutex_
 };
 
 }  // namespace strata

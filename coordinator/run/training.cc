@@ -1,6 +1,7 @@
 #include "coordinator/run/training.h"
 
 #include <ctime>
+#include <deque>
 
 #include "absl/strings/str_cat.h"
 #include "common/posix_file.h"
@@ -65,6 +66,7 @@ class Training {
  private:
   absl::Status LayOut();
   absl::StatusOr<std::vector<float>> FirstAdapter() const;
+  absl::Status CheckScale(Version current) const;
   DriveInput InputOf(std::vector<float> adapter);
   std::vector<StageResult> StageResults(const RunState& state) const;
   absl::Status Commit(const std::vector<float>& adapter, const RunState& state);
@@ -78,8 +80,8 @@ class Training {
   Base base_;
   std::vector<std::pair<std::string, std::string>> settings_;
   Preparation preparation_;
-  std::vector<const DatasetTokens*> stage_tokens_;
-  fs::path folder_;  // runs/<run>
+  std::deque<DatasetTokens> stage_tokens_;  // from the run's folder
+  fs::path folder_;                         // runs/<run>
   std::unique_ptr<ShardSource> shards_;
   std::unique_ptr<RunDriver> driver_;
   TrainResult result_;
@@ -96,7 +98,23 @@ absl::StatusOr<std::vector<float>> Training::FirstAdapter() const {
         trained_on->Hex(), ", ", config_.model_name_or_path.string(), " is ",
         base_.fingerprint.Hex(), "; put the old base back, or begin another branch with this one"));
   }
+  RETURN_IF_ERROR(CheckScale(current));
   return store_->ReadAdapter(current, base_.layout);
+}
+
+// The adapter's numbers mean alpha / r · B·A: another alpha would change what is served without a
+// step of training.
+absl::Status Training::CheckScale(Version current) const {
+  ASSIGN_OR_RETURN(const Json metadata, store_->Metadata(current));
+  const std::string what = VersionName(current) + "'s training_metadata.json";
+  ASSIGN_OR_RETURN(const double alpha, JsonNumber(metadata, "lora_alpha", what));
+  ASSIGN_OR_RETURN(const int64_t rank, JsonInteger(metadata, "lora_r", what));
+  if (alpha == config_.lora_alpha && rank == static_cast<int64_t>(config_.lora_r))
+    return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("lora_r and lora_alpha are ", config_.lora_r, " and ", config_.lora_alpha, ", ",
+                   VersionName(current), " was trained with ", rank, " and ", alpha,
+                   "; put the old values back in branch.yaml, or begin another branch with these"));
 }
 
 // The run's folder, with the plan and the tokens that it trains, so that it depends on nothing that
@@ -109,7 +127,6 @@ absl::Status Training::LayOut() {
     size_t index = 0;
     DatasetOf(preparation_.catalog, stage, &index);
     const DatasetTokens& tokens = *preparation_.tokens[index];
-    stage_tokens_.push_back(&tokens);
     const fs::path kept = folder_ / "tokens" / (stage.sha256.Hex() + ".tokens");
     std::error_code error;
     fs::create_hard_link(tokens.file(), kept, error);
@@ -117,6 +134,9 @@ absl::Status Training::LayOut() {
     if (error)
       return absl::UnavailableError(
           absl::StrCat("cannot write ", kept.string(), ": ", error.message()));
+    ASSIGN_OR_RETURN(DatasetTokens own,
+                     DatasetTokens::Open(kept, config_.max_length, config_.excess_length_strategy));
+    stage_tokens_.push_back(std::move(own));
   }
   return files->WriteFileDurably(folder_ / "plan.json",
                                  DumpJson(PlanToJson(preparation_.plan)) + "\n");
@@ -176,7 +196,6 @@ std::vector<StageResult> Training::StageResults(const RunState& state) const {
 }
 
 absl::Status Training::Commit(const std::vector<float>& adapter, const RunState& state) {
-  result_.stages = StageResults(state);
   Candidate candidate;
   candidate.parent = preparation_.plan.parent;
   candidate.run = result_.run;
@@ -191,14 +210,14 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
   candidate.base_model_name = config_.base_model_name;
   candidate.base_fingerprint = base_.fingerprint;
   candidate.chat_template = preparation_.chat_template;
-  candidate.stages = result_.stages;
+  candidate.stages = StageResults(state);
   candidate.keep_backups = config_.keep_backups;
   candidate.settings = settings_;
   candidate.now = SystemClock::now();
   candidate.training_seconds = std::chrono::duration<double>(candidate.now - started_).count();
   bool any = false;
   for (const StagePlan& stage : preparation_.plan.stages) {
-    if (!result_.stages[stage.index].trained()) continue;
+    if (!candidate.stages[stage.index].trained()) continue;
     any = true;
     size_t index = 0;
     const Dataset& dataset = DatasetOf(preparation_.catalog, stage, &index);
@@ -208,7 +227,7 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
   }
   if (!any)
     return absl::DataLossError(
-        "no dataset could be trained; current is untouched; see the stages' errors");
+        "no dataset could be trained, for the reasons above; current is untouched");
   ASSIGN_OR_RETURN(CommitOutcome outcome, store_->Commit(candidate));
   result_.version = outcome.version;
   result_.parked = outcome.parked;
@@ -219,6 +238,13 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
 
 void Training::Conclude(const DriveOutcome& outcome) {
   result_.reason = outcome.reason;
+  // Without a version only the errors are results: what was trained is gone.
+  result_.stages = StageResults(outcome.state);
+  if (result_.version.value() == 0)
+    std::erase_if(result_.stages, [](const StageResult& stage) { return stage.trained(); });
+  const size_t failed = outcome.state.stage_errors.size();
+  result_.data_at_fault = failed == preparation_.plan.stages.size() ||
+                          (failed > 0 && config_.on_dataset_error == OnDatasetError::kStop);
   result_.seconds = std::chrono::duration<double>(SystemClock::now() - started_).count();
   bool errors = false;
   for (const StageResult& stage : result_.stages) errors |= !stage.trained();
@@ -227,8 +253,10 @@ void Training::Conclude(const DriveOutcome& outcome) {
     result_.status = "interrupted";
   } else if (outcome.verdict == Verdict::kFailed) {
     result_.status = "failed";
-    absl::StrAppend(&result_.reason, " (what the workers said: ", (folder_ / "worker.log").string(),
-                    ")");
+    if (!result_.data_at_fault) {
+      absl::StrAppend(&result_.reason,
+                      " (what the workers said: ", (folder_ / "worker.log").string(), ")");
+    }
   } else {
     result_.status = errors ? "partial" : "completed";
   }
@@ -239,7 +267,7 @@ absl::Status Training::Report() {
   report.start_time = Iso8601(started_);
   report.end_time = Iso8601(SystemClock::now());
   report.status = result_.status;
-  if (result_.version.value() != 0) report.stages = result_.stages;
+  report.stages = result_.stages;
   for (const SkippedDataset& skipped : preparation_.plan.skipped) {
     if (!skipped.is_error) continue;
     StageResult stage;
@@ -273,7 +301,9 @@ absl::StatusOr<TrainResult> Training::Run() {
   result_.run = NewRunId(started_);
   RETURN_IF_ERROR(LayOut());
   if (request_.on_start) request_.on_start({preparation_.plan, base_.layout.elements, settings_});
-  shards_ = std::make_unique<ShardSource>(&preparation_.plan, stage_tokens_,
+  std::vector<const DatasetTokens*> tokens;
+  for (const DatasetTokens& of_stage : stage_tokens_) tokens.push_back(&of_stage);
+  shards_ = std::make_unique<ShardSource>(&preparation_.plan, std::move(tokens),
                                           static_cast<int>(config_.workers));
   driver_ = std::make_unique<RunDriver>(InputOf(std::move(adapter)));
   ASSIGN_OR_RETURN(const DriveOutcome outcome, driver_->Drive());
@@ -281,7 +311,9 @@ absl::StatusOr<TrainResult> Training::Run() {
   if (metadata_.is_null() && store_->current().value() != 0) {
     ASSIGN_OR_RETURN(metadata_, store_->Metadata(store_->current()));
   }
-  RETURN_IF_ERROR(Report());
+  if (const absl::Status reported = Report(); !reported.ok()) {
+    result_.warnings.push_back(absl::StrCat("the report was not written: ", reported.message()));
+  }
   return result_;
 }
 

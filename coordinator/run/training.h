@@ -49,6 +49,8 @@ struct TrainResult {
   std::vector<SkippedDataset> skipped;
   std::vector<std::string> backups;
   double seconds = 0;
+  bool data_at_fault = false;         // no dataset could be trained, or one of them stopped the run
+  std::vector<std::string> warnings;  // what went wrong beside the run, in sentences
 };
 
 absl::StatusOr<TrainResult> Train(const Config& config, const TrainRequest& request);

@@ -70,12 +70,12 @@ StepReport ReportOf(const StagePosition& position, const StepWork& work, const R
   return report;
 }
 
-StageResult DataError(const StepReport& last, uint32_t nonfinite_steps) {
+StageResult DataError(const StepReport& last, const std::string& where) {
   std::ostringstream error;
-  error << "the loss or a gradient was not finite in " << nonfinite_steps
-        << " steps in a row; the last: stage " << last.position.stage << ", epoch "
-        << last.position.epoch << ", step " << last.position.step << ", loss " << last.loss
-        << ", gradient norm " << last.grad_norm << ", learning rate " << last.learning_rate
+  error << "the loss or a gradient was not finite in " << where << "; the last: stage "
+        << last.position.stage << ", epoch " << last.position.epoch << ", step "
+        << last.position.step << ", loss " << last.loss << ", gradient norm " << last.grad_norm
+        << ", learning rate " << last.learning_rate
         << "; look at the dataset's examples or lower the learning rate";
   return {StageEnd::kDataError, error.str()};
 }
@@ -87,7 +87,9 @@ StageResult TrainStage(const StageSettings& settings, Decoder& decoder, FlatAdap
   const std::vector<float> before = adapter.Values();
   AdamW adamw(settings.adamw, adapter.values_N());
   uint32_t nonfinite_steps = 0;
+  StepReport report;
   for (uint32_t epoch = 0; epoch < settings.steps.size(); ++epoch) {
+    uint32_t applied = 0;
     for (uint32_t step = 0; step < settings.steps[epoch]; ++step) {
       const Clock::time_point began = Clock::now();
       const StagePosition position{settings.index, epoch, step};
@@ -101,15 +103,21 @@ StageResult TrainStage(const StageSettings& settings, Decoder& decoder, FlatAdap
         adamw.Update(adapter.values_N(), adapter.gradients_N(), reduced.grad_norm,
                      work.learning_rate);
       }
-      const StepReport report = ReportOf(position, work, reduced, began);
+      report = ReportOf(position, work, reduced, began);
       observer.OnStep(report);
 
+      applied += reduced.finite;
       nonfinite_steps = reduced.finite ? 0 : nonfinite_steps + 1;
       if (!reduced.finite && nonfinite_steps >= settings.nonfinite_steps_max) {
         adapter.Load(before);
-        return DataError(report, nonfinite_steps);
+        return DataError(report, std::to_string(nonfinite_steps) + " steps in a row");
       }
       if (reduced.stop) return {StageEnd::kStopped, ""};
+    }
+    // Such an epoch taught nothing and has no loss that could be told.
+    if (applied == 0 && settings.steps[epoch] > 0) {
+      adapter.Load(before);
+      return DataError(report, "every step of epoch " + std::to_string(epoch));
     }
   }
   return {StageEnd::kTrained, ""};

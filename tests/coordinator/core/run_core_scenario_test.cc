@@ -87,7 +87,33 @@ journal-failed disk-full
   end the group
   failed
 journal-failed disk-full
-  ended, aborted
+  ended, ok
+)");
+}
+
+TEST(RunCoreScenario, LogThatCannotBeKeptDoesNotUndoACommit) {
+  Expect(R"(run world=1 steps=1
+start
+  joining, ok
+  | attempt: 1 ranks
+  launch attempt 1
+join 0/1 a
+  training, ok
+  | joined: rank 0 on host0, cpu
+stage 0 a 0 A
+  training, ok
+  | stage 0: trained, 1 equal replicas A
+candidate 0 a A
+  committing, ok
+  | proved: 1 replicas have the candidate A
+  commit
+log-failed disk-full
+  committing, ok
+committed v0001
+  ended, ok
+  | ended: v0001
+  end the group
+  completed
 )");
 }
 

@@ -70,6 +70,7 @@ Event EventOf(const Words& words) {
   if (verb == "start") return Started{};
   if (verb == "stop") return StopAsked{};
   if (verb == "journal-failed") return JournalFailed{words.at(1)};
+  if (verb == "log-failed") return JournalFailed{words.at(1), /*decision=*/false};
   if (verb == "committed") return CommitEnded{true, words.at(1)};
   if (verb == "commit-failed") return CommitEnded{false, words.at(1)};
   if (verb == "exit") {

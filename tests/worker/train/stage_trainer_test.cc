@@ -79,6 +79,16 @@ TEST_F(StageTrainerTest, UndoesAStageWhoseLossIsNotFinite) {
   EXPECT_EQ(run.adapter, initial_);
 }
 
+TEST_F(StageTrainerTest, UndoesAStageWithAnEpochWithoutAnAppliedStep) {
+  settings_.steps = {2};
+  weights_.Put("model.norm.weight", {TinyConfig().hidden_size},
+               std::vector<float>(TinyConfig().hidden_size, std::nanf("")));
+  const Run run = Train();
+  EXPECT_EQ(run.result.end, StageEnd::kDataError);
+  EXPECT_THAT(run.result.error, ::testing::HasSubstr("every step of epoch 0"));
+  EXPECT_EQ(run.adapter, initial_);
+}
+
 TEST_F(StageTrainerTest, UndoesUpdatesMadeBeforeTheLossStoppedBeingFinite) {
   learning_rate_ = 1e30;
   const Run run = Train();

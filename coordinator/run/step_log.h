@@ -1,0 +1,63 @@
+// Tells of a run's steps to whoever wants to know: a line each in steps.jsonl, a call for the
+// terminal. Takes steps from the driver, on a thread of its own, so that a slow disk or a stopped
+// terminal holds up neither heartbeats nor the commit.
+//
+// Threads: Add from any; `on_step` is called from the log's own thread, one call at a time.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace strata {
+
+// One step as steps.jsonl has it.
+struct StepSeen {
+  uint32_t stage = 0, epoch = 0, step = 0;
+  std::string dataset;
+  double loss = 0;  // mean NLL per supervised token, in nats
+  double learning_rate = 0;
+  double grad_norm = 0;  // global L2, before clipping
+  double seconds = 0;
+  uint64_t tokens = 0;   // non-pad, of all ranks
+  bool skipped = false;  // not finite: no rank applied it
+  int ranks = 0;
+  uint32_t attempt = 0;
+  std::string device;
+};
+
+class StepLog {
+ public:
+  // Appends to `file`; "" writes none. `on_failure` is called once, from the log's thread, when a
+  // line could not be written; the log goes on without the file.
+  StepLog(std::filesystem::path file, std::function<void(const StepSeen&)> on_step,
+          std::function<void(const std::string&)> on_failure);
+  // Returns when all that was added has been told.
+  ~StepLog();
+  StepLog(const StepLog&) = delete;
+  StepLog& operator=(const StepLog&) = delete;
+  void Add(StepSeen step);
+
+ private:
+  void Tell();
+  void Write(const StepSeen& step);
+
+  const std::filesystem::path file_;
+  const std::function<void(const StepSeen&)> on_step_;
+  const std::function<void(const std::string&)> on_failure_;
+  std::ofstream out_;  // of the log's thread
+  bool writes_ = false;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<StepSeen> added_;  // guarded by mutex_
+  bool closing_ = false;         // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace strata
