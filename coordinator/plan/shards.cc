@@ -68,16 +68,19 @@ std::vector<StepRows> StepsOfEpoch(const Plan& plan, const StagePlan& stage, uin
   return steps;
 }
 
-std::vector<uint32_t> ReachedExamples(const Plan& plan, const StagePlan& stage) {
-  if (stage.complete_epochs > 0) return stage.examples;
-  std::vector<uint32_t> reached;
-  if (stage.steps.empty()) return reached;
-  for (const StepRows& rows : StepsOfEpoch(plan, stage, 0)) {
-    for (const RowPlan& row : rows)
-      reached.insert(reached.end(), row.examples.begin(), row.examples.end());
+std::vector<uint32_t> ReachedExamples(const Plan& plan, const StagePlan& stage,
+                                      const std::set<StepOfStage>& skipped) {
+  if (skipped.empty() && stage.complete_epochs > 0) return stage.examples;
+  std::set<uint32_t> reached;
+  for (uint32_t epoch = 0; epoch < stage.steps.size(); ++epoch) {
+    const std::vector<StepRows> steps = StepsOfEpoch(plan, stage, epoch);
+    for (uint32_t step = 0; step < steps.size(); ++step) {
+      if (skipped.count({epoch, step}) != 0) continue;
+      for (const RowPlan& row : steps[step])
+        reached.insert(row.examples.begin(), row.examples.end());
+    }
   }
-  std::sort(reached.begin(), reached.end());
-  return reached;
+  return {reached.begin(), reached.end()};
 }
 
 std::vector<std::vector<uint32_t>> CutStep(const StepRows& rows, int world) {

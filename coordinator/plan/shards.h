@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "coordinator/plan/plan.h"
@@ -26,9 +28,13 @@ std::vector<RowPlan> RowsOfEpoch(const Plan& plan, const StagePlan& stage, uint3
 // stage.steps.size().
 std::vector<StepRows> StepsOfEpoch(const Plan& plan, const StagePlan& stage, uint32_t epoch);
 
-// Those of stage.examples that are in a step, ascending: all, unless max_steps cuts the first
-// epoch.
-std::vector<uint32_t> ReachedExamples(const Plan& plan, const StagePlan& stage);
+// A step of a stage: epoch, and step within it.
+using StepOfStage = std::pair<uint32_t, uint32_t>;
+
+// Those of stage.examples that are in a step that is not among `skipped`, ascending. Without
+// skipped steps that is all, unless max_steps cuts the first epoch.
+std::vector<uint32_t> ReachedExamples(const Plan& plan, const StagePlan& stage,
+                                      const std::set<StepOfStage>& skipped = {});
 
 // (seed, dataset SHA-256, pass): the key that row order and dropout masks derive from.
 uint64_t StageKey(uint64_t seed, const Digest& dataset, uint32_t pass);

@@ -1,5 +1,7 @@
 #include "coordinator/run/evaluation.h"
 
+#include <cmath>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/posix_file.h"
@@ -94,6 +96,10 @@ absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequ
                                                (config.CacheDir() / "evaluate.log").string(), ")"));
   }
   if (outcome.loss_tokens == 0) return absl::InternalError("the worker counted no token");
+  if (!std::isfinite(outcome.loss_sum)) {
+    return absl::DataLossError(
+        "the loss is not finite: the adapter, the base or the data makes numbers overflow");
+  }
   result.tokens = outcome.loss_tokens;
   result.loss = outcome.loss_sum / static_cast<double>(outcome.loss_tokens);
   return result;

@@ -70,7 +70,9 @@ void RunDriver::RecordStep(const v1::StepRecord& step) {
   const std::lock_guard lock(mutex_);
   LossSum& sum = losses_[step.stage()];
   if (sum.epoch != step.epoch()) sum = {step.epoch(), 0, 0};
-  if (!step.skipped()) {
+  if (step.skipped()) {
+    skipped_[step.stage()].insert({step.epoch(), step.step()});
+  } else {
     sum.loss += step.loss() * static_cast<double>(totals.supervised);
     sum.supervised += totals.supervised;
   }
@@ -87,6 +89,12 @@ void RunDriver::RecordStep(const v1::StepRecord& step) {
                .ranks = state_.spec.world,
                .attempt = state_.attempt.value(),
                .device = state_.ranks[0].device});
+}
+
+std::set<StepOfStage> RunDriver::SkippedSteps(uint32_t stage) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = skipped_.find(stage);
+  return at == skipped_.end() ? std::set<StepOfStage>() : at->second;
 }
 
 double RunDriver::StageLoss(uint32_t stage) const {

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,8 @@ class RunDriver final : public RunHost {
   explicit RunDriver(DriveInput input);
   // From launch to verdict; when it returns, no worker that could be reached lives.
   absl::StatusOr<DriveOutcome> Drive();
+  // The steps of a stage that no rank applied.
+  std::set<StepOfStage> SkippedSteps(uint32_t stage) const;
   // Token mean of the NLL over the applied steps of a stage's last recorded epoch; NaN when there
   // is none.
   double StageLoss(uint32_t stage) const;
@@ -86,9 +89,10 @@ class RunDriver final : public RunHost {
   RunState state_;  // guarded by mutex_
   Effects todo_;    // what Drive has yet to carry out; guarded by mutex_
   std::vector<float> candidate_;
-  std::map<uint32_t, LossSum> losses_;
-  Ledger journal_;        // guarded by mutex_
-  DriveOutcome outcome_;  // guarded by mutex_
+  std::map<uint32_t, LossSum> losses_;                 // by stage; guarded by mutex_
+  std::map<uint32_t, std::set<StepOfStage>> skipped_;  // by stage; guarded by mutex_
+  Ledger journal_;                                     // guarded by mutex_
+  DriveOutcome outcome_;                               // guarded by mutex_
   int stops_seen_ = 0;
   std::unique_ptr<StepLog> steps_;  // lives while Drive runs
 };

@@ -8,7 +8,7 @@ namespace {
 constexpr size_t kEpochsKept = 3;
 
 // The stage's step counted over its epochs: what the schedule counts by.
-uint32_t StepOfStage(const StagePlan& stage, uint32_t epoch, uint32_t step) {
+uint32_t StepOverEpochs(const StagePlan& stage, uint32_t epoch, uint32_t step) {
   for (uint32_t e = 0; e < epoch; ++e) step += stage.steps[e];
   return step;
 }
@@ -79,7 +79,7 @@ absl::StatusOr<std::vector<v1::StepShard>> ShardSource::Window(const ShardWindow
     const StepTotals totals = TotalsOf(window.stage, epoch[step]);
     shards[i].set_step(step);
     shards[i].set_learning_rate(
-        LearningRateAt(*plan_, stage, StepOfStage(stage, window.epoch, step)));
+        LearningRateAt(*plan_, stage, StepOverEpochs(stage, window.epoch, step)));
     shards[i].set_step_supervised_tokens(totals.supervised);
     shards[i].set_step_tokens(totals.tokens);
     const std::vector<std::vector<uint32_t>> cut = CutStep(epoch[step], world_);

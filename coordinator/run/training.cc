@@ -68,6 +68,7 @@ class Training {
   absl::StatusOr<std::vector<float>> FirstAdapter() const;
   absl::Status CheckScale(Version current) const;
   DriveInput InputOf(std::vector<float> adapter);
+  StageResult ResultOf(const StagePlan& stage, const RunState& state) const;
   std::vector<StageResult> StageResults(const RunState& state) const;
   absl::Status Commit(const std::vector<float>& adapter, const RunState& state);
   absl::Status Report();
@@ -173,25 +174,31 @@ DriveInput Training::InputOf(std::vector<float> adapter) {
   return input;
 }
 
+StageResult Training::ResultOf(const StagePlan& stage, const RunState& state) const {
+  const auto error = state.stage_errors.find(stage.index);
+  StageResult result;
+  result.dataset = stage.dataset;
+  result.tier = stage.tier;
+  result.sha256 = stage.sha256;
+  result.pass = stage.pass;
+  result.examples =
+      ReachedExamples(preparation_.plan, stage, driver_->SkippedSteps(stage.index)).size();
+  result.epochs = stage.complete_epochs;
+  result.loss = driver_->StageLoss(stage.index);
+  result.error = error != state.stage_errors.end() ? error->second : "";
+  result.left_out = {.bad_lines = stage.bad_lines,
+                     .too_long = stage.refused_too_long,
+                     .unsupervised = stage.refused_unsupervised,
+                     .held_out = stage.held_out,
+                     .already_trained = stage.already_trained,
+                     .not_reached = stage.not_reached,
+                     .skipped = stage.examples.size() - stage.not_reached - result.examples};
+  return result;
+}
+
 std::vector<StageResult> Training::StageResults(const RunState& state) const {
   std::vector<StageResult> results;
-  for (const StagePlan& stage : preparation_.plan.stages) {
-    const auto error = state.stage_errors.find(stage.index);
-    results.push_back({.dataset = stage.dataset,
-                       .tier = stage.tier,
-                       .sha256 = stage.sha256,
-                       .pass = stage.pass,
-                       .examples = stage.examples.size() - stage.not_reached,
-                       .epochs = stage.complete_epochs,
-                       .loss = driver_->StageLoss(stage.index),
-                       .error = error != state.stage_errors.end() ? error->second : "",
-                       .left_out = {.bad_lines = stage.bad_lines,
-                                    .too_long = stage.refused_too_long,
-                                    .unsupervised = stage.refused_unsupervised,
-                                    .held_out = stage.held_out,
-                                    .already_trained = stage.already_trained,
-                                    .not_reached = stage.not_reached}});
-  }
+  for (const StagePlan& stage : preparation_.plan.stages) results.push_back(ResultOf(stage, state));
   return results;
 }
 
@@ -221,7 +228,8 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
     any = true;
     size_t index = 0;
     const Dataset& dataset = DatasetOf(preparation_.catalog, stage, &index);
-    for (const uint32_t example : ReachedExamples(preparation_.plan, stage)) {
+    for (const uint32_t example :
+         ReachedExamples(preparation_.plan, stage, driver_->SkippedSteps(stage.index))) {
       candidate.examples[stage.dataset].push_back(dataset.examples[example].content);
     }
   }

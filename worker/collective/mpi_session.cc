@@ -22,6 +22,10 @@ void Require(int code, const char* what) {
 MpiSession::MpiSession(int* argc, char*** argv) {
   int provided = 0;
   Require(MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread");
+  Require(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  if (provided < MPI_THREAD_SERIALIZED) {
+    throw std::runtime_error("this MPI was built without MPI_THREAD_SERIALIZED; use another one");
+  }
   Require(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "MPI_Comm_rank");
   Require(MPI_Comm_size(MPI_COMM_WORLD, &world_), "MPI_Comm_size");
   MPI_Comm local = MPI_COMM_NULL;

@@ -3,8 +3,8 @@
 // need not either.
 //
 // Lifecycle: one per process, made in main before any other thread calls MPI, destroyed last
-// (MPI_Finalize waits for all ranks). Threads: one thread at a time. Errors: std::runtime_error;
-// MPI itself ends the job when a rank dies.
+// (MPI_Finalize waits for all ranks). Threads: one thread at a time. Errors: std::runtime_error
+// with MPI's code; when a rank dies, mpirun ends the others.
 #pragma once
 
 #include <string>

@@ -15,8 +15,8 @@ namespace {
 
 void Require(ncclResult_t result, const char* what) {
   if (result != ncclSuccess)
-    throw std::runtime_error(std::string(what) + " failed: " + ncclGetErrorString(result) +
-                             "; NCCL_DEBUG=WARN says more");
+    throw std::runtime_error(std::string(what) + " failed: " + ncclGetErrorString(result) + " (" +
+                             ncclGetLastError(nullptr) + "); NCCL_DEBUG=WARN says more");
 }
 
 ncclUniqueId AgreedId(MpiSession& session) {

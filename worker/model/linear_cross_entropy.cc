@@ -47,7 +47,9 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const at::Tensor dhidden_SD = ctx->get_saved_variables()[0];
-    return {dhidden_SD * grads[0].to(dhidden_SD.scalar_type()), at::Tensor(), at::Tensor()};
+    // In fp32: 1 / N rounded to bf16 would scale every gradient by up to 0.4 %.
+    const at::Tensor scaled_SD = dhidden_SD.to(at::kFloat) * grads[0].to(at::kFloat);
+    return {scaled_SD.to(dhidden_SD.scalar_type()), at::Tensor(), at::Tensor()};
   }
 };
 

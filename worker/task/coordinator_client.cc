@@ -64,10 +64,11 @@ struct CoordinatorClient::Impl {
 
   // A call made again while the coordinator can't be reached; every rpc is idempotent. The lease
   // ends it otherwise.
+  // `bytes` that the call moves may take a second a MiB.
   template <typename Call>
-  absl::Status Try(Call call) const {
+  absl::Status Try(Call call, size_t bytes = 0) const {
     for (;;) {
-      const auto context = Context(kCallMax);
+      const auto context = Context(kCallMax + std::chrono::seconds(bytes >> 20));
       const grpc::Status status = call(context.get());
       if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return FromGrpc(status);
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
@@ -156,20 +157,24 @@ absl::StatusOr<std::vector<float>> CoordinatorClient::FetchAdapter() {
   std::vector<float> adapter(impl_->task.adapter_elements);
   const size_t total = adapter.size() * sizeof(float);
   size_t received = 0;
-  const absl::Status status = impl_->Try([&](grpc::ClientContext* context) {
+  bool torn = false;
+  const auto fetch = [&](grpc::ClientContext* context) {
     received = 0;
     const auto reader = impl_->stub->FetchAdapter(context, request);
     v1::Chunk chunk;
     while (reader->Read(&chunk)) {
-      if (chunk.offset() != received || chunk.data().size() > total - received) break;
+      torn = chunk.offset() != received || chunk.data().size() > total - received;
+      if (torn) context->TryCancel();
+      if (torn) break;
       std::memcpy(reinterpret_cast<char*>(adapter.data()) + received, chunk.data().data(),
                   chunk.data().size());
       received += chunk.data().size();
     }
     return reader->Finish();
-  });
-  if (!status.ok()) return status;
-  if (received != total) {
+  };
+  const absl::Status status = impl_->Try(fetch, total);
+  if (!status.ok() && !torn) return status;
+  if (torn || received != total) {
     return absl::DataLossError(
         absl::StrCat("the adapter came as ", received, " bytes, expected ", total));
   }
@@ -230,7 +235,7 @@ absl::Status CoordinatorClient::SendCandidate(const std::vector<float>& adapter,
   const size_t total = adapter.size() * sizeof(float);
   const auto* bytes = reinterpret_cast<const char*>(adapter.data());
   v1::SendCandidateReply reply;
-  return impl_->Try([&](grpc::ClientContext* context) {
+  const auto send = [&](grpc::ClientContext* context) {
     const auto writer = impl_->stub->SendCandidate(context, &reply);
     for (size_t offset = 0; offset < total; offset += kChunkBytes) {
       v1::CandidateChunk message;
@@ -245,7 +250,8 @@ absl::Status CoordinatorClient::SendCandidate(const std::vector<float>& adapter,
     }
     writer->WritesDone();
     return writer->Finish();
-  });
+  };
+  return impl_->Try(send, total);
 }
 
 absl::Status CoordinatorClient::ReportEvaluation(double loss_sum, uint64_t tokens) {

@@ -100,6 +100,13 @@ struct Engine {
   Collective& collective;
 };
 
+// The base's files are closed again once the weights are where they are computed with.
+Decoder LoadDecoder(const WorkerTask& task, const ModelConfig& model, at::Device device) {
+  const BaseWeightSource weights(task.base_path);
+  return Decoder(model, {task.lora_r, task.lora_alpha, task.lora_dropout, task.target_modules},
+                 weights, task.dtype == "bfloat16" ? at::kBFloat16 : at::kFloat, device);
+}
+
 void TrainStages(CoordinatorClient& client, Engine engine) {
   Reporter reporter(client, engine.collective.rank() == 0);
   for (const StageTask& stage : client.task().stages) {
@@ -141,23 +148,29 @@ at::Device ChooseDevice(const std::string& wish, const MpiSession& session) {
   return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(session.local_rank()));
 }
 
-void RunTask(CoordinatorClient& client, MpiSession& session, at::Device device) {
-  const WorkerTask& task = client.task();
-  const ModelConfig model = OpenModel(task);
-  const BaseWeightSource weights(task.base_path);
-  const AdapterLayout layout = LayoutOf(model, {task.lora_r, task.target_modules});
-  if (static_cast<uint64_t>(layout.elements) != task.adapter_elements) {
-    throw std::runtime_error(
-        "worker and coordinator lay the adapter out differently: install one version of strata");
-  }
-  Decoder decoder(model, {task.lora_r, task.lora_alpha, task.lora_dropout, task.target_modules},
-                  weights, task.dtype == "bfloat16" ? at::kBFloat16 : at::kFloat, device);
-  FlatAdapter adapter(layout, device);
-  adapter.Load(OrThrow(client.FetchAdapter()));
+void RunTask(CoordinatorClient& client, MpiSession& session, at::Device device,
+             const FailTask& fail) {
+  std::unique_ptr<Collective> collective;
   ShardStream source(&client);
-  const std::unique_ptr<Collective> collective = MakeCollective(session, device);
-  const Engine engine{decoder, adapter, source, *collective};
-  task.evaluation ? EvaluateRows(client, engine) : TrainStages(client, engine);
+  try {
+    // cuDNN's attention makes a plan for every new shape, and rows bring new shapes all the time.
+    at::globalContext().setSDPUseCuDNN(false);
+    const WorkerTask& task = client.task();
+    const ModelConfig model = OpenModel(task);
+    const AdapterLayout layout = LayoutOf(model, {task.lora_r, task.target_modules});
+    if (static_cast<uint64_t>(layout.elements) != task.adapter_elements) {
+      throw std::runtime_error(
+          "worker and coordinator lay the adapter out differently: install one version of strata");
+    }
+    Decoder decoder = LoadDecoder(task, model, device);
+    FlatAdapter adapter(layout, device);
+    adapter.Load(OrThrow(client.FetchAdapter()));
+    collective = MakeCollective(session, device);
+    const Engine engine{decoder, adapter, source, *collective};
+    task.evaluation ? EvaluateRows(client, engine) : TrainStages(client, engine);
+  } catch (const std::exception& error) {
+    fail(error);
+  }
 }
 
 }  // namespace strata

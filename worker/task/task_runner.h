@@ -3,14 +3,21 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <exception>
+#include <functional>
+
 #include "worker/collective/mpi_session.h"
 #include "worker/task/coordinator_client.h"
 
 namespace strata {
 
-// Returns when the task is done or a stop was agreed on. Throws std::exception with what failed and
-// what to do.
-void RunTask(CoordinatorClient& client, MpiSession& session, at::Device device);
+// Ends the process with the reason that it is given; must not return.
+using FailTask = std::function<void(const std::exception&)>;
+
+// Returns when the task is done or a stop was agreed on. What fails is given to `fail` while the
+// collective still stands: to destroy it would wait for the other ranks.
+void RunTask(CoordinatorClient& client, MpiSession& session, at::Device device,
+             const FailTask& fail);
 
 // "auto" takes CUDA when there are devices, one for each local rank. Throws when "cuda" has none.
 at::Device ChooseDevice(const std::string& wish, const MpiSession& session);
