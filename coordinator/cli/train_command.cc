@@ -130,8 +130,7 @@ Json ToJson(const TrainResult& result) {
 ExitCode CodeOf(const TrainResult& result) {
   if (result.status == "interrupted") return ExitCode::kTryAgain;
   if (result.status != "failed") return ExitCode::kOk;
-  const bool data_at_fault = result.run.value().empty() || result.data_at_fault;
-  return data_at_fault ? ExitCode::kData : ExitCode::kUnavailable;
+  return result.data_at_fault ? ExitCode::kData : ExitCode::kUnavailable;
 }
 
 absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {

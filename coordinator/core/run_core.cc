@@ -88,6 +88,7 @@ Effects On(RunState& state, const Started&, Millis now) {
   state.attempt = AttemptId(state.attempt.value() + 1);
   state.phase = Phase::kJoining;
   state.launched = now;
+  state.first_join.reset();
   state.ranks.assign(state.spec.world, RankState{});
   effects.journal.push_back(Line(state, "attempt", absl::StrCat(state.spec.world, " ranks")));
   effects.launch = state.attempt;
@@ -117,6 +118,7 @@ Effects On(RunState& state, const Joined& event, Millis now) {
   known.host = event.host;
   known.device = event.device;
   known.seen = now;
+  if (!state.first_join) state.first_join = now;
   const bool all = std::none_of(state.ranks.begin(), state.ranks.end(),
                                 [](const RankState& r) { return r.incarnation.empty(); });
   if (all && state.phase == Phase::kJoining) state.phase = Phase::kTraining;
@@ -281,10 +283,11 @@ Effects On(RunState& state, const Tick&, Millis now) {
   for (size_t i = 0; i < state.ranks.size(); ++i) {
     const RankState& rank = state.ranks[i];
     if (rank.incarnation.empty()) {
-      if (now - state.launched <= state.spec.join_max) continue;
+      const Millis limit = state.first_join ? state.spec.join_spread_max : state.spec.join_max;
+      if (now - state.first_join.value_or(state.launched) <= limit) continue;
       End(state, effects, Verdict::kFailed,
-          absl::StrCat("rank ", i, " did not join within ", state.spec.join_max.count() / 1000,
-                       " s", Next(state)));
+          absl::StrCat("rank ", i, " did not join within ", limit.count() / 1000, " s of ",
+                       state.first_join ? "the first rank" : "its launch", Next(state)));
       return effects;
     }
     if (now - rank.seen > state.spec.lease) {

@@ -36,8 +36,9 @@ struct RunSpec {
   bool stop_on_dataset_error = false;
   bool evaluation =
       false;  // one stage of one epoch; it ends with EvaluationArrived and commits nothing
-  Millis join_max{120'000};   // from the launch until every rank has joined
-  Millis lease{20'000};       // a rank without a heartbeat for so long is lost
+  Millis join_max{120'000};        // from the launch until a first rank has joined
+  Millis join_spread_max{20'000};  // from the first join until every rank has joined
+  Millis lease{20'000};            // a rank without a heartbeat for so long is lost
   Millis stop_grace{20'000};  // from a stop that was asked for until the group is ended by force
 };
 
@@ -149,6 +150,7 @@ struct RunState {
   Phase phase = Phase::kIdle;
   AttemptId attempt;
   Millis launched{0};
+  std::optional<Millis> first_join;
   std::vector<RankState> ranks;
   Position recorded;  // the first step not yet recorded
   bool stop_asked = false;

@@ -71,7 +71,9 @@ class Training {
   StageResult ResultOf(const StagePlan& stage, const RunState& state) const;
   std::vector<StageResult> StageResults(const RunState& state) const;
   absl::Status Commit(const std::vector<float>& adapter, const RunState& state);
+  bool NothingToTrain();
   absl::Status Report();
+  void TryToReport();
   void Conclude(const DriveOutcome& outcome);
 
   const Config& config_;
@@ -290,6 +292,31 @@ absl::Status Training::Report() {
                      FileSystem::Real());
 }
 
+// What the run made stands without it.
+void Training::TryToReport() {
+  if (const absl::Status reported = Report(); !reported.ok()) {
+    result_.warnings.push_back(absl::StrCat("the report was not written: ", reported.message()));
+  }
+}
+
+// True when the run ends before it begins; says why.
+bool Training::NothingToTrain() {
+  const SkippedDataset* broken = nullptr;
+  for (const SkippedDataset& skipped : result_.skipped) {
+    if (skipped.is_error && broken == nullptr) broken = &skipped;
+  }
+  const bool stops = broken != nullptr && config_.on_dataset_error == OnDatasetError::kStop;
+  if (!preparation_.plan.stages.empty() && !stops) return false;
+  result_.data_at_fault = broken != nullptr;
+  result_.nothing_pending = broken == nullptr;
+  result_.status = broken != nullptr ? "failed" : "completed";
+  result_.reason =
+      broken == nullptr ? "nothing pending"
+      : stops ? absl::StrCat(broken->dataset, " cannot be trained (on_dataset_error: stop)")
+              : "no dataset that is pending can be trained";
+  return true;
+}
+
 absl::StatusOr<TrainResult> Training::Run() {
   ASSIGN_OR_RETURN(base_, OpenBase(config_));
   Config effective = config_;
@@ -297,12 +324,8 @@ absl::StatusOr<TrainResult> Training::Run() {
   settings_ = EffectiveValues(effective);
   ASSIGN_OR_RETURN(preparation_, Prepare(config_, *store_, request_.plan, request_.on_tokenize));
   result_.skipped = preparation_.plan.skipped;
-  if (preparation_.plan.stages.empty()) {
-    bool errors = false;
-    for (const SkippedDataset& skipped : result_.skipped) errors |= skipped.is_error;
-    result_.nothing_pending = !errors;
-    result_.status = errors ? "failed" : "completed";
-    result_.reason = errors ? "no dataset that is pending can be trained" : "nothing pending";
+  if (NothingToTrain()) {
+    if (result_.status == "failed") TryToReport();
     return result_;
   }
   ASSIGN_OR_RETURN(std::vector<float> adapter, FirstAdapter());
@@ -319,9 +342,7 @@ absl::StatusOr<TrainResult> Training::Run() {
   if (metadata_.is_null() && store_->current().value() != 0) {
     ASSIGN_OR_RETURN(metadata_, store_->Metadata(store_->current()));
   }
-  if (const absl::Status reported = Report(); !reported.ok()) {
-    result_.warnings.push_back(absl::StrCat("the report was not written: ", reported.message()));
-  }
+  TryToReport();
   return result_;
 }
 

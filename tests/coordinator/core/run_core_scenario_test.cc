@@ -275,7 +275,7 @@ beat 1 b
 )");
 }
 
-TEST(RunCoreScenario, RankThatNeverJoinsEndsTheRun) {
+TEST(RunCoreScenario, RankThatDoesNotFollowTheFirstOneEndsTheRun) {
   Expect(R"(run world=2 steps=1
 start
   joining, ok
@@ -286,11 +286,29 @@ tick 119000
 join 0/2 a
   joining, ok
   | joined: rank 0 on host0, cpu
+tick 139000
+  joining, ok
+beat 0 a
+  joining, ok
+tick 139001
+  ended, ok
+  | ended: rank 1 did not join within 20 s of the first rank; current is untouched; find the cause, then train again
+  end the group
+  failed
+)");
+}
+
+TEST(RunCoreScenario, RanksThatNeverJoinEndTheRun) {
+  Expect(R"(run world=2 steps=1
+start
+  joining, ok
+  | attempt: 2 ranks
+  launch attempt 1
 tick 120000
   joining, ok
 tick 120001
   ended, ok
-  | ended: rank 1 did not join within 120 s; current is untouched; find the cause, then train again
+  | ended: rank 0 did not join within 120 s of its launch; current is untouched; find the cause, then train again
   end the group
   failed
 )");
