@@ -9,9 +9,10 @@
 // that has its number is never written again.
 // Threads: one store per thread. Other processes may read and write at the same time: a change
 // takes ledger.lock and reads the ledger again, reading takes no lock and sees the branch as it was
-// at Open or at this store's last change. Errors: DATA_LOSS when the ledger is damaged or missing
-// beside versions; nothing is written then. PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE from
-// the disk. ABORTED when another process holds the lock for a minute.
+// at Open or at this store's last change. Errors: DATA_LOSS when the ledger is damaged, missing
+// beside versions, or older than what a link leads to; nothing is written then. PERMISSION_DENIED,
+// RESOURCE_EXHAUSTED, UNAVAILABLE from the disk. ABORTED when another process holds the lock for a
+// minute.
 #pragma once
 
 #include <chrono>

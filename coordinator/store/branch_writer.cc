@@ -1,6 +1,7 @@
 #include "coordinator/store/branch_writer.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -21,6 +22,37 @@ Version VersionOfName(const std::string& name) {
     return Version();
   }
   return VersionName(Version(number)) == name ? Version(number) : Version();
+}
+
+// The versions that symlinks beside the ledger lead to, by the link's name: current, previous,
+// pins.
+std::map<std::string, Version> Links(const fs::path& adapters) {
+  std::map<std::string, Version> links;
+  std::error_code error;
+  for (fs::directory_iterator at(adapters, error), end; !error && at != end; at.increment(error)) {
+    const Version version = VersionOfLink(adapters, at->path());
+    if (version != Version()) links[at->path().filename().string()] = version;
+  }
+  return links;
+}
+
+// A link is set only after its version's commit line is durable. So one that leads to a version
+// that the ledger does not know shows that lines are gone: an old copy was put back, or a disk lost
+// its end. To go on would take `current` back in silence and delete what was committed. A dangling
+// pin alone is the user's own affair.
+absl::Status CheckKnowsLinks(const fs::path& adapters, const BranchState& state) {
+  for (const auto& [name, version] : Links(adapters)) {
+    if (state.versions.contains(version)) continue;
+    std::error_code error;
+    const bool ours = name == "current" || name == "previous";
+    if (!ours && !fs::exists(VersionPath(adapters, version), error)) continue;
+    return absl::DataLossError(absl::StrCat(
+        "the ledger is older than the branch: ", (adapters / name).string(), " leads to ",
+        VersionName(version), ", which ", (adapters / "ledger.jsonl").string(),
+        " does not know as committed; nothing is changed until its newer copy is put back (or, to "
+        "give that version up for good, the link is removed by hand)"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -69,6 +101,7 @@ absl::StatusOr<BranchSnapshot> ReadBranch(const fs::path& adapters) {
                      ", beside the versions it should list; nothing is changed until a copy of it "
                      "is put back"));
   }
+  if (snapshot.damage.ok()) snapshot.damage = CheckKnowsLinks(adapters, snapshot.state);
   return snapshot;
 }
 

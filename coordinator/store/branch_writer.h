@@ -15,8 +15,9 @@ namespace strata {
 
 struct BranchSnapshot {
   Ledger ledger;
-  BranchState state;    // of the events before the damage, if any
-  absl::Status damage;  // DATA_LOSS: the ledger is damaged, or missing beside versions
+  BranchState state;  // of the events before the damage, if any
+  // DATA_LOSS: the ledger is damaged, missing beside versions, or older than what a link leads to.
+  absl::Status damage;
 };
 
 // Needs no lock. Fails only when the ledger exists and cannot be read.

@@ -39,8 +39,9 @@ absl::Status DiscardHalfMade(BranchWriter* writer) {
   return absl::OkStatus();
 }
 
-// A folder that got its number but not its commit line. It loses the number first, so that a kill
-// in between leaves a half-made folder and not a version without a manifest.
+// A folder that got its number but not its commit line, and to which no link leads (ReadBranch has
+// seen to that: such a link shows that the commit line was lost). It loses the number first, so
+// that a kill in between leaves a half-made folder and not a version without a manifest.
 absl::Status DiscardUncommitted(BranchWriter* writer) {
   const std::map<Version, std::string> begun = writer->state().begun;
   for (const auto& [version, run] : begun) {

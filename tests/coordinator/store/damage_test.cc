@@ -18,7 +18,7 @@ class DamageTest : public TrainedBranch {
     TrainedBranch::SetUp();
     CommitRuns(2);
   }
-  void ExpectReadOnly(const std::string& why) {
+  void ExpectReadOnly(const std::string& why, float current = 2) {
     BranchStore store = Open();
     const std::string ledger = Text(LedgerFile());
     EXPECT_THAT(store.CheapFindings(), ElementsAre(HasSubstr(why)));
@@ -27,7 +27,7 @@ class DamageTest : public TrainedBranch {
     EXPECT_TRUE(absl::IsDataLoss(store.Restore("v0001", kNow).status()));
     EXPECT_TRUE(absl::IsDataLoss(store.LineageOfCurrent().status()));
     EXPECT_EQ(Text(LedgerFile()), ledger);
-    EXPECT_EQ(ValueBehind("current"), 2);
+    EXPECT_EQ(ValueBehind("current"), current);
   }
 };
 
@@ -59,14 +59,46 @@ TEST_F(DamageTest, MissingLedgerMakesTheBranchReadOnly) {
   ExpectReadOnly("the ledger is missing");
 }
 
-TEST_F(DamageTest, VersionsNewerThanAnOldLedgerAreLeftAlone) {
+TEST_F(DamageTest, LedgerOlderThanItsLinksMakesTheBranchReadOnly) {
   const std::string old = Text(LedgerFile());
   ASSERT_TRUE(Open().Commit(CandidateOf(3, Version(2))).ok());
+  Overwrite(LedgerFile(), old);
+  ExpectReadOnly("older than the branch", 3);
+}
+
+// The line of `begin` is there and that of `commit` is not: just what a kill leaves, but for the
+// links.
+TEST_F(DamageTest, CommittedVersionOutlivesALedgerThatKnowsOnlyItsBegin) {
+  ASSERT_TRUE(Open().Commit(CandidateOf(3, Version(2))).ok());
+  const std::string text = Text(LedgerFile());
+  const size_t begun = text.rfind("\"kind\":\"begin\"");
+  Overwrite(LedgerFile(), text.substr(0, text.find('\n', begun) + 1));
+  ExpectReadOnly("older than the branch", 3);
+  EXPECT_EQ(ValueBehind("versions/v0003"), 3);
+}
+
+TEST_F(DamageTest, PinToAVersionThatTheLedgerForgotMakesTheBranchReadOnly) {
+  const std::string old = Text(LedgerFile());
+  ASSERT_TRUE(Open().Commit(CandidateOf(3, Version(1))).ok());  // parked
+  fs::create_symlink("versions/v0003", adapters_ / "mine");
+  Overwrite(LedgerFile(), old);
+  ExpectReadOnly("lora_adapters/mine leads to v0003");
+  EXPECT_EQ(ValueBehind("versions/v0003"), 3);
+}
+
+TEST_F(DamageTest, FolderThatNeitherLedgerNorLinkKnowsIsLeftAlone) {
+  const std::string old = Text(LedgerFile());
+  ASSERT_TRUE(Open().Commit(CandidateOf(3, Version(1))).ok());  // parked
   Overwrite(LedgerFile(), old);
   BranchStore store = Open();
   ASSERT_TRUE(store.Recover().ok());
   EXPECT_EQ(ValueBehind("versions/v0003"), 3);
   EXPECT_EQ(store.Commit(CandidateOf(4, Version(2)))->version, Version(4));
+}
+
+TEST_F(DamageTest, DanglingPinIsTheUsersOwnAffair) {
+  fs::create_symlink("versions/v0099", adapters_ / "mine");
+  EXPECT_TRUE(Open().Recover().ok());
 }
 
 TEST_F(DamageTest, LinksAreMendedFromTheLedger) {
