@@ -145,6 +145,13 @@ absl::Status FileSystem::FsyncDirectory(const fs::path& folder) {
   return FsyncAndClose(opened.Release(), folder);
 }
 
+absl::Status FileSystem::FsyncFile(const fs::path& path) {
+  Descriptor opened(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!opened.ok()) return Failed("open", path, errno);
+  RETURN_IF_ERROR(FsyncAndClose(opened.Release(), path));
+  return FsyncDirectory(FolderOf(path));
+}
+
 absl::Status FileSystem::Rename(const fs::path& from, const fs::path& to) {
   RETURN_IF_ERROR(Before("rename", to));
   if (rename(from.c_str(), to.c_str()) != 0) return Failed("rename to", to, errno);

@@ -33,6 +33,8 @@ class FileSystem {
   absl::Status AppendDurably(const std::filesystem::path& path, std::string_view bytes);
   absl::Status TruncateDurably(const std::filesystem::path& path, uint64_t bytes);
   absl::Status FsyncDirectory(const std::filesystem::path& folder);
+  // Makes `path` and its name durable, whoever wrote it. NOT_FOUND when it does not exist.
+  absl::Status FsyncFile(const std::filesystem::path& path);
   // Fsyncs the folder of `to`.
   absl::Status Rename(const std::filesystem::path& from, const std::filesystem::path& to);
   // OK when `path` does not exist.

@@ -1,5 +1,6 @@
 #include "coordinator/run/training.h"
 
+#include <cstdio>
 #include <ctime>
 #include <deque>
 
@@ -17,6 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using SystemClock = std::chrono::system_clock;
+
+// What happened to the branch itself, rather than to the run.
+void Tell(const std::string& sentence) { std::fprintf(stderr, "strata: %s\n", sentence.c_str()); }
 
 // "20251031-104042-3f9a"
 RunId NewRunId(SystemClock::time_point now) {
@@ -242,6 +246,7 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
   result_.version = outcome.version;
   result_.parked = outcome.parked;
   result_.backups = outcome.backups;
+  if (!outcome.rotation_pending.empty()) Tell(outcome.rotation_pending);
   metadata_ = std::move(outcome.metadata);
   return absl::OkStatus();
 }

@@ -163,18 +163,19 @@ std::optional<Digest> BranchStore::BaseFingerprintOf(Version version) const {
 absl::StatusOr<CommitOutcome> BranchStore::Commit(const Candidate& candidate) {
   RETURN_IF_ERROR(CheckCandidate(candidate));
   ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
-  RETURN_IF_ERROR(Mend(&writer, Iso8601(candidate.now)));
-  absl::StatusOr<CommitOutcome> outcome =
-      writer.state().CommitOfRun(candidate.run.value()) != nullptr
-          ? OutcomeOf(writer.state(), candidate.run.value())
-          : CommitNew(&writer, candidate);
+  const absl::Status mended = Mend(&writer, Iso8601(candidate.now));
+  absl::Status rotated = mended;
+  if (writer.state().CommitOfRun(candidate.run.value()) == nullptr) {
+    RETURN_IF_ERROR(mended);
+    RETURN_IF_ERROR(CommitNew(&writer, candidate, &rotated));
+  }
   state_ = writer.state();
   damage_ = absl::OkStatus();
-  return outcome;
+  return OutcomeOf(candidate.run.value(), rotated);
 }
 
-absl::StatusOr<CommitOutcome> BranchStore::CommitNew(BranchWriter* writer,
-                                                     const Candidate& candidate) {
+absl::Status BranchStore::CommitNew(BranchWriter* writer, const Candidate& candidate,
+                                    absl::Status* rotated) {
   const std::string now = Iso8601(candidate.now);
   const Version version = NextVersion(*writer);
   CommittedVersion commit = CommitOf(candidate, version);
@@ -185,29 +186,30 @@ absl::StatusOr<CommitOutcome> BranchStore::CommitNew(BranchWriter* writer,
     backups = PlanBackups(*writer, CompactTime(candidate.now), now);
   }
   RETURN_IF_ERROR(writer->Record("commit", now, CommitBody(commit, backups)));
-  absl::Status rotated = Mend(writer, now);
-  if (rotated.ok()) rotated = Prune(writer, candidate.keep_backups, now);
-  if (!rotated.ok()) {
-    return absl::Status(rotated.code(),
-                        absl::StrCat(VersionName(version),
-                                     " is committed, but its rotation was "
-                                     "cut short and is finished at the next start: ",
-                                     rotated.message()));
-  }
-  return OutcomeOf(writer->state(), candidate.run.value());
+  *rotated = Mend(writer, now);
+  if (rotated->ok()) *rotated = Prune(writer, candidate.keep_backups, now);
+  return absl::OkStatus();
 }
 
-absl::StatusOr<CommitOutcome> BranchStore::OutcomeOf(const BranchState& state,
-                                                     const std::string& run) const {
-  const CommittedVersion* commit = state.CommitOfRun(run);
+CommitOutcome BranchStore::OutcomeOf(const std::string& run, absl::Status rotated) const {
+  const CommittedVersion* commit = state_.CommitOfRun(run);
   CommitOutcome outcome;
   outcome.version = commit->version;
   outcome.parked = commit->parked;
-  for (const BackupRecord& backup : state.backups) {
+  for (const BackupRecord& backup : state_.backups) {
     if (backup.committed == commit->version) outcome.backups.push_back(backup.name);
   }
-  ASSIGN_OR_RETURN(outcome.metadata,
-                   ReadMetadataFile(VersionDir(commit->version), commit->manifest_sha256));
+  absl::StatusOr<Json> metadata =
+      ReadMetadataFile(VersionDir(commit->version), commit->manifest_sha256);
+  if (metadata.ok()) outcome.metadata = *std::move(metadata);
+  if (rotated.ok() && !metadata.ok()) rotated = metadata.status();
+  if (!rotated.ok()) {
+    outcome.rotation_pending =
+        absl::StrCat(VersionName(commit->version),
+                     " is committed; what follows a commit (backups, links, pruning) was cut short "
+                     "and is finished at the next start: ",
+                     rotated.message());
+  }
   return outcome;
 }
 

@@ -72,8 +72,9 @@ class BranchStore {
   // Writes, checks and commits. A candidate whose parent is not current any more is parked: a
   // version, but not current. Committing the same run again gives the same outcome and changes
   // nothing. DATA_LOSS when the adapter is refused, FAILED_PRECONDITION for another base model than
-  // the parent's. After a failure the old current serves on; if the message says that the version
-  // is committed, the next Recover finishes the rest.
+  // the parent's. An error means that the old current serves on; only where the commit line itself
+  // could not be fsynced may the next start find it whole, and the run committed. What fails after
+  // the commit line is no error: rotation_pending says so, and the next start finishes it.
   absl::StatusOr<CommitOutcome> Commit(const Candidate& candidate);
 
   // Makes current what `name` means ("v0003", "previous", a backup, a pin); the old current becomes
@@ -95,8 +96,9 @@ class BranchStore {
  private:
   BranchStore(std::filesystem::path adapters, FileSystem* files, BranchSnapshot snapshot);
   absl::StatusOr<const CommittedVersion*> Known(Version version) const;
-  absl::StatusOr<CommitOutcome> CommitNew(BranchWriter* writer, const Candidate& candidate);
-  absl::StatusOr<CommitOutcome> OutcomeOf(const BranchState& state, const std::string& run) const;
+  // OK once committed; *rotated says what became of the rest.
+  absl::Status CommitNew(BranchWriter* writer, const Candidate& candidate, absl::Status* rotated);
+  CommitOutcome OutcomeOf(const std::string& run, absl::Status rotated) const;
   absl::Status RecordAlone(const std::string& kind, Time now, Json body);
 
   std::filesystem::path adapters_;

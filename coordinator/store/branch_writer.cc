@@ -116,6 +116,10 @@ BranchWriter::BranchWriter(fs::path adapters, FileSystem* files, FileLock lock,
 absl::StatusOr<BranchWriter> BranchWriter::Begin(const fs::path& adapters, FileSystem* files) {
   RETURN_IF_ERROR(files->CreateDirectories(adapters));
   ASSIGN_OR_RETURN(FileLock lock, FileLock::Acquire(adapters / ".ledger.lock", kLockWait));
+  // A writer that was killed between its write and its fsync has left a line that is read, but that
+  // a power loss would take back after links and deletions have followed it.
+  const absl::Status durable = files->FsyncFile(adapters / "ledger.jsonl");
+  if (!durable.ok() && !absl::IsNotFound(durable)) return durable;
   ASSIGN_OR_RETURN(BranchSnapshot snapshot, ReadBranch(adapters));
   RETURN_IF_ERROR(snapshot.damage);
   return BranchWriter(adapters, files, std::move(lock), std::move(snapshot));

@@ -32,7 +32,8 @@ std::filesystem::path BackupPath(const std::filesystem::path& adapters, const st
 
 class BranchWriter {
  public:
-  // Makes the folder, waits up to a minute for the lock and reads the ledger again. ABORTED when
+  // Makes the folder, waits up to a minute for the lock, makes what the ledger holds durable and
+  // reads it again. ABORTED when
   // the lock is held for longer; DATA_LOSS when the ledger cannot be believed: nothing is written
   // then.
   static absl::StatusOr<BranchWriter> Begin(const std::filesystem::path& adapters,

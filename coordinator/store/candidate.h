@@ -64,7 +64,9 @@ struct CommitOutcome {
   Version version;
   bool parked = false;               // committed, but current had moved on and stays
   std::vector<std::string> backups;  // names made by this commit
-  Json metadata;                     // training_metadata.json of the version
+  Json metadata;                     // training_metadata.json of the version; null = not readable
+  // What followed the commit and is left for the next start, with the reason; "" = all is done.
+  std::string rotation_pending;
 };
 
 }  // namespace strata

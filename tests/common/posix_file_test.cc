@@ -172,6 +172,14 @@ TEST_F(PosixFileTest, AppendAddsAndSyncsTheFolderOfANewFile) {
   EXPECT_EQ(files_.calls().size(), 7u);
 }
 
+TEST_F(PosixFileTest, FsyncFileMakesTheFileAndItsNameDurable) {
+  folder_.Write("log", "1");
+  ASSERT_TRUE(files_.FsyncFile(Path("log")).ok());
+  EXPECT_THAT(files_.calls(),
+              ElementsAre("fsync log", "fsync " + folder_.path().filename().string()));
+  EXPECT_TRUE(absl::IsNotFound(files_.FsyncFile(Path("none"))));
+}
+
 TEST_F(PosixFileTest, AppendAndTruncateFollowNoLink) {
   folder_.Write("a", "old");
   fs::create_symlink("a", Path("link"));
