@@ -1,6 +1,7 @@
 #include "coordinator/store/branch_state.h"
 
 #include <algorithm>
+#include <regex>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
@@ -10,9 +11,58 @@ namespace {
 
 constexpr std::string_view kBody = "the body";
 
-absl::StatusOr<Version> VersionAt(const Json& json, std::string_view key) {
+// The lines are vouched for by their hashes, but not against a forger or our own mistakes: what is
+// used as a path or a number is checked here, once.
+absl::StatusOr<uint64_t> CountAt(const Json& json, std::string_view key, uint64_t max) {
   ASSIGN_OR_RETURN(const int64_t number, JsonInteger(json, key, kBody));
+  if (number < 0 || static_cast<uint64_t>(number) > max) {
+    return absl::DataLossError(absl::StrCat(absl::string_view(key.data(), key.size()), " is ",
+                                            number, ", where 0 to ", max, " is possible"));
+  }
+  return static_cast<uint64_t>(number);
+}
+
+// 0 is no version.
+absl::StatusOr<Version> VersionOrNoneAt(const Json& json, std::string_view key) {
+  ASSIGN_OR_RETURN(const uint64_t number, CountAt(json, key, UINT32_MAX));
   return Version(static_cast<uint32_t>(number));
+}
+
+absl::StatusOr<Version> VersionAt(const Json& json, std::string_view key) {
+  ASSIGN_OR_RETURN(const Version version, VersionOrNoneAt(json, key));
+  if (version == Version()) return absl::DataLossError("it names version 0, which is none");
+  return version;
+}
+
+absl::Status CheckKnown(const BranchState& state, Version version) {
+  if (state.versions.contains(version)) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("it names ", VersionName(version), ", which was never committed"));
+}
+
+// backup_current_20251031_104042, with _2 and so on at the end.
+bool IsBackupName(const std::string& name) {
+  static const std::regex* const kPattern =
+      new std::regex("backup_(current|previous)_[0-9]{8}_[0-9]{6}(_[0-9]{1,9})?");
+  return name.size() < 64 && std::regex_match(name, *kPattern);
+}
+
+absl::StatusOr<std::string> BackupNameOf(const Json& json) {
+  if (!json.is_string()) return absl::DataLossError("backups is no list of names");
+  std::string name = json.get<std::string>();
+  if (!IsBackupName(name)) {
+    return absl::DataLossError(absl::StrCat("'", name, "' is not the name of a backup"));
+  }
+  return name;
+}
+
+// It names folders.
+absl::StatusOr<std::string> RunAt(const Json& json) {
+  ASSIGN_OR_RETURN(std::string run, JsonString(json, "run", kBody));
+  if (run.empty() || run.front() == '.' || run.find('/') != std::string::npos) {
+    return absl::DataLossError(absl::StrCat("'", run, "' is not the id of a run"));
+  }
+  return run;
 }
 
 absl::StatusOr<Digest> DigestAt(const Json& json, std::string_view key) {
@@ -31,12 +81,11 @@ absl::StatusOr<StageResult> StageOf(const Json& json) {
   ASSIGN_OR_RETURN(stage.dataset, JsonString(json, "dataset", kBody));
   ASSIGN_OR_RETURN(stage.tier, JsonString(json, "tier", kBody));
   ASSIGN_OR_RETURN(stage.sha256, DigestAt(json, "sha256"));
-  ASSIGN_OR_RETURN(const int64_t pass, JsonInteger(json, "pass", kBody));
-  ASSIGN_OR_RETURN(const int64_t examples, JsonInteger(json, "examples", kBody));
-  ASSIGN_OR_RETURN(const int64_t epochs, JsonInteger(json, "epochs", kBody));
+  ASSIGN_OR_RETURN(const uint64_t pass, CountAt(json, "pass", UINT32_MAX));
+  ASSIGN_OR_RETURN(stage.examples, CountAt(json, "examples", INT64_MAX));
+  ASSIGN_OR_RETURN(const uint64_t epochs, CountAt(json, "epochs", UINT32_MAX));
   ASSIGN_OR_RETURN(stage.loss, JsonNumber(json, "loss", kBody));
   stage.pass = static_cast<uint32_t>(pass);
-  stage.examples = static_cast<uint64_t>(examples);
   stage.epochs = static_cast<uint32_t>(epochs);
   return stage;
 }
@@ -45,8 +94,8 @@ absl::StatusOr<CommittedVersion> CommitOf(const LedgerEvent& event) {
   CommittedVersion commit;
   commit.time = event.time;
   ASSIGN_OR_RETURN(commit.version, VersionAt(event.body, "version"));
-  ASSIGN_OR_RETURN(commit.parent, VersionAt(event.body, "parent"));
-  ASSIGN_OR_RETURN(commit.run, JsonString(event.body, "run", kBody));
+  ASSIGN_OR_RETURN(commit.parent, VersionOrNoneAt(event.body, "parent"));
+  ASSIGN_OR_RETURN(commit.run, RunAt(event.body));
   ASSIGN_OR_RETURN(commit.parked, JsonBool(event.body, "parked", kBody));
   ASSIGN_OR_RETURN(commit.manifest_sha256, DigestAt(event.body, "manifest_sha256"));
   ASSIGN_OR_RETURN(commit.adapter_digest, DigestAt(event.body, "adapter_digest"));
@@ -61,10 +110,17 @@ absl::StatusOr<CommittedVersion> CommitOf(const LedgerEvent& event) {
 
 absl::Status ApplyCommit(const LedgerEvent& event, BranchState* state) {
   ASSIGN_OR_RETURN(CommittedVersion commit, CommitOf(event));
+  if (state->versions.contains(commit.version)) {
+    return absl::DataLossError(
+        absl::StrCat("it commits ", VersionName(commit.version), " a second time"));
+  }
+  if (commit.parent != Version()) RETURN_IF_ERROR(CheckKnown(*state, commit.parent));
   ASSIGN_OR_RETURN(const Json* backups, JsonNested(event.body, "backups", kBody));
   for (const Json& json : *backups) {
-    ASSIGN_OR_RETURN(const std::string name, JsonString(json, "name", kBody));
+    ASSIGN_OR_RETURN(const std::string named, JsonString(json, "name", kBody));
+    ASSIGN_OR_RETURN(const std::string name, BackupNameOf(named));
     ASSIGN_OR_RETURN(const Version version, VersionAt(json, "version"));
+    RETURN_IF_ERROR(CheckKnown(*state, version));
     state->backups.push_back({name, version, commit.version, event.time});
     state->commits_owing_backups.insert(commit.version);
   }
@@ -81,11 +137,7 @@ absl::Status ApplyCommit(const LedgerEvent& event, BranchState* state) {
 absl::Status ApplyRestore(const LedgerEvent& event, BranchState* state) {
   ASSIGN_OR_RETURN(const Version version, VersionAt(event.body, "version"));
   ASSIGN_OR_RETURN(const Json* held, JsonNested(event.body, "held", kBody));
-  const auto at = state->versions.find(version);
-  if (at == state->versions.end()) {
-    return absl::DataLossError(
-        absl::StrCat("restores ", VersionName(version), ", never committed"));
-  }
+  RETURN_IF_ERROR(CheckKnown(*state, version));
   for (const Json& json : *held) {
     if (!json.is_string()) return absl::DataLossError("held is no list of hashes");
     ASSIGN_OR_RETURN(const Digest digest, DigestFromHex(json.get<std::string>()));
@@ -96,7 +148,7 @@ absl::Status ApplyRestore(const LedgerEvent& event, BranchState* state) {
   }
   if (version != state->current) state->previous = state->current;
   state->current = version;
-  at->second.parked = false;
+  state->versions.at(version).parked = false;
   state->pruning_versions.erase(version);
   return absl::OkStatus();
 }
@@ -105,16 +157,19 @@ absl::Status ApplyPrune(const LedgerEvent& event, BranchState* state) {
   const bool done = event.kind == "pruned";
   ASSIGN_OR_RETURN(const Json* backups, JsonNested(event.body, "backups", kBody));
   for (const Json& json : *backups) {
-    if (!json.is_string()) return absl::DataLossError("backups is no list of names");
-    const std::string name = json.get<std::string>();
+    ASSIGN_OR_RETURN(const std::string name, BackupNameOf(json));
     std::erase_if(state->backups, [&](const BackupRecord& backup) { return backup.name == name; });
     if (done) state->pruning_backups.erase(name);
     if (!done) state->pruning_backups.insert(name);
   }
   ASSIGN_OR_RETURN(const Json* versions, JsonNested(event.body, "versions", kBody));
   for (const Json& json : *versions) {
-    if (!json.is_number_unsigned()) return absl::DataLossError("versions is no list of numbers");
-    const Version version(json.get<uint32_t>());
+    ASSIGN_OR_RETURN(const Version version, VersionAt({{"version", json}}, "version"));
+    RETURN_IF_ERROR(CheckKnown(*state, version));
+    if (!done && (version == state->current || version == state->previous)) {
+      return absl::DataLossError(
+          absl::StrCat("it prunes ", VersionName(version), ", which is current or previous"));
+    }
     if (done) state->pruning_versions.erase(version);
     if (!done) state->pruning_versions.insert(version);
   }
@@ -124,7 +179,7 @@ absl::Status ApplyPrune(const LedgerEvent& event, BranchState* state) {
 absl::Status Apply(const LedgerEvent& event, BranchState* state) {
   if (event.kind == "begin") {
     ASSIGN_OR_RETURN(const Version version, VersionAt(event.body, "version"));
-    ASSIGN_OR_RETURN(state->begun[version], JsonString(event.body, "run", kBody));
+    ASSIGN_OR_RETURN(state->begun[version], RunAt(event.body));
     return absl::OkStatus();
   }
   if (event.kind == "commit") return ApplyCommit(event, state);
@@ -132,6 +187,7 @@ absl::Status Apply(const LedgerEvent& event, BranchState* state) {
   if (event.kind == "prune" || event.kind == "pruned") return ApplyPrune(event, state);
   if (event.kind == "backups") {
     ASSIGN_OR_RETURN(const Version committed, VersionAt(event.body, "version"));
+    RETURN_IF_ERROR(CheckKnown(*state, committed));
     state->commits_owing_backups.erase(committed);
     return absl::OkStatus();
   }

@@ -50,7 +50,9 @@ struct BranchState {
   std::set<Digest> Undone(Version from, Version to) const;
 };
 
-// DATA_LOSS for an event that is not known or lacks a field.
+// DATA_LOSS for an event that is not known, lacks a field, or names what cannot be: a version never
+// committed, a backup not called as backups are, a run that names no folder, a number out of range,
+// the pruning of current or previous. So what a state names is safe to look up and to delete.
 absl::StatusOr<BranchState> Fold(const std::vector<LedgerEvent>& events);
 
 // The bodies of the events, as Fold reads them back.
