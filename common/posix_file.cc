@@ -74,6 +74,23 @@ class Descriptor {
   int descriptor_;
 };
 
+absl::Status CheckEnd(int descriptor, const fs::path& path, const FileEnd& known) {
+  struct stat status {};
+  if (fstat(descriptor, &status) != 0) return Failed("read", path, errno);
+  std::string last(known.last.size(), '\0');
+  bool same = static_cast<uint64_t>(status.st_size) == known.bytes && last.size() <= known.bytes;
+  if (same && !last.empty()) {
+    const ssize_t got =
+        pread(descriptor, last.data(), last.size(), static_cast<off_t>(known.bytes - last.size()));
+    if (got < 0) return Failed("read", path, errno);
+    same = static_cast<size_t>(got) == last.size() && last == known.last;
+  }
+  if (same) return absl::OkStatus();
+  return absl::AbortedError(
+      absl::StrCat(path.string(), " was written by another process since it was read here (it has ",
+                   status.st_size, " bytes, ", known.bytes, " were known); nothing is written"));
+}
+
 }  // namespace
 
 FileSystem* FileSystem::Real() {
@@ -84,8 +101,8 @@ FileSystem* FileSystem::Real() {
 absl::Status FileSystem::Before(std::string_view, const fs::path&) { return absl::OkStatus(); }
 
 absl::Status FileSystem::WriteAll(int descriptor, std::string_view bytes, const fs::path& path) {
-  RETURN_IF_ERROR(Before("write", path));
   while (!bytes.empty()) {
+    RETURN_IF_ERROR(Before("write", path));
     const ssize_t written = write(descriptor, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return Failed("write", path, errno);
@@ -120,21 +137,26 @@ absl::Status FileSystem::ReplaceFileDurably(const fs::path& path, std::string_vi
   return written;
 }
 
-absl::Status FileSystem::AppendDurably(const fs::path& path, std::string_view bytes) {
+absl::Status FileSystem::AppendDurably(const fs::path& path, std::string_view bytes,
+                                       const FileEnd* known) {
   std::error_code ignored;
   const bool is_new = !fs::exists(path, ignored);
+  if (is_new && known != nullptr && known->bytes > 0) return Failed("append to", path, ENOENT);
   RETURN_IF_ERROR(Before(is_new ? "create" : "open", path));
-  Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644));
+  Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!file.ok()) return Failed("append to", path, errno);
+  if (known != nullptr) RETURN_IF_ERROR(CheckEnd(file.get(), path, *known));
   RETURN_IF_ERROR(WriteAll(file.get(), bytes, path));
   RETURN_IF_ERROR(FsyncAndClose(file.Release(), path));
   return is_new ? FsyncDirectory(FolderOf(path)) : absl::OkStatus();
 }
 
-absl::Status FileSystem::TruncateDurably(const fs::path& path, uint64_t bytes) {
-  RETURN_IF_ERROR(Before("truncate", path));
-  Descriptor file(open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+absl::Status FileSystem::TruncateDurably(const fs::path& path, uint64_t bytes,
+                                         const FileEnd* known) {
+  Descriptor file(open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
   if (!file.ok()) return Failed("open", path, errno);
+  if (known != nullptr) RETURN_IF_ERROR(CheckEnd(file.get(), path, *known));
+  RETURN_IF_ERROR(Before("truncate", path));
   if (ftruncate(file.get(), static_cast<off_t>(bytes)) != 0) return Failed("cut", path, errno);
   return FsyncAndClose(file.Release(), path);
 }
@@ -181,6 +203,7 @@ absl::Status FileSystem::CopyFile(const fs::path& from, const fs::path& to) {
   RETURN_IF_ERROR(Before("create", to));
   Descriptor target(open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (!target.ok()) return Failed("create", to, errno);
+  RETURN_IF_ERROR(Before("clone", to));
   if (ioctl(target.get(), FICLONE, source.get()) != 0) {
     std::vector<char> buffer(
         std::clamp<size_t>(static_cast<size_t>(status.st_size), 1, kCopyBytes));
@@ -192,6 +215,7 @@ absl::Status FileSystem::CopyFile(const fs::path& from, const fs::path& to) {
       RETURN_IF_ERROR(WriteAll(target.get(), {buffer.data(), static_cast<size_t>(got)}, to));
     }
   }
+  RETURN_IF_ERROR(Before("date", to));
   const timespec times[2] = {status.st_mtim, status.st_mtim};
   if (futimens(target.get(), times) != 0) return Failed("date", to, errno);
   return FsyncAndClose(target.Release(), to);

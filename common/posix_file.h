@@ -13,6 +13,12 @@
 
 namespace strata {
 
+// How a file ends: its size, and its last bytes (as many as one cares to compare).
+struct FileEnd {
+  uint64_t bytes = 0;
+  std::string last;
+};
+
 // Durability: what a method reported OK has been fsynced, with the folder that names it, unless the
 // method says otherwise. After a failure the file is in either state or, for a new one, cut short;
 // the same file is never written again in that try.
@@ -29,9 +35,12 @@ class FileSystem {
   absl::Status WriteFileDurably(const std::filesystem::path& path, std::string_view bytes);
   // Replaces the content of `path` at once by a rename: a reader sees the old or the new file.
   absl::Status ReplaceFileDurably(const std::filesystem::path& path, std::string_view bytes);
-  // Creates `path` when it does not exist.
-  absl::Status AppendDurably(const std::filesystem::path& path, std::string_view bytes);
-  absl::Status TruncateDurably(const std::filesystem::path& path, uint64_t bytes);
+  // Creates `path` when it does not exist. With `known`: ABORTED, and nothing is written, unless
+  // the file ends as it says (another process has written since).
+  absl::Status AppendDurably(const std::filesystem::path& path, std::string_view bytes,
+                             const FileEnd* known = nullptr);
+  absl::Status TruncateDurably(const std::filesystem::path& path, uint64_t bytes,
+                               const FileEnd* known = nullptr);
   absl::Status FsyncDirectory(const std::filesystem::path& folder);
   // Makes `path` and its name durable, whoever wrote it. NOT_FOUND when it does not exist.
   absl::Status FsyncFile(const std::filesystem::path& path);
@@ -48,9 +57,10 @@ class FileSystem {
   absl::Status CreateDirectories(const std::filesystem::path& folder);
 
  protected:
-  // Called before each system call that changes the disk ("create", "write", "fsync", "rename",
-  // "remove", "mkdir", "symlink", "truncate"), which is made only if it returns OK. Tests fail or
-  // die here.
+  // Called before each system call that changes a file, a folder or what is durable of them
+  // ("create", "open", "write", "clone", "date", "fsync", "rename", "remove", "mkdir", "symlink",
+  // "truncate"), which is made only if it returns OK. Tests fail or die here. Only FileLock, which
+  // keeps nothing, does without.
   virtual absl::Status Before(std::string_view operation, const std::filesystem::path& path);
 
  private:

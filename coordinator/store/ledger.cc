@@ -1,5 +1,7 @@
 #include "coordinator/store/ledger.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 
@@ -78,15 +80,21 @@ absl::StatusOr<Ledger> Ledger::Read(const std::filesystem::path& file) {
     ledger.whole_bytes_ += end + 1;
     rest.remove_prefix(end + 1);
   }
-  ledger.torn_ = !rest.empty();
+  const size_t compared = std::min(text->size(), kTailBytes + 1 + rest.size());
+  ledger.end_ = {text->size(), text->substr(text->size() - compared)};
   return ledger;
 }
 
 absl::Status Ledger::Append(FileSystem* files, const std::string& kind, const std::string& time,
                             Json body) {
   RETURN_IF_ERROR(damage_);
-  if (torn_) RETURN_IF_ERROR(files->TruncateDurably(file_, whole_bytes_));
-  torn_ = false;
+  RETURN_IF_ERROR(failure_);
+  if (end_.bytes > whole_bytes_) {
+    failure_ = files->TruncateDurably(file_, whole_bytes_, &end_);
+    RETURN_IF_ERROR(failure_);
+    end_.last.resize(end_.last.size() - (end_.bytes - whole_bytes_));
+    end_.bytes = whole_bytes_;
+  }
   const uint64_t seq = events_.size() + 1;
   Json json = {{"format", kFormat}, {"seq", seq},   {"prev", last_hash_},
                {"kind", kind},      {"time", time}, {"body", body}};
@@ -94,15 +102,12 @@ absl::Status Ledger::Append(FileSystem* files, const std::string& kind, const st
   line.pop_back();
   const std::string hash = Sha256Of(line).Hex();
   line += absl::StrCat(absl::string_view(kHashKey.data(), kHashKey.size()), hash, "\"}\n");
-  const absl::Status appended = files->AppendDurably(file_, line);
-  if (!appended.ok()) {
-    torn_ = true;
-    if (files->TruncateDurably(file_, whole_bytes_).ok()) torn_ = false;
-    return appended;
-  }
+  failure_ = files->AppendDurably(file_, line, &end_);
+  RETURN_IF_ERROR(failure_);
   events_.push_back({seq, kind, time, std::move(body)});
   last_hash_ = hash;
   whole_bytes_ += line.size();
+  end_ = {whole_bytes_, line.substr(line.size() - kTailBytes - 1)};
   return absl::OkStatus();
 }
 

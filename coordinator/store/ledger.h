@@ -36,8 +36,9 @@ class Ledger {
   // OK, or DATA_LOSS with the first line that is wrong, after which nothing can be believed.
   const absl::Status& damage() const { return damage_; }
 
-  // Appends one event and returns it through events(). On failure the file is cut back to what it
-  // was; where even that fails the next reader decides whether the event happened.
+  // Appends one event and returns it through events(). ABORTED, with nothing written, when the file
+  // no longer ends as it was read. After a failure this object appends no more: a failed fsync can
+  // not be mended by another one, so the next Read decides whether the event happened.
   absl::Status Append(FileSystem* files, const std::string& kind, const std::string& time,
                       Json body);
 
@@ -45,9 +46,9 @@ class Ledger {
   std::filesystem::path file_;
   std::vector<LedgerEvent> events_;
   std::string last_hash_;
-  uint64_t whole_bytes_ = 0;  // of the lines that count
-  bool torn_ = false;
-  absl::Status damage_;
+  FileEnd end_;               // of the file, as it was read or written last
+  uint64_t whole_bytes_ = 0;  // of the lines that count; the rest is torn
+  absl::Status damage_, failure_;
 };
 
 }  // namespace strata

@@ -172,6 +172,20 @@ TEST_F(PosixFileTest, AppendAddsAndSyncsTheFolderOfANewFile) {
   EXPECT_EQ(files_.calls().size(), 7u);
 }
 
+TEST_F(PosixFileTest, AppendAndTruncateWriteNothingWhereAnotherHasWritten) {
+  folder_.Write("log", "1\n2\n");
+  const FileEnd known{4, "2\n"}, shorter{2, "1\n"}, other{4, "3\n"}, none;
+  for (const FileEnd* end : {&shorter, &other, &none}) {
+    EXPECT_TRUE(absl::IsAborted(files_.AppendDurably(Path("log"), "3\n", end)));
+    EXPECT_TRUE(absl::IsAborted(files_.TruncateDurably(Path("log"), 0, end)));
+  }
+  EXPECT_EQ(folder_.Read("log"), "1\n2\n");
+  EXPECT_TRUE(files_.AppendDurably(Path("log"), "3\n", &known).ok());
+  EXPECT_EQ(folder_.Read("log"), "1\n2\n3\n");
+  EXPECT_TRUE(absl::IsNotFound(files_.AppendDurably(Path("gone"), "3\n", &known)));
+  EXPECT_FALSE(fs::exists(Path("gone")));
+}
+
 TEST_F(PosixFileTest, FsyncFileMakesTheFileAndItsNameDurable) {
   folder_.Write("log", "1");
   ASSERT_TRUE(files_.FsyncFile(Path("log")).ok());
@@ -234,6 +248,16 @@ TEST_F(PosixFileTest, ACopyHasTheTimeOfTheOriginal) {
   EXPECT_FALSE(ChangedAfter(Path("to/a"), original));
   EXPECT_TRUE(ChangedAfter(folder_.Write("later", ""), original));
   EXPECT_FALSE(ChangedAfter(Path("none"), original));
+}
+
+TEST_F(PosixFileTest, EachCallOfACopyCanBeStruck) {
+  fs::create_directory(Path("from"));
+  folder_.Write("from/a", "bytes");
+  ASSERT_TRUE(files_.CopyTreeDurably(Path("from"), Path("to")).ok());
+  std::vector<std::string> calls = files_.calls();
+  std::erase(calls, "write a");  // none where the file system clones
+  EXPECT_THAT(calls,
+              ElementsAre("mkdir to", "create a", "clone a", "date a", "fsync a", "fsync to"));
 }
 
 TEST_F(PosixFileTest, ACopyNeverMergesAndReportsEveryFailedCall) {
