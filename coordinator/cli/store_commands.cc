@@ -20,26 +20,32 @@ Json NameOrNull(Version version) {
   return version.value() != 0 ? Json(VersionName(version)) : Json();
 }
 
-Json BackupsToJson(const BranchStore& store) {
-  Json backups = Json::array();
-  for (const auto& backup : store.Backups()) {
-    backups.push_back({{"name", backup.name}, {"version", NameOrNull(backup.version)}});
+Json BackupsToJson(const std::vector<BackupInfo>& backups) {
+  Json list = Json::array();
+  for (const BackupInfo& backup : backups) {
+    list.push_back({{"name", backup.name}, {"version", NameOrNull(backup.version)}});
   }
-  return backups;
+  return list;
 }
 
-absl::StatusOr<Json> StatusOf(const Config& config, const BranchStore& store) {
+// Answers for a damaged branch too: what is not known is null, and the findings say why.
+Json StatusOf(const Config& config, const BranchStore& store) {
   Json json;
-  const std::vector<std::string> findings = store.CheapFindings();
+  std::vector<std::string> findings = store.CheapFindings();
+  const bool known = store.damage().ok();
+  Json metadata;
+  if (known && store.current().value() != 0) {
+    absl::StatusOr<Json> read = store.Metadata(store.current());
+    if (!read.ok()) findings.emplace_back(read.status().message());
+    if (read.ok()) metadata = *std::move(read);
+  }
   json["health"] = findings.empty() ? "healthy" : "damaged";
   json["findings"] = findings;
-  Json metadata;
-  if (store.current().value() != 0) {
-    ASSIGN_OR_RETURN(metadata, store.Metadata(store.current()));
-  }
-  json["current"] = {{"version", NameOrNull(store.current())}, {"metadata", metadata}};
-  json["previous"] = NameOrNull(store.previous());
-  json["backups"] = BackupsToJson(store);
+  json["current"] = {{"version", known ? NameOrNull(store.current()) : Json()},
+                     {"metadata", std::move(metadata)}};
+  json["previous"] = known ? NameOrNull(store.previous()) : Json();
+  const absl::StatusOr<std::vector<BackupInfo>> backups = store.Backups();
+  json["backups"] = backups.ok() ? BackupsToJson(*backups) : Json();
   const auto report =
       ReadFile(config.branch / "incremental_training_results.json", kReportBytesMax);
   json["last_run"] = nullptr;
@@ -57,24 +63,25 @@ std::string Loss(const Json& metadata, const char* key) {
                                                      : "unknown";
 }
 
-void PrintStatus(const Config& config, const Json& json) {
+void PrintStatus(const Config& config, const Json& json, bool known) {
   std::printf("branch    %s\n", config.branch.c_str());
   std::printf("health    %s\n", json["health"].get<std::string>().c_str());
   for (const Json& finding : json["findings"])
     std::printf("          %s\n", finding.get<std::string>().c_str());
   const Json& version = json["current"]["version"];
-  std::printf("current   %s\n",
-              version.is_null() ? "none yet: strata train" : version.get<std::string>().c_str());
-  if (!version.is_null()) {
-    const Json& metadata = json["current"]["metadata"];
+  const auto name = [&](const Json& value, const char* none) {
+    return !known ? "unknown" : value.is_null() ? none : value.get<std::string>();
+  };
+  std::printf("current   %s\n", name(version, "none yet: strata train").c_str());
+  const Json& metadata = json["current"]["metadata"];
+  if (metadata.is_object()) {
     std::printf("trained   %s examples, %s epochs, last loss %s, best %s\n",
                 DumpJson(metadata.value("total_examples_trained", Json())).c_str(),
                 DumpJson(metadata.value("total_epochs", Json())).c_str(),
                 Loss(metadata, "last_loss").c_str(), Loss(metadata, "best_loss").c_str());
   }
-  std::printf("previous  %s\n",
-              json["previous"].is_null() ? "none" : json["previous"].get<std::string>().c_str());
-  std::printf("backups   %zu\n", json["backups"].size());
+  std::printf("previous  %s\n", name(json["previous"], "none").c_str());
+  if (known) std::printf("backups   %zu\n", json["backups"].size());
   if (json["last_run"].is_object()) {
     std::printf("last run  %s, ended %s\n", json["last_run"].value("status", "?").c_str(),
                 json["last_run"].value("end_time", "?").c_str());
@@ -84,11 +91,11 @@ void PrintStatus(const Config& config, const Json& json) {
 absl::StatusOr<ExitCode> RunStatus(const BranchOptions& options) {
   ASSIGN_OR_RETURN(const Config config, options.Load());
   ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
-  ASSIGN_OR_RETURN(const Json json, StatusOf(config, store));
+  const Json json = StatusOf(config, store);
   if (options.json) {
     std::printf("%s\n", DumpJson(json, 1).c_str());
   } else {
-    PrintStatus(config, json);
+    PrintStatus(config, json, store.damage().ok());
   }
   return json["findings"].empty() ? ExitCode::kOk : ExitCode::kData;
 }
@@ -96,8 +103,9 @@ absl::StatusOr<ExitCode> RunStatus(const BranchOptions& options) {
 absl::StatusOr<ExitCode> RunHistory(const BranchOptions& options) {
   ASSIGN_OR_RETURN(const Config config, options.Load());
   ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  ASSIGN_OR_RETURN(const std::vector<HistoryEntry> history, store.History());
   Json list = Json::array();
-  for (const auto& entry : store.History()) {
+  for (const HistoryEntry& entry : history) {
     list.push_back({{"version", VersionName(entry.version)},
                     {"run", entry.run.value()},
                     {"dataset", entry.dataset},
@@ -119,11 +127,12 @@ absl::StatusOr<ExitCode> RunHistory(const BranchOptions& options) {
 absl::StatusOr<ExitCode> RunBackups(const BranchOptions& options) {
   ASSIGN_OR_RETURN(const Config config, options.Load());
   ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  ASSIGN_OR_RETURN(const std::vector<BackupInfo> backups, store.Backups());
   if (options.json) {
-    std::printf("%s\n", DumpJson(BackupsToJson(store), 1).c_str());
+    std::printf("%s\n", DumpJson(BackupsToJson(backups), 1).c_str());
     return ExitCode::kOk;
   }
-  for (const auto& backup : store.Backups()) {
+  for (const BackupInfo& backup : backups) {
     std::printf("%-40s of %s\n", backup.name.c_str(), VersionName(backup.version).c_str());
   }
   return ExitCode::kOk;
@@ -132,7 +141,16 @@ absl::StatusOr<ExitCode> RunBackups(const BranchOptions& options) {
 absl::StatusOr<ExitCode> RunRestore(const BranchOptions& options, const std::string& name) {
   ASSIGN_OR_RETURN(const Config config, options.Load());
   ASSIGN_OR_RETURN(BranchStore store, BranchStore::Open(config.AdaptersDir()));
-  RETURN_IF_ERROR(store.Recover());
+  // A current that cannot be healed is a reason to restore, not to refuse it.
+  const absl::StatusOr<std::vector<std::string>> mended = store.Recover();
+  if (!mended.ok() && !(absl::IsDataLoss(mended.status()) && store.damage().ok())) {
+    return mended.status();
+  }
+  if (!mended.ok())
+    std::fprintf(stderr, "strata: %s\n", std::string(mended.status().message()).c_str());
+  for (const std::string& sentence : mended.ok() ? *mended : std::vector<std::string>()) {
+    std::fprintf(stderr, "strata: %s\n", sentence.c_str());
+  }
   ASSIGN_OR_RETURN(const Version version, store.Restore(name, std::chrono::system_clock::now()));
   if (options.json) {
     std::printf("%s\n", DumpJson({{"current", VersionName(version)},

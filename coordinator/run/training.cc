@@ -22,6 +22,26 @@ using SystemClock = std::chrono::system_clock;
 // What happened to the branch itself, rather than to the run.
 void Tell(const std::string& sentence) { std::fprintf(stderr, "strata: %s\n", sentence.c_str()); }
 
+fs::path ReportPath(const Config& config) {
+  return config.branch / "incremental_training_results.json";
+}
+
+// Brings the branch to what its ledger says, and the last report with it.
+absl::Status MendBranch(const Config& config, BranchStore* store) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> mended, store->Recover());
+  for (const std::string& sentence : mended) Tell(sentence);
+  absl::StatusOr<std::optional<RunReport>> newest = store->ReportOfNewest();
+  // Its version may have been pruned or damaged since; that keeps nobody from training.
+  if (!newest.ok() || !newest->has_value()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool written,
+                   MendReport(ReportPath(config), **newest, FileSystem::Real()));
+  if (written) {
+    Tell(absl::StrCat("the report of the run ", (*newest)->run,
+                      " was missing and is written from the ledger"));
+  }
+  return absl::OkStatus();
+}
+
 // "20251031-104042-3f9a"
 RunId NewRunId(SystemClock::time_point now) {
   const std::time_t seconds = SystemClock::to_time_t(now);
@@ -279,6 +299,7 @@ void Training::Conclude(const DriveOutcome& outcome) {
 
 absl::Status Training::Report() {
   RunReport report;
+  report.run = result_.run.value();
   report.start_time = Iso8601(started_);
   report.end_time = Iso8601(SystemClock::now());
   report.status = result_.status;
@@ -293,8 +314,7 @@ absl::Status Training::Report() {
   }
   report.backups = result_.backups;
   report.final_metadata = metadata_;
-  return WriteReport(config_.branch / "incremental_training_results.json", report,
-                     FileSystem::Real());
+  return WriteReport(ReportPath(config_), report, FileSystem::Real());
 }
 
 // What the run made stands without it.
@@ -363,7 +383,7 @@ absl::StatusOr<TrainResult> Train(const Config& config, const TrainRequest& requ
                                            "); wait for it to end, or stop it"));
   }
   ASSIGN_OR_RETURN(BranchStore store, BranchStore::Open(config.AdaptersDir()));
-  RETURN_IF_ERROR(store.Recover());
+  RETURN_IF_ERROR(MendBranch(config, &store));
   return Training(config, request, &store).Run();
 }
 

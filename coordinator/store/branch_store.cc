@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "coordinator/store/copies.h"
 #include "coordinator/store/findings.h"
 #include "coordinator/store/metadata.h"
 #include "coordinator/store/rotation.h"
@@ -108,14 +109,18 @@ absl::StatusOr<BranchStore> BranchStore::Open(fs::path adapters, FileSystem* fil
   return BranchStore(std::move(adapters), files, std::move(snapshot));
 }
 
-absl::Status BranchStore::Recover() {
+absl::StatusOr<std::vector<std::string>> BranchStore::Recover() {
+  std::vector<std::string> done;
   std::error_code error;
-  if (!fs::exists(adapters_, error)) return absl::OkStatus();
+  if (!fs::exists(adapters_, error)) return done;
   ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
+  const absl::Status healed = Heal(&writer, &done);
   const absl::Status mended = Mend(&writer, Now());
   state_ = writer.state();
   damage_ = absl::OkStatus();
-  return mended;
+  RETURN_IF_ERROR(healed);
+  RETURN_IF_ERROR(mended);
+  return done;
 }
 
 absl::StatusOr<const CommittedVersion*> BranchStore::Known(Version version) const {
@@ -178,6 +183,7 @@ absl::Status BranchStore::CommitNew(BranchWriter* writer, const Candidate& candi
                                     absl::Status* rotated) {
   const std::string now = Iso8601(candidate.now);
   const Version version = NextVersion(*writer);
+  if (version == Version()) return absl::FailedPreconditionError("no version number is left");
   CommittedVersion commit = CommitOf(candidate, version);
   ASSIGN_OR_RETURN(commit.manifest_sha256, WriteVersion(writer, candidate, version));
   commit.parked = candidate.parent != writer->state().current;
@@ -218,7 +224,7 @@ absl::StatusOr<Version> BranchStore::Restore(const std::string& name, Time now) 
   const std::string time = Iso8601(now);
   RETURN_IF_ERROR(Mend(&writer, time));
   ASSIGN_OR_RETURN(const Restorable target, Resolve(writer, name));
-  RETURN_IF_ERROR(EnsureWhole(&writer, target.version, target.backup));
+  RETURN_IF_ERROR(EnsureWhole(&writer, target.version, target.backup).status());
   if (target.version != writer.state().current) {
     const std::set<Digest> held = writer.state().Undone(writer.state().current, target.version);
     RETURN_IF_ERROR(writer.Record("restore", time, RestoreBody(target.version, name, held)));
@@ -245,7 +251,8 @@ absl::Status BranchStore::SetExcluded(const std::string& dataset, bool excluded,
   return RecordAlone(excluded ? "exclude" : "include", now, {{"dataset", dataset}});
 }
 
-std::vector<BackupInfo> BranchStore::Backups() const {
+absl::StatusOr<std::vector<BackupInfo>> BranchStore::Backups() const {
+  RETURN_IF_ERROR(damage_);
   std::vector<BackupInfo> backups;
   for (const BackupRecord& record : state_.backups) {
     BackupInfo info{record.name, record.version, record.time, 0};
@@ -259,6 +266,18 @@ std::vector<BackupInfo> BranchStore::Backups() const {
   return backups;
 }
 
+absl::StatusOr<std::optional<RunReport>> BranchStore::ReportOfNewest() const {
+  RETURN_IF_ERROR(damage_);
+  if (state_.versions.empty()) return std::nullopt;
+  const CommittedVersion& commit = state_.versions.rbegin()->second;
+  std::vector<std::string> backups;
+  for (const BackupRecord& backup : state_.backups) {
+    if (backup.committed == commit.version) backups.push_back(backup.name);
+  }
+  ASSIGN_OR_RETURN(const Json metadata, Metadata(commit.version));
+  return ReportOf(commit, backups, metadata);
+}
+
 std::vector<std::string> BranchStore::CheapFindings() const {
   return FindingsOf(adapters_, state_, damage_, FolderCheck::kSizeAndTime);
 }
@@ -268,7 +287,8 @@ absl::StatusOr<std::vector<std::string>> BranchStore::Verify() const {
   return FindingsOf(adapters_, fresh.state, fresh.damage, FolderCheck::kHash);
 }
 
-std::vector<HistoryEntry> BranchStore::History() const {
+absl::StatusOr<std::vector<HistoryEntry>> BranchStore::History() const {
+  RETURN_IF_ERROR(damage_);
   std::vector<HistoryEntry> history;
   for (const CommittedVersion* commit : state_.Ancestry(state_.current)) {
     for (const StageResult& stage : commit->stages) {

@@ -26,6 +26,7 @@
 #include "common/posix_file.h"
 #include "coordinator/store/branch_writer.h"
 #include "coordinator/store/candidate.h"
+#include "coordinator/store/report.h"
 
 namespace strata {
 
@@ -55,9 +56,13 @@ class BranchStore {
   static absl::StatusOr<BranchStore> Open(std::filesystem::path adapters,
                                           FileSystem* files = FileSystem::Real());
 
-  // Finishes or discards what a kill left, and mends links and backups from the ledger. Doing it
-  // again changes nothing. Call it before a run.
-  absl::Status Recover();
+  // Finishes or discards what a kill left, checks current and previous by hash and makes them whole
+  // from a backup, and mends links and backups from the ledger. Gives what the user should know, in
+  // sentences. Doing it again changes nothing. Call it before a run. DATA_LOSS also when current is
+  // damaged and no copy of it is whole: the rest is mended then, and Restore can still be called.
+  absl::StatusOr<std::vector<std::string>> Recover();
+  // DATA_LOSS when the ledger cannot be believed; what follows from it is not to be trusted then.
+  const absl::Status& damage() const { return damage_; }
 
   Version current() const { return state_.current; }
   Version previous() const { return state_.previous; }  // 0 = none
@@ -85,12 +90,15 @@ class BranchStore {
   // Leaves a file of training/ out of the plans, or takes it in again.
   absl::Status SetExcluded(const std::string& dataset, bool excluded, Time now);
 
-  std::vector<BackupInfo> Backups() const;  // oldest first
+  absl::StatusOr<std::vector<BackupInfo>> Backups() const;  // oldest first
+  // The report of the run that made the newest version; nullopt = nothing was ever committed.
+  absl::StatusOr<std::optional<RunReport>> ReportOfNewest() const;
   // What sizes, times and links show to be wrong, in sentences; empty = healthy.
   std::vector<std::string> CheapFindings() const;
   // The same by hashing every version and backup.
   absl::StatusOr<std::vector<std::string>> Verify() const;
-  std::vector<HistoryEntry> History() const;  // lineage of current, oldest first
+  // The lineage of current, oldest first.
+  absl::StatusOr<std::vector<HistoryEntry>> History() const;
   std::filesystem::path VersionDir(Version version) const;
 
  private:

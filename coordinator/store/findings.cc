@@ -10,13 +10,17 @@ namespace fs = std::filesystem;
 
 void CheckLink(const fs::path& adapters, const char* name, Version version,
                std::vector<std::string>* findings) {
+  const fs::path link = adapters / name;
   std::error_code error;
-  const bool exists = fs::symlink_status(adapters / name, error).type() != fs::file_type::not_found;
-  if (version == Version() ? !exists : VersionOfLink(adapters, adapters / name) == version) return;
-  findings->push_back(
-      absl::StrCat((adapters / name).string(), " does not lead to ",
-                   version == Version() ? std::string("nothing") : VersionName(version),
-                   ", as the ledger says"));
+  const bool exists = fs::symlink_status(link, error).type() != fs::file_type::not_found;
+  if (version == Version()) {
+    if (!exists) return;
+    findings->push_back(absl::StrCat(link.string(), " should not be there: the ledger knows no ",
+                                     name, " version"));
+  } else if (VersionOfLink(adapters, link) != version) {
+    findings->push_back(absl::StrCat(link.string(), " does not lead to ", VersionName(version),
+                                     ", as the ledger says"));
+  }
 }
 
 void Add(std::vector<std::string> more, std::vector<std::string>* findings) {

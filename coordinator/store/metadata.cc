@@ -54,6 +54,17 @@ Json LeftOutJson(const LeftOut& left_out) {
           {"skipped", left_out.skipped}};
 }
 
+LeftOut LeftOutOf(const Json& json) {
+  LeftOut left_out;
+  left_out.bad_lines = CountAt(json, "bad_lines");
+  left_out.too_long = CountAt(json, "too_long");
+  left_out.unsupervised = CountAt(json, "unsupervised");
+  left_out.held_out = CountAt(json, "held_out");
+  left_out.not_reached = CountAt(json, "not_reached");
+  left_out.already_trained = CountAt(json, "already_trained");
+  return left_out;
+}
+
 std::string Iso8601(std::chrono::system_clock::time_point time) {
   return Utc("%Y-%m-%dT%H:%M:%SZ", time);
 }

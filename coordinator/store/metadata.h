@@ -17,6 +17,8 @@ std::string Iso8601(std::chrono::system_clock::time_point time);
 std::string CompactTime(std::chrono::system_clock::time_point time);
 
 Json LeftOutJson(const LeftOut& left_out);
+// What is missing counts as none.
+LeftOut LeftOutOf(const Json& json);
 
 // Exactly the keys that PEFT, vLLM and llama.cpp read.
 Json AdapterConfig(const Candidate& candidate);

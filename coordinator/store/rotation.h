@@ -8,7 +8,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "coordinator/store/branch_writer.h"
@@ -18,17 +17,9 @@ namespace strata {
 // All of the below that the ledger asks for, in the order in which a reader may see them.
 absl::Status Mend(BranchWriter* writer, const std::string& time);
 
-// The backups that a commit at `compact_time` would make of current and previous, by names that are
-// free.
-std::vector<BackupRecord> PlanBackups(const BranchWriter& writer, const std::string& compact_time,
-                                      const std::string& time);
-
 // Deletes the backups of all but the last `keep_backups` commits that made any, and the version
-// folders that neither current, previous, a pin (a further symlink) nor parking keeps.
+// folders that neither current, previous, a pin (a further symlink), parking nor an owed backup
+// keeps.
 absl::Status Prune(BranchWriter* writer, uint32_t keep_backups, const std::string& time);
-
-// Makes the folder of `version` whole again from its backup, `preferred` first; a damaged folder is
-// put aside as versions/.quarantine-…. DATA_LOSS when no copy is whole.
-absl::Status EnsureWhole(BranchWriter* writer, Version version, const std::string& preferred);
 
 }  // namespace strata

@@ -75,6 +75,9 @@ absl::StatusOr<Manifest> ManifestOf(const Json& json) {
   Manifest manifest;
   ASSIGN_OR_RETURN(const int64_t version, JsonInteger(json, "version", kManifest));
   ASSIGN_OR_RETURN(const int64_t parent, JsonInteger(json, "parent", kManifest));
+  if (version < 1 || version > UINT32_MAX || parent < 0 || parent >= version) {
+    return absl::DataLossError("the manifest's version or parent is out of range");
+  }
   manifest.version = Version(static_cast<uint32_t>(version));
   manifest.parent = Version(static_cast<uint32_t>(parent));
   ASSIGN_OR_RETURN(manifest.run, JsonString(json, "run", kManifest));
@@ -249,13 +252,13 @@ std::vector<std::string> CheckFolder(const fs::path& folder, const Digest& manif
     } else if (bytes != record.bytes) {
       findings.push_back(absl::StrCat(file.string(), " has ", bytes, " bytes where ", record.bytes,
                                       " were committed"));
-    } else if (depth == FolderCheck::kSizeAndTime) {
-      if (ChangedAfter(file, folder / kManifest)) {
-        findings.push_back(absl::StrCat(file.string(), " was changed after its commit"));
-      }
+    } else if (depth == FolderCheck::kSizeAndTime && !ChangedAfter(file, folder / kManifest)) {
+      continue;
     } else if (const absl::StatusOr<Digest> hash = Sha256OfFile(file);
                !hash.ok() || *hash != record.sha256) {
-      findings.push_back(absl::StrCat(file.string(), " has other bytes than were committed"));
+      findings.push_back(absl::StrCat(file.string(), depth == FolderCheck::kHash
+                                                         ? " has other bytes than were committed"
+                                                         : " was changed after its commit"));
     }
   }
   return findings;

@@ -55,6 +55,8 @@ absl::StatusOr<Digest> WriteVersionFolder(const std::filesystem::path& folder,
 absl::Status GateVersionFolder(const std::filesystem::path& folder, const Digest& manifest_sha256,
                                const Candidate& candidate);
 
+// kSizeAndTime: sizes, and the hash of only those files that are later than the manifest (a plain
+// `cp -r` makes them so without harm).
 enum class FolderCheck { kSizeAndTime, kHash };
 // What differs from the manifest that the ledger vouches for; empty = nothing.
 std::vector<std::string> CheckFolder(const std::filesystem::path& folder,

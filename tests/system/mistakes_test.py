@@ -68,6 +68,19 @@ class MistakesTest(branch.BranchTest):
         self.assertIn("strata backups", self.run_strata("restore", "v0009", code=69))
         self.assertEqual(self.json("status")["current"]["version"], "v0001")
 
+    def test_status_answers_for_a_damaged_branch(self):
+        self.run_strata("train")
+        (self.adapters() / "versions/v0001/training_metadata.json").write_text("{}")
+        status = self.json("status", code=65)
+        self.assertEqual((status["health"], status["current"]["version"]), ("damaged", "v0001"))
+        self.assertIn("training_metadata.json", status["findings"][0])
+        (self.adapters() / "ledger.jsonl").write_text("forged\n")
+        status = self.json("status", code=65)
+        self.assertEqual((status["health"], status["current"]["version"]), ("damaged", None))
+        self.assertIn("the ledger is damaged", status["findings"][0])
+        self.assertIn("unknown", self.run_strata("status", code=65))
+        self.assertIn("the ledger is damaged", self.run_strata("history", code=65))
+
 
 if __name__ == "__main__":
     branch.main()

@@ -54,7 +54,7 @@ TEST_F(BranchStoreTest, SecondCommitRotatesAndBacksUp) {
   EXPECT_EQ(ValueBehind("backups/backup_current_20251031_104044"), 1);
   EXPECT_THAT(store.CheapFindings(), IsEmpty());
   EXPECT_THAT(*store.Verify(), IsEmpty());
-  EXPECT_GT(store.Backups().front().bytes, 0u);
+  EXPECT_GT(store.Backups()->front().bytes, 0u);
 }
 
 TEST_F(BranchStoreTest, MetadataAndLineageAddUp) {
@@ -70,7 +70,7 @@ TEST_F(BranchStoreTest, MetadataAndLineageAddUp) {
   EXPECT_THAT(lineage.trained, SizeIs(2));
   EXPECT_THAT(lineage.examples, SizeIs(2));
   EXPECT_TRUE(lineage.examples.at("d1.jsonl").contains(ExampleDigest{1, 2}));
-  EXPECT_EQ(store.History().front().dataset, "d1.jsonl");
+  EXPECT_EQ(store.History()->front().dataset, "d1.jsonl");
   EXPECT_EQ(store.BaseFingerprintOf(Version(2)), Sha256Of("base"));
 }
 

@@ -84,7 +84,7 @@ class CrashTest : public TrainedBranch {
     EXPECT_THAT(ValueBehind("current"), AnyOf(3, other));
     for (int times = 0; times < 2; ++times) {
       BranchStore store = Open();
-      const absl::Status recovered = store.Recover();
+      const absl::Status recovered = store.Recover().status();
       ASSERT_TRUE(recovered.ok()) << recovered;
       EXPECT_THAT(*store.Verify(), IsEmpty());
     }
@@ -136,7 +136,7 @@ TEST_F(CrashTest, KilledFirstCommitLeavesNothingOrAVersionAtEveryCall) {
       store->Commit(CandidateOf(1, Version())).status().IgnoreError();
     });
     BranchStore store = Open();
-    const absl::Status recovered = store.Recover();
+    const absl::Status recovered = store.Recover().status();
     ASSERT_TRUE(recovered.ok()) << recovered;
     ASSERT_THAT(*store.Verify(), IsEmpty());
     ASSERT_TRUE(store.Commit(CandidateOf(1, Version())).ok());
@@ -162,11 +162,32 @@ TEST_F(CrashTest, KilledRestoreFromABackupLeavesTheBranchWholeAtEveryCall) {
   EXPECT_GT(nth, 15);
 }
 
+TEST_F(CrashTest, KilledHealingIsFinishedByTheNextStartAtEveryCall) {
+  int nth = 1;
+  for (; nth < kCallsMax; ++nth) {
+    SCOPED_TRACE(nth);
+    NewBranch();
+    ASSERT_TRUE(Open().Restore("v0002", kNow).ok());
+    Overwrite(adapters_ / "versions/v0002/adapter_model.safetensors", "cut");
+    const bool killed =
+        KilledAt(nth, [](BranchStore* store) { store->Recover().status().IgnoreError(); });
+    BranchStore store = Open();
+    ASSERT_TRUE(store.Recover().ok());
+    EXPECT_THAT(*store.Verify(), IsEmpty());
+    EXPECT_EQ(ValueBehind("current"), 2);
+    EXPECT_EQ(ValueBehind("previous"), 3);
+    EXPECT_EQ(Text(adapters_ / "versions/.quarantine-v0002-1/adapter_model.safetensors"), "cut");
+    if (!killed || HasFailure()) break;
+  }
+  EXPECT_GT(nth, 15);
+}
+
 // The writer before may have been killed between its write and its fsync.
-TEST_F(CrashTest, LedgerIsMadeDurableBeforeItIsBelieved) {
+TEST_F(CrashTest, WhatIsFoundIsMadeDurableBeforeItIsBelieved) {
   WatchingFileSystem files;
   ASSERT_TRUE(Open(&files).Recover().ok());
-  EXPECT_THAT(files.calls(), testing::ElementsAre("fsync ledger.jsonl", "fsync lora_adapters"));
+  EXPECT_THAT(files.calls(), testing::ElementsAre("fsync ledger.jsonl", "fsync lora_adapters",
+                                                  "fsync versions", "fsync backups"));
 }
 
 TEST_F(CrashTest, RecoveryMayBeKilledToo) {
@@ -177,7 +198,8 @@ TEST_F(CrashTest, RecoveryMayBeKilledToo) {
       KilledAt(commit_call, [](BranchStore* store) {
         store->Commit(Next(4, Version(3))).status().IgnoreError();
       });
-      const bool killed = KilledAt(nth, [](BranchStore* store) { store->Recover().IgnoreError(); });
+      const bool killed =
+          KilledAt(nth, [](BranchStore* store) { store->Recover().status().IgnoreError(); });
       ExpectHealthyAfterRecovery(4);
       if (HasFailure()) return;
       if (!killed) break;

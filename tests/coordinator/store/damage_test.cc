@@ -12,20 +12,39 @@ using testing::IsEmpty;
 
 const BranchStore::Time kNow = std::chrono::system_clock::from_time_t(1761990000);
 
+// A disk on which no backup can be made.
+class NoBackups : public FileSystem {
+  absl::Status Before(std::string_view, const fs::path& path) override {
+    if (!path.filename().string().starts_with(".incoming-backup")) return absl::OkStatus();
+    return absl::ResourceExhaustedError("no space left on device");
+  }
+};
+
 class DamageTest : public TrainedBranch {
  protected:
   void SetUp() override {
     TrainedBranch::SetUp();
     CommitRuns(2);
   }
+  // Twice = not at all. Size and time stay.
+  void FlipBit(const std::string& version) const {
+    const fs::path file = adapters_ / "versions" / version / "adapter_model.safetensors";
+    const fs::file_time_type time = fs::last_write_time(file);
+    std::string bytes = Text(file);
+    bytes.back() ^= 1;
+    Overwrite(file, bytes);
+    fs::last_write_time(file, time);
+  }
   void ExpectReadOnly(const std::string& why, float current = 2) {
     BranchStore store = Open();
     const std::string ledger = Text(LedgerFile());
     EXPECT_THAT(store.CheapFindings(), ElementsAre(HasSubstr(why)));
-    EXPECT_TRUE(absl::IsDataLoss(store.Recover()));
+    EXPECT_TRUE(absl::IsDataLoss(store.Recover().status()));
     EXPECT_TRUE(absl::IsDataLoss(store.Commit(CandidateOf(3, Version(2))).status()));
     EXPECT_TRUE(absl::IsDataLoss(store.Restore("v0001", kNow).status()));
     EXPECT_TRUE(absl::IsDataLoss(store.LineageOfCurrent().status()));
+    EXPECT_TRUE(absl::IsDataLoss(store.History().status()));
+    EXPECT_TRUE(absl::IsDataLoss(store.Backups().status()));
     EXPECT_EQ(Text(LedgerFile()), ledger);
     EXPECT_EQ(ValueBehind("current"), current);
   }
@@ -113,13 +132,88 @@ TEST_F(DamageTest, LinksAreMendedFromTheLedger) {
   EXPECT_THAT(store.CheapFindings(), IsEmpty());
 }
 
+TEST_F(DamageTest, LinkToNoVersionIsRemoved) {
+  Wipe();
+  CommitRuns(1);
+  fs::create_symlink("versions/v0001", adapters_ / "previous");
+  BranchStore store = Open();
+  EXPECT_THAT(store.CheapFindings(), ElementsAre(HasSubstr("previous should not be there")));
+  ASSERT_TRUE(store.Recover().ok());
+  EXPECT_FALSE(fs::is_symlink(adapters_ / "previous"));
+  EXPECT_THAT(store.CheapFindings(), IsEmpty());
+}
+
+TEST_F(DamageTest, PlainCopyOfABranchIsHealthy) {
+  for (const auto& file : fs::recursive_directory_iterator(adapters_)) {
+    if (!file.is_regular_file() || file.path().filename() == "manifest.json") continue;
+    fs::last_write_time(file, fs::file_time_type::clock::now() + std::chrono::hours(1));
+  }
+  EXPECT_THAT(Open().CheapFindings(), IsEmpty());
+}
+
+TEST_F(DamageTest, DamagedCurrentIsRestoredFromItsBackupAtTheStart) {
+  ASSERT_TRUE(Open().Restore("v0001", kNow).ok());
+  FlipBit("v0001");
+  const auto told = Open().Recover();
+  ASSERT_TRUE(told.ok()) << told.status();
+  EXPECT_THAT(*told, ElementsAre(HasSubstr("v0001 was damaged")));
+  EXPECT_EQ(ValueBehind("current"), 1);
+  EXPECT_TRUE(fs::exists(adapters_ / "versions/.quarantine-v0001-1"));
+  EXPECT_THAT(*Open().Verify(), IsEmpty());
+  EXPECT_THAT(*Open().Recover(), IsEmpty());
+}
+
+TEST_F(DamageTest, MissingPreviousIsRestoredFromItsBackupAtTheStart) {
+  fs::remove_all(adapters_ / "versions/v0001");
+  EXPECT_THAT(*Open().Recover(), ElementsAre(HasSubstr("v0001 was missing")));
+  EXPECT_EQ(ValueBehind("previous"), 1);
+}
+
+TEST_F(DamageTest, DamagedCurrentWithoutACopyStopsTheStartButNotARestore) {
+  FlipBit("v0002");
+  BranchStore store = Open();
+  const absl::Status stopped = store.Recover().status();
+  EXPECT_TRUE(absl::IsDataLoss(stopped));
+  EXPECT_THAT(std::string(stopped.message()), HasSubstr("strata restore previous"));
+  EXPECT_EQ(ValueBehind("versions/v0002/../v0001"), 1);
+  EXPECT_TRUE(fs::exists(adapters_ / "versions/v0002"));
+  EXPECT_TRUE(store.Restore("previous", kNow).ok());
+  EXPECT_EQ(ValueBehind("current"), 1);
+}
+
+TEST_F(DamageTest, DamagedPreviousWithoutACopyIsOnlyTold) {
+  fs::remove_all(adapters_ / "backups");
+  FlipBit("v0001");
+  EXPECT_THAT(*Open().Recover(), ElementsAre(HasSubstr("v0001 is missing or damaged")));
+  EXPECT_TRUE(Open().Commit(CandidateOf(3, Version(2))).ok());
+}
+
+TEST_F(DamageTest, DamagedVersionIsNoBackup) {
+  FlipBit("v0002");
+  const auto outcome = Open().Commit(CandidateOf(3, Version(2)));
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_THAT(outcome->backups, ElementsAre("backup_previous_20251031_104045"));
+  EXPECT_EQ(ValueBehind("backups/backup_previous_20251031_104045"), 1);
+}
+
+TEST_F(DamageTest, OwedBackupWaitsForAWholeSource) {
+  NoBackups full;
+  const auto outcome = Open(&full).Commit(CandidateOf(3, Version(2)));
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_THAT(outcome->rotation_pending, HasSubstr("v0003 is committed"));
+  FlipBit("v0002");
+  EXPECT_THAT(*Open().Recover(), ElementsAre(HasSubstr("v0002 is missing or damaged")));
+  EXPECT_EQ(ValueBehind("current"), 3);
+  EXPECT_FALSE(fs::exists(adapters_ / "backups/backup_current_20251031_104045"));
+  EXPECT_THAT(Open().CheapFindings(), testing::Contains(HasSubstr("is not complete yet")));
+  FlipBit("v0002");
+  ASSERT_TRUE(Open().Recover().ok());
+  EXPECT_EQ(ValueBehind("backups/backup_current_20251031_104045"), 2);
+  EXPECT_THAT(*Open().Verify(), IsEmpty());
+}
+
 TEST_F(DamageTest, FlippedBitIsFoundAndPutRightFromTheBackup) {
-  const fs::path file = adapters_ / "versions/v0001/adapter_model.safetensors";
-  const fs::file_time_type time = fs::last_write_time(file);
-  std::string bytes = Text(file);
-  bytes.back() ^= 1;
-  Overwrite(file, bytes);
-  fs::last_write_time(file, time);
+  FlipBit("v0001");
   BranchStore store = Open();
   EXPECT_THAT(store.CheapFindings(), IsEmpty());
   EXPECT_THAT(*store.Verify(), ElementsAre(HasSubstr("has other bytes")));

@@ -11,7 +11,8 @@ using ReportTest = TrainedBranch;
 
 TEST_F(ReportTest, ListsWhatWasTrainedAndWhatFailed) {
   std::filesystem::create_directories(root_);
-  RunReport report{"2025-10-31T10:40:42Z",
+  RunReport report{"run-1",
+                   "2025-10-31T10:40:42Z",
                    "2025-10-31T11:40:42Z",
                    "partial",
                    CandidateOf(1, Version()).stages,
@@ -26,7 +27,47 @@ TEST_F(ReportTest, ListsWhatWasTrainedAndWhatFailed) {
   EXPECT_EQ(json["datasets_trained"][1]["error"], "no good line");
   EXPECT_EQ(json["backups_created"][0], "backup_current_20251031_104042");
   EXPECT_EQ(json["status"], "partial");
+  EXPECT_EQ(json["run"], "run-1");
   EXPECT_EQ(json["start_time"], "2025-10-31T10:40:42Z");
+}
+
+TEST_F(ReportTest, AMissingOrOlderReportIsWrittenFromTheLedger) {
+  CommitRuns(2);
+  const RunReport known = **Open().ReportOfNewest();
+  const std::filesystem::path file = root_ / "incremental_training_results.json";
+  for (const char* before : {"", "{", R"({"run": "run-1"})", R"({"end_time": "2020"})"}) {
+    Overwrite(file, before);
+    EXPECT_TRUE(*MendReport(file, known, FileSystem::Real())) << before;
+    EXPECT_FALSE(*MendReport(file, known, FileSystem::Real())) << before;
+  }
+  const Json json = *ParseJson(Text(file), "report");
+  EXPECT_EQ(json["run"], "run-2");
+  EXPECT_EQ(json["datasets_trained"][0]["dataset"], "d2.jsonl");
+  EXPECT_EQ(json["datasets_trained"][0]["total_examples"], 20);
+  EXPECT_EQ(json["datasets_trained"][0]["left_out"]["too_long"], 4);
+  EXPECT_EQ(json["backups_created"][0], "backup_current_20251031_104044");
+}
+
+TEST_F(ReportTest, TheReportOfALaterRunStays) {
+  CommitRuns(1);
+  const RunReport known = **Open().ReportOfNewest();
+  const std::filesystem::path file = root_ / "incremental_training_results.json";
+  for (const char* before : {R"({"run": "run-2"})", R"({"end_time": "2026"})"}) {
+    Overwrite(file, before);
+    EXPECT_FALSE(*MendReport(file, known, FileSystem::Real())) << before;
+    EXPECT_EQ(Text(file), before);
+  }
+}
+
+TEST_F(ReportTest, ANewBranchHasNoReport) { EXPECT_FALSE(Open().ReportOfNewest()->has_value()); }
+
+TEST_F(ReportTest, TheStartIsReadFromTheRunsId) {
+  CommittedVersion commit;
+  commit.run = "20251031-104042-3f9a";
+  commit.time = "2025-10-31T11:40:42Z";
+  EXPECT_EQ(ReportOf(commit, {}, Json()).start_time, "2025-10-31T10:40:42Z");
+  commit.run = "mine";
+  EXPECT_EQ(ReportOf(commit, {}, Json()).start_time, commit.time);
 }
 
 TEST_F(ReportTest, TimesAreUtc) {

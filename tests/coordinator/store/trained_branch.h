@@ -37,6 +37,7 @@ inline Candidate CandidateOf(uint32_t run, Version parent) {
   const std::string name = "d" + std::to_string(run) + ".jsonl";
   candidate.stages = {{name, "base", Sha256Of(name), 0, 10, 3, 1.0 / run, ""},
                       {"bad.jsonl", "base", Sha256Of("bad"), 0, 0, 0, 0, "no good line"}};
+  candidate.stages[0].left_out.too_long = 4;
   candidate.examples[name] = {{run, 1}, {run, 2}};
   candidate.training_seconds = 2.5;
   candidate.now = std::chrono::system_clock::from_time_t(1761907242 + run);

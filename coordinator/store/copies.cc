@@ -1,0 +1,151 @@
+#include "coordinator/store/copies.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "coordinator/store/version_folder.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool IsTaken(const BranchWriter& writer, const std::string& name) {
+  const BranchState& state = writer.state();
+  return IsNamed(BackupPath(writer.adapters(), name)) || state.pruning_backups.contains(name) ||
+         std::any_of(state.backups.begin(), state.backups.end(),
+                     [&](const BackupRecord& backup) { return backup.name == name; });
+}
+
+bool IsWhole(const fs::path& folder, const Digest& manifest) {
+  return CheckFolder(folder, manifest, FolderCheck::kHash).empty();
+}
+
+// Of the backup `preferred`, the folder of `version` itself and its other backups, the first that
+// is whole.
+std::optional<fs::path> WholeCopyOf(const BranchWriter& writer, Version version,
+                                    const std::string& preferred = "") {
+  const BranchState& state = writer.state();
+  std::vector<fs::path> folders = {VersionPath(writer.adapters(), version)};
+  if (!preferred.empty()) folders.insert(folders.begin(), BackupPath(writer.adapters(), preferred));
+  for (const BackupRecord& backup : state.backups) {
+    if (backup.version == version) folders.push_back(BackupPath(writer.adapters(), backup.name));
+  }
+  const Digest& manifest = state.versions.at(version).manifest_sha256;
+  for (const fs::path& folder : folders) {
+    if (IsWhole(folder, manifest)) return folder;
+  }
+  return std::nullopt;
+}
+
+// Where what was at `path` lies now; "" = nothing was there.
+absl::StatusOr<fs::path> PutAside(FileSystem* files, const fs::path& path) {
+  if (!IsNamed(path)) return fs::path();
+  for (int i = 1;; ++i) {
+    const fs::path aside =
+        path.parent_path() / absl::StrCat(".quarantine-", path.filename().string(), "-", i);
+    if (IsNamed(aside)) continue;
+    RETURN_IF_ERROR(files->Rename(path, aside));
+    return aside;
+  }
+}
+
+// Gives where a damaged `to` lies now. The copy is made and proven before `to` loses its place.
+absl::StatusOr<fs::path> PutCopy(FileSystem* files, const fs::path& from, const fs::path& to,
+                                 const Digest& manifest) {
+  const fs::path incoming = to.parent_path() / absl::StrCat(".incoming-", to.filename().string());
+  RETURN_IF_ERROR(files->CreateDirectories(to.parent_path()));
+  RETURN_IF_ERROR(files->RemoveTree(incoming));
+  RETURN_IF_ERROR(files->CopyTreeDurably(from, incoming));
+  const std::vector<std::string> findings = CheckFolder(incoming, manifest, FolderCheck::kHash);
+  if (!findings.empty()) {
+    return absl::DataLossError(
+        absl::StrCat("a copy of ", from.string(), " was read back wrong: ", findings.front()));
+  }
+  ASSIGN_OR_RETURN(const fs::path aside, PutAside(files, to));
+  RETURN_IF_ERROR(files->Rename(incoming, to));
+  return aside;
+}
+
+}  // namespace
+
+bool IsNamed(const fs::path& path) {
+  std::error_code error;
+  return fs::symlink_status(path, error).type() != fs::file_type::not_found;
+}
+
+std::vector<BackupRecord> PlanBackups(const BranchWriter& writer, const std::string& compact_time,
+                                      const std::string& time) {
+  std::string moment = compact_time;
+  for (int i = 2;
+       IsTaken(writer, "backup_current_" + moment) || IsTaken(writer, "backup_previous_" + moment);
+       ++i) {
+    moment = absl::StrCat(compact_time, "_", i);
+  }
+  std::vector<BackupRecord> backups;
+  const BranchState& state = writer.state();
+  if (state.current != Version() && WholeCopyOf(writer, state.current)) {
+    backups.push_back({"backup_current_" + moment, state.current, {}, time});
+  }
+  if (state.previous != Version() && WholeCopyOf(writer, state.previous)) {
+    backups.push_back({"backup_previous_" + moment, state.previous, {}, time});
+  }
+  return backups;
+}
+
+absl::Status MakeOwedBackups(BranchWriter* writer, const std::string& time) {
+  const std::set<Version> owing = writer->state().commits_owing_backups;
+  for (const Version commit : owing) {
+    bool all = true;
+    for (const BackupRecord& backup : writer->state().backups) {
+      if (backup.committed != commit) continue;
+      const Digest& manifest = writer->state().versions.at(backup.version).manifest_sha256;
+      const fs::path to = BackupPath(writer->adapters(), backup.name);
+      if (IsWhole(to, manifest)) continue;
+      const std::optional<fs::path> from = WholeCopyOf(*writer, backup.version);
+      all = all && from;
+      if (from) RETURN_IF_ERROR(PutCopy(writer->files(), *from, to, manifest).status());
+    }
+    if (all) RETURN_IF_ERROR(writer->Record("backups", time, BackupsMadeBody(commit)));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> EnsureWhole(BranchWriter* writer, Version version,
+                                        const std::string& preferred) {
+  const fs::path folder = VersionPath(writer->adapters(), version);
+  const Digest& manifest = writer->state().versions.at(version).manifest_sha256;
+  const std::vector<std::string> findings = CheckFolder(folder, manifest, FolderCheck::kHash);
+  if (findings.empty()) return std::string();
+  const std::optional<fs::path> from = WholeCopyOf(*writer, version, preferred);
+  if (!from) {
+    return absl::DataLossError(
+        absl::StrCat(VersionName(version),
+                     " is missing or damaged and no backup of it is whole: ", findings.front(),
+                     "; `strata verify` lists all, `strata restore previous` or "
+                     "another of `strata backups` takes a whole version"));
+  }
+  ASSIGN_OR_RETURN(const fs::path aside, PutCopy(writer->files(), *from, folder, manifest));
+  return absl::StrCat(
+      VersionName(version), " was ",
+      aside.empty() ? std::string("missing") : absl::StrCat("damaged (", findings.front(), ")"),
+      " and is restored from ", from->string(), aside.empty() ? "" : "; the damaged one lies in ",
+      aside.string());
+}
+
+absl::Status Heal(BranchWriter* writer, std::vector<std::string>* done) {
+  const Version current = writer->state().current, previous = writer->state().previous;
+  for (const Version version : {previous, current}) {
+    if (version == Version()) continue;
+    const absl::StatusOr<std::string> healed = EnsureWhole(writer, version, "");
+    const bool is_previous = version == previous && version != current;
+    if (!healed.ok() && !(is_previous && absl::IsDataLoss(healed.status()))) return healed.status();
+    const std::string sentence = healed.ok() ? *healed : std::string(healed.status().message());
+    if (!sentence.empty()) done->push_back(sentence);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace strata

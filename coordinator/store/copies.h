@@ -1,0 +1,41 @@
+// Copies version folders into backups, and back out of them where a version is missing or damaged.
+// Rotation makes the backups that a commit owes through it; BranchStore heals through it.
+//
+// Invariants: nothing is copied that differs from the manifest which the ledger vouches for, and no
+// copy gets its name before it has been read back. A damaged folder is put aside as `.quarantine-…`
+// beside its place, never deleted.
+// Durability: each function may be killed anywhere and called again. A kill in the midst of a swap
+// leaves the name empty and the damaged folder in quarantine; the next Heal puts the copy there.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/store/branch_writer.h"
+
+namespace strata {
+
+// Whether anything is named `path`, a dangling link too.
+bool IsNamed(const std::filesystem::path& path);
+
+// The backups that a commit at `compact_time` would make of current and previous, by names that are
+// free; none of a version of which no whole copy is left.
+std::vector<BackupRecord> PlanBackups(const BranchWriter& writer, const std::string& compact_time,
+                                      const std::string& time);
+
+// Makes the backups that commits owe, and records those commits whose backups are all whole. A
+// backup of which no whole source is left stays owed: `status` shows it.
+absl::Status MakeOwedBackups(BranchWriter* writer, const std::string& time);
+
+// Makes the folder of `version` whole from its backups, `preferred` first, and says what was done;
+// "" = it was whole. DATA_LOSS, with nothing changed, when no copy is whole.
+absl::StatusOr<std::string> EnsureWhole(BranchWriter* writer, Version version,
+                                        const std::string& preferred);
+
+// EnsureWhole for current and previous, by hash; adds to *done what was done. DATA_LOSS when
+// current cannot be made whole; a previous that cannot is only told, since the next commit replaces
+// it.
+absl::Status Heal(BranchWriter* writer, std::vector<std::string>* done);
+
+}  // namespace strata
