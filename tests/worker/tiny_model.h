@@ -26,24 +26,27 @@ inline std::vector<float> KeyedValues(uint64_t key, int64_t count, float scale) 
   return values;
 }
 
-// fp32 weights kept in vectors.
+// Weights kept in memory, as they would lie on disk.
 class VectorWeights : public WeightSource {
  public:
-  void Put(const std::string& name, std::vector<int64_t> shape, std::vector<float> values) {
-    weights_[name] = {std::move(shape), std::move(values)};
+  struct Weight {
+    std::string dtype;
+    std::vector<int64_t> shape;
+    std::string bytes;
+  };
+  void Put(const std::string& name, Weight weight) { weights_[name] = std::move(weight); }
+  void Put(const std::string& name, std::vector<int64_t> shape, const std::vector<float>& values) {
+    const auto* bytes = reinterpret_cast<const char*>(values.data());
+    Put(name, {"F32", std::move(shape), {bytes, values.size() * sizeof(float)}});
   }
   WeightView Get(const std::string& name) const override {
     const auto found = weights_.find(name);
     if (found == weights_.end()) throw std::runtime_error("no weight " + name);
-    return {"F32", found->second.shape, found->second.values.data()};
+    return {found->second.dtype, found->second.shape, found->second.bytes.data()};
   }
   bool Has(const std::string& name) const override { return weights_.count(name) > 0; }
 
  private:
-  struct Weight {
-    std::vector<int64_t> shape;
-    std::vector<float> values;
-  };
   std::map<std::string, Weight> weights_;
 };
 

@@ -2,21 +2,47 @@
 
 Usage: make_reference.py DIR. Per variant DIR/VARIANT/index.txt, of lines
   value NAME NUMBER           of the configuration
-  tensor NAME DIM...          DIR/VARIANT/NAME.bin holds it: raw little-endian float32
+  tensor NAME DTYPE DIM...    DIR/VARIANT/NAME.bin holds it: raw, little-endian F32, BF16 or F16
   example STEP BEGIN END ID...   supervised are the tokens [BEGIN, END)
-Each example is computed alone, in a batch of one: the reference knows no packing.
+Each example is computed alone, in a batch of one: the reference knows no packing. Only its dropout
+has to know where parity_test.cc puts an example; the masks are made here from the words of
+worker/model/keyed_dropout.h and common/keyed_random.h, not from their code.
 """
 
+import dataclasses
 import os
 import sys
 
+import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 STEPS, EXAMPLES, LEARNING_RATE, WEIGHT_DECAY, MAX_GRAD_NORM = 20, 4, 5e-3, 0.01, 1.0
+EXAMPLES_PER_ROW = 2
 R, ALPHA = 4, 8
+STAGE_KEY = 20251117
+FLOATS = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16"}
+
+
+@dataclasses.dataclass
+class Variant:
+    name: str
+    tied: bool = False
+    dropout: float = 0.0
+    disk: torch.dtype = torch.float32  # of the base's weights, as they are written
+    compute: torch.dtype = torch.float32
+    seed: int = 7
+
+
+VARIANTS = [
+    Variant("tied", tied=True),
+    Variant("untied"),
+    Variant("dropout", dropout=0.3),
+    Variant("half_on_disk", disk=torch.float16),
+] + [Variant(f"bfloat16_{seed}", disk=torch.bfloat16, compute=torch.bfloat16, seed=seed)
+     for seed in range(1, 4)]
 
 
 class Index:
@@ -28,13 +54,65 @@ class Index:
         self.lines.append(" ".join(str(word) for word in words))
 
     def tensor(self, name, tensor):
-        tensor.detach().to(torch.float32).contiguous().numpy().tofile(
-            os.path.join(self.folder, name + ".bin"))
-        self.line("tensor", name, *tensor.shape)
+        raw = tensor.detach().contiguous().view(torch.uint8)
+        raw.numpy().tofile(os.path.join(self.folder, name + ".bin"))
+        self.line("tensor", name, FLOATS[tensor.dtype], *tensor.shape)
 
     def close(self):
         with open(os.path.join(self.folder, "index.txt"), "w") as file:
             file.write("\n".join(self.lines) + "\n")
+
+
+MASK_64 = (1 << 64) - 1
+
+
+def mix_key(key, part):
+    z = ((key ^ part) + 0x9E3779B97F4A7C15) & MASK_64
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK_64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK_64
+    return z ^ (z >> 31)
+
+
+def philox(counter, key):
+    low, shift = np.uint64(0xFFFFFFFF), np.uint64(32)
+    a, b, c, d = np.broadcast_arrays(*[np.asarray(word, dtype=np.uint64) for word in counter])
+    keys = [key & 0xFFFFFFFF, key >> 32]
+    for _ in range(10):
+        product0, product1 = np.uint64(0xD2511F53) * a, np.uint64(0xCD9E8D57) * c
+        a, b = (product1 >> shift) ^ b ^ np.uint64(keys[0]), product1 & low
+        c, d = (product0 >> shift) ^ d ^ np.uint64(keys[1]), product0 & low
+        keys = [(keys[0] + 0x9E3779B9) & 0xFFFFFFFF, (keys[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    return a, b, c, d
+
+
+class Place:
+    """Where the example that is being computed stands in its step."""
+    step_key, row, position = 0, 0, 0
+
+
+class KeyedDropout(torch.nn.Module):
+    """Takes the place of torch's dropout inside PEFT's LoRA layers."""
+
+    def __init__(self, rate, projection, place):
+        super().__init__()
+        self.keep, self.projection, self.place = round((1 - rate) * 65536), projection, place
+
+    def forward(self, x):
+        tokens, channels = x.shape[-2:]
+        positions = self.place.position + np.arange(tokens)[:, None]
+        eighths = np.arange((channels + 7) // 8)[None]
+        words = philox((self.place.row, positions, self.projection, eighths), self.place.step_key)
+        lanes = [lane for w in words for lane in (w & np.uint64(0xFFFF), w >> np.uint64(16))]
+        kept = np.stack(lanes, -1).reshape(tokens, -1)[:, :channels] < self.keep
+        return x * torch.from_numpy(kept).to(x.dtype) * (65536 / self.keep)
+
+
+def key_dropout(model, rate, place):
+    for name, module in model.named_modules():
+        if hasattr(module, "lora_dropout"):
+            layer, projection = int(name.split("layers.")[1].split(".")[0]), name.split(".")[-1]
+            module.lora_dropout["default"] = KeyedDropout(
+                rate, layer * len(TARGETS) + TARGETS.index(projection), place)
 
 
 def tiny_config(tied):
@@ -67,57 +145,86 @@ def tiny_steps(generator):
     return steps
 
 
-def write_variant(folder, tied):
-    torch.manual_seed(7)
-    index = Index(folder)
-    config = tiny_config(tied)
-    base = LlamaForCausalLM(config)
+def cast_weights(model, dtype):
+    """Unlike model.to(dtype) leaves the rotary frequencies in float32, as from_pretrained does."""
+    for weight in model.parameters():
+        weight.data = weight.data.to(dtype)
+
+
+def tiny_base(variant):
+    base = LlamaForCausalLM(tiny_config(variant.tied))
     with torch.no_grad():
         for name, weight in base.named_parameters():
             if "norm" in name:
                 weight.uniform_(0.5, 1.5)
+    cast_weights(base, variant.disk)
+    return base
+
+
+def tiny_adapter(variant, base, place):
+    model = get_peft_model(base, LoraConfig(r=R, lora_alpha=ALPHA, lora_dropout=variant.dropout,
+                                            target_modules=TARGETS, bias="none"))
+    model.eval()  # but for our own dropout nothing differs
+    if variant.dropout > 0:
+        key_dropout(model, variant.dropout, place)
+    adapter = {n.replace(".default", ""): p for n, p in model.named_parameters() if p.requires_grad}
+    with torch.no_grad():
+        for name, weight in adapter.items():
+            assert weight.dtype == torch.float32
+            if "lora_B" in name:
+                weight.normal_(0, 0.1)
+    return model, adapter
+
+
+def write_variant(folder, variant):
+    torch.manual_seed(variant.seed)
+    index, base, place = Index(folder), tiny_base(variant), Place()
     for key in ["vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
                 "num_attention_heads", "num_key_value_heads", "head_dim", "rms_norm_eps"]:
-        index.line("value", key, getattr(config, key))
+        index.line("value", key, getattr(base.config, key))
     index.line("value", "rope_theta", 5000.0)
-    for key, value in {"tied": int(tied), "r": R, "alpha": ALPHA, "steps": STEPS,
+    for key, value in {"tied": int(variant.tied), "r": R, "alpha": ALPHA, "steps": STEPS,
+                       "dropout": variant.dropout, "stage_key": STAGE_KEY,
                        "learning_rate": LEARNING_RATE, "weight_decay": WEIGHT_DECAY,
                        "max_grad_norm": MAX_GRAD_NORM}.items():
         index.line("value", key, value)
     for name, weight in base.named_parameters():
         index.tensor(name, weight)
-
-    model = get_peft_model(base, LoraConfig(r=R, lora_alpha=ALPHA, lora_dropout=0.0,
-                                            target_modules=TARGETS, bias="none"))
-    model.eval()  # there is no dropout; nothing else differs
-    adapter = {n.replace(".default", ""): p for n, p in model.named_parameters() if p.requires_grad}
-    with torch.no_grad():
-        for name, weight in adapter.items():
-            if "lora_B" in name:
-                weight.normal_(0, 0.1)
+    cast_weights(base, variant.compute)
+    model, adapter = tiny_adapter(variant, base, place)
     for name, weight in adapter.items():
         index.tensor(name, weight)
-    train(index, model, adapter)
+    train(index, model, adapter, place)
     index.close()
 
 
-def train(index, model, adapter):
+def backward_of_step(model, examples, place):
+    supervised = sum(end - begin for _, begin, end in examples)
+    loss = 0
+    for i, (ids, begin, end) in enumerate(examples):
+        place.row, first = i // EXAMPLES_PER_ROW, i - i % EXAMPLES_PER_ROW
+        place.position = sum(len(before) for before, _, _ in examples[first:i])
+        part = nll_sum(model, ids, begin, end) / supervised
+        part.backward()
+        loss += part.item()
+    return loss
+
+
+def train(index, model, adapter, place):
     optimizer = torch.optim.AdamW(adapter.values(), lr=LEARNING_RATE, betas=(0.9, 0.999), eps=1e-8,
                                   weight_decay=WEIGHT_DECAY)
     losses, norms = [], []
     for step, examples in enumerate(tiny_steps(torch.Generator().manual_seed(3))):
         for ids, begin, end in examples:
             index.line("example", step, begin, end, *ids)
-        supervised = sum(end - begin for _, begin, end in examples)
+        place.step_key = mix_key(mix_key(STAGE_KEY, 0), step)
         optimizer.zero_grad()
-        loss = sum(nll_sum(model, *example) for example in examples) / supervised
-        loss.backward()
+        losses.append(backward_of_step(model, examples, place))
         if step == 0:
             for name, weight in adapter.items():
                 index.tensor("grad." + name, weight.grad)
         norms.append(torch.nn.utils.clip_grad_norm_(adapter.values(), MAX_GRAD_NORM).item())
         optimizer.step()
-        losses.append(loss.item())
     index.tensor("losses", torch.tensor(losses))
     index.tensor("grad_norms", torch.tensor(norms))
     for name, weight in adapter.items():
@@ -126,5 +233,5 @@ def train(index, model, adapter):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for variant, tied in [("tied", True), ("untied", False)]:
-        write_variant(os.path.join(sys.argv[1], variant), tied)
+    for each in VARIANTS:
+        write_variant(os.path.join(sys.argv[1], each.name), each)
