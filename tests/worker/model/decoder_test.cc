@@ -66,11 +66,6 @@ TEST_F(DecoderTest, NeverLetsAnExampleSeeItsNeighbours) {
   EXPECT_DOUBLE_EQ(Loss(decoder, row), before);
 }
 
-TEST_F(DecoderTest, ComputesInBfloat16NearTheFloatLoss) {
-  const TrainingRow row = TinyRow(3, 0, {20, 20});
-  EXPECT_NEAR(Loss(Make(at::kBFloat16), row) / Loss(Make(at::kFloat), row), 1, 0.02);
-}
-
 TEST_F(DecoderTest, IsTheBaseWhenTheAdaptersBAreZero) {
   const Decoder decoder = Make(at::kFloat);
   const TrainingRow row = TinyRow(3, 0, {20});

@@ -49,7 +49,8 @@ TEST_F(StageTrainerTest, LowersTheLoss) {
   const Run run = Train();
   ASSERT_EQ(run.result.end, StageEnd::kTrained);
   ASSERT_EQ(run.reports.size(), 30u);
-  EXPECT_LT(run.reports[28].loss, run.reports[0].loss - 0.1);
+  // Step 12 of the second epoch has the rows of step 0 of the first: see TinyStep.
+  EXPECT_LT(run.reports[27].loss, run.reports[0].loss - 0.1);
 }
 
 TEST_F(StageTrainerTest, RepeatsToTheByte) { EXPECT_EQ(Train().adapter, Train().adapter); }
