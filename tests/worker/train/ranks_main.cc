@@ -1,6 +1,7 @@
 // Goal: what happens on one rank only is decided by all: a loss that is not finite, a wish to stop,
-// a step without rows. Method: a tiny decoder trained by real ranks, which mpirun starts, and by
-// one rank alone; replicas and reports are compared between the ranks and with the one.
+// a step without rows; a held-out loss is that of all rows. Method: a tiny decoder trained by real
+// ranks, which mpirun starts, and by one rank alone; replicas and reports are compared between the
+// ranks and with the one.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
@@ -141,6 +142,24 @@ void CheckAStopThatOneRankAskedFor(RankChecks& checks, Collective& collective) {
   }
 }
 
+Evaluation Evaluate(const Scenario& scenario, Collective& collective) {
+  const ModelConfig config = TinyConfig();
+  Decoder decoder(config, TinyLora(0), WeightsWithABrokenToken(), at::kFloat, at::kCPU);
+  FlatAdapter adapter(TinyLayout(config), at::kCPU);
+  FunctionSource source([&](StagePosition at) { return WorkOf(scenario, at.step, collective); });
+  return EvaluateStage(kSteps, 1, decoder, adapter, source, collective);
+}
+
+void CheckEvaluation(RankChecks& checks, Collective& collective) {
+  OneRank one;
+  const Scenario whole{.lone_steps = {1, 2}}, broken{.broken_steps = {3}};
+  const Evaluation together = Evaluate(whole, collective), alone = Evaluate(whole, one);
+  checks.Expect(together.tokens == alone.tokens, "every supervised token counts once");
+  checks.Expect(std::abs(together.loss_sum / alone.loss_sum - 1) < 1e-6, "the loss of one rank");
+  checks.Expect(!std::isfinite(Evaluate(broken, collective).loss_sum),
+                "every rank knows of a loss that is not finite");
+}
+
 }  // namespace
 }  // namespace strata::testing
 
@@ -155,6 +174,7 @@ int main(int argc, char** argv) {
   testing::CheckALossThatIsNotFinite(checks, *collective);
   testing::CheckLossesThatStayNotFinite(checks, *collective);
   testing::CheckAStopThatOneRankAskedFor(checks, *collective);
+  testing::CheckEvaluation(checks, *collective);
   checks.Finish();
   return 0;
 }
