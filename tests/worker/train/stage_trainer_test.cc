@@ -1,12 +1,15 @@
-// Goal: the loop's promises: equal results whatever the micro-batch, byte-equal repeats, a failed
-// stage undone, a stop obeyed. Method: a tiny decoder trained for some thirty steps on one rank.
+// Goal: the loop's promises: equal results whatever the micro-batch, byte-equal repeats, a step
+// that overflows left out, a failed stage undone, a stop obeyed. Method: a tiny decoder trained for
+// some thirty steps on one rank.
 #include "worker/train/stage_trainer.h"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
+#include <set>
 
 #include "tests/worker/tiny_model.h"
 
@@ -14,6 +17,20 @@ namespace strata {
 namespace {
 
 using namespace testing;  // strata::testing: tiny models
+
+// One rank; in some steps one element of what it sums is too large for fp32.
+class OverflowingSum : public OneRank {
+ public:
+  void SumInPlace(at::Tensor& flat_N) override {
+    if (steps.count(step_++) > 0) flat_N[element].fill_(std::numeric_limits<float>::infinity());
+  }
+
+  std::set<int> steps = {};  // counted over the stage
+  int64_t element = 0;       // of the buffer; from its end where negative
+
+ private:
+  int step_ = 0;
+};
 
 class StageTrainerTest : public ::testing::Test {
  protected:
@@ -29,8 +46,8 @@ class StageTrainerTest : public ::testing::Test {
     FlatAdapter adapter(TinyLayout(config), at::kCPU);
     adapter.Load(initial_);
     FunctionSource source([&](StagePosition at) { return TinyStep(at.step, learning_rate_); });
-    OneRank alone;
     Run run;
+    OverflowingSum alone = collective_;
     run.result = TrainStage(settings_, decoder, adapter, source, alone, listener_);
     run.reports = std::exchange(listener_.reports, {});
     run.adapter = adapter.Values();
@@ -41,6 +58,7 @@ class StageTrainerTest : public ::testing::Test {
   VectorWeights weights_ = TinyWeights(TinyConfig());
   std::vector<float> initial_ = KeyedValues(5, TinyLayout(TinyConfig()).elements, 0.3f);
   double learning_rate_ = 1e-3;
+  OverflowingSum collective_;
   Listener listener_;
 };
 
@@ -96,6 +114,27 @@ TEST_F(StageTrainerTest, UndoesUpdatesMadeBeforeTheLossStoppedBeingFinite) {
   EXPECT_EQ(run.result.end, StageEnd::kDataError);
   EXPECT_FALSE(run.reports[0].skipped);
   EXPECT_EQ(run.adapter, initial_);
+}
+
+TEST_F(StageTrainerTest, SkipsAStepWhoseGradientOrLossOverflowsInTheSum) {
+  for (const int64_t element : {int64_t{3}, -FlatAdapter::kControlWords}) {
+    collective_.element = element;
+    collective_.steps = {1, 4};
+    const Run run = Train();
+    EXPECT_EQ(run.result.end, StageEnd::kTrained);
+    for (int step = 0; step < 6; ++step)
+      EXPECT_EQ(run.reports[step].skipped, collective_.steps.count(step) > 0) << step;
+    EXPECT_THAT(
+        run.adapter,
+        ::testing::Each(::testing::Truly([](float value) { return std::isfinite(value); })));
+  }
+}
+
+TEST_F(StageTrainerTest, CountsOnlyStepsInARow) {
+  collective_.steps = {1, 2, 4, 5, 7, 8};
+  EXPECT_EQ(Train().result.end, StageEnd::kTrained);
+  collective_.steps = {1, 2, 4, 5, 6};
+  EXPECT_THAT(Train().result.error, ::testing::HasSubstr("3 steps in a row"));
 }
 
 TEST_F(StageTrainerTest, StopsAfterTheStepItWasAskedBefore) {
