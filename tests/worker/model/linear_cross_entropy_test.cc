@@ -26,6 +26,21 @@ TEST(LinearCrossEntropyTest, MatchesLogSoftmaxOverSeveralChunks) {
   EXPECT_LT(error.item<double>(), 1e-6);
 }
 
+// The norm of the gradient in bfloat16 of the sum times `factor`.
+double GradientNormInBfloat16(double factor) {
+  at::manual_seed(5);
+  const at::Tensor head_VD = at::randn({37, 16}, at::kBFloat16);
+  const at::Tensor targets_S = at::randint(37, {500}, at::kLong);
+  const at::Tensor hidden_SD = at::randn({500, 16}, at::kBFloat16).set_requires_grad(true);
+  (LinearCrossEntropySum(hidden_SD, head_VD, targets_S) * factor).backward();
+  return hidden_SD.grad().to(at::kDouble).norm().item<double>();
+}
+
+TEST(LinearCrossEntropyTest, ScalesGradientsByFactorsThatBfloat16CannotHold) {
+  const double factor = 167.5 / 128;  // rounds to 168 / 128
+  EXPECT_NEAR(GradientNormInBfloat16(factor) / GradientNormInBfloat16(1), factor, 5e-4);
+}
+
 TEST(LinearCrossEntropyTest, StaysFiniteForHugeLogits) {
   const at::Tensor hidden_SD = at::full({2, 4}, 1e4, at::kFloat);
   const at::Tensor head_VD = at::randn({5, 4}, at::kFloat);
