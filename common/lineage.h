@@ -47,7 +47,10 @@ struct Lineage {
   std::vector<TrainedDataset> trained;  // oldest first, from the untrained beginning to `current`
   // The examples ever trained, by the name of the file they came from.
   std::map<std::string, ExampleSet> examples;
-  std::set<Digest> held;           // undone by a restore; not pending until released
+  std::set<Digest> held;  // undone by a restore; not pending until released
+  // Of the files that were undone: also held when they have changed since, as long as the lineage
+  // does not know the name.
+  std::set<std::string> held_names;
   std::set<std::string> excluded;  // file names
 };
 

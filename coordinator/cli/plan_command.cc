@@ -7,14 +7,13 @@
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
+#include "coordinator/cli/plan_table.h"
 #include "coordinator/cli/progress.h"
 #include "coordinator/run/estimate.h"
 #include "coordinator/run/preparation.h"
 
 namespace strata {
 namespace {
-
-constexpr uint32_t kFewUpdates = 10;  // below, warm-up and schedule hardly work
 
 struct Totals {
   uint64_t examples = 0, tokens = 0, steps = 0;
@@ -28,50 +27,6 @@ Totals TotalsOf(const Plan& plan) {
     totals.steps += stage.total_steps();
   }
   return totals;
-}
-
-std::string Remarks(const StagePlan& stage) {
-  std::string remarks;
-  const auto add = [&](uint64_t count, const char* what) {
-    if (count > 0) absl::StrAppend(&remarks, remarks.empty() ? "" : ", ", count, " ", what);
-  };
-  add(stage.bad_lines, "bad lines");
-  add(stage.refused_too_long, "too long");
-  add(stage.truncated, "cut to max_length");
-  add(stage.refused_unsupervised, "without supervised tokens");
-  add(stage.held_out, "held out");
-  add(stage.already_trained, "trained before");
-  add(stage.not_reached, "not reached within max_steps");
-  add(stage.duplicates_within, "twice in the file");
-  add(stage.duplicates_across, "also in earlier files");
-  add(stage.known_elsewhere, "trained before from other files");
-  if (stage.total_steps() < kFewUpdates) {
-    absl::StrAppend(&remarks, remarks.empty() ? "" : ", ", "only ", stage.total_steps(),
-                    " updates: lower global_batch_size");
-  }
-  return remarks;
-}
-
-void PrintTable(const Plan& plan) {
-  size_t longest = 0;
-  for (const StagePlan& stage : plan.stages) longest = std::max(longest, stage.dataset.size());
-  for (const SkippedDataset& skipped : plan.skipped)
-    longest = std::max(longest, skipped.dataset.size());
-  const int width = static_cast<int>(longest);
-  std::printf("%3s  %-14s %-*s  %8s %6s %9s %6s %7s\n", "", "tier", width, "dataset", "examples",
-              "rows", "tokens", "steps", "updates");
-  for (const StagePlan& stage : plan.stages) {
-    std::printf("%3u  %-14s %-*s  %8zu %6llu %9llu %6u %7u\n", stage.index + 1,
-                stage.tier.empty() ? "-" : stage.tier.c_str(), width, stage.dataset.c_str(),
-                stage.examples.size(), static_cast<unsigned long long>(stage.rows[0]),
-                static_cast<unsigned long long>(stage.tokens), stage.steps[0], stage.total_steps());
-    if (const std::string remarks = Remarks(stage); !remarks.empty())
-      std::printf("     %s\n", remarks.c_str());
-  }
-  for (const SkippedDataset& skipped : plan.skipped) {
-    std::printf("  -  %-14s %-*s  %s\n", skipped.tier.empty() ? "-" : skipped.tier.c_str(), width,
-                skipped.dataset.c_str(), skipped.reason.c_str());
-  }
 }
 
 void PrintBadLines(const Catalog& catalog) {
@@ -142,9 +97,7 @@ void PrintText(const Config& config, const Base& base, const Preparation& prepar
   for (const std::string& missing : prepared.catalog.missing) {
     std::printf("warning: branch.yaml names %s, which training/ does not have\n", missing.c_str());
   }
-  PrintTable(prepared.plan);
-  if (!prepared.plan.stages.empty())
-    std::printf("     rows, tokens and steps of one epoch; updates of all\n");
+  PrintPlanTable(prepared.plan);
   const Totals totals = TotalsOf(prepared.plan);
   const double rate = MeasuredTokensPerSecond(config.RunsDir(), config.device);
   std::printf("\n%s", absl::StrFormat(

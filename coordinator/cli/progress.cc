@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_format.h"
+#include "coordinator/cli/plan_table.h"
 
 namespace strata {
 namespace {
@@ -20,6 +21,7 @@ void Progress::Begin(const RunStart& start) {
   }
   if (quiet_) return;
   PrintSettings(start);
+  PrintPlanTable(start.plan);
   std::printf("%zu stages, %lld trainable parameters\n", stages_.size(),
               static_cast<long long>(start.trainable));
   std::fflush(stdout);

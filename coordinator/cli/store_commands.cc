@@ -44,6 +44,8 @@ Json StatusOf(const Config& config, const BranchStore& store) {
   json["current"] = {{"version", known ? NameOrNull(store.current()) : Json()},
                      {"metadata", std::move(metadata)}};
   json["previous"] = known ? NameOrNull(store.previous()) : Json();
+  json["parked"] = Json::array();
+  for (const Version version : store.Parked()) json["parked"].push_back(VersionName(version));
   const absl::StatusOr<std::vector<BackupInfo>> backups = store.Backups();
   json["backups"] = backups.ok() ? BackupsToJson(*backups) : Json();
   const auto report =
@@ -81,6 +83,11 @@ void PrintStatus(const Config& config, const Json& json, bool known) {
                 Loss(metadata, "last_loss").c_str(), Loss(metadata, "best_loss").c_str());
   }
   std::printf("previous  %s\n", name(json["previous"], "none").c_str());
+  for (const Json& parked : json["parked"]) {
+    const std::string version = parked.get<std::string>();
+    std::printf("parked    %s: current had moved on; take it with strata restore %s\n",
+                version.c_str(), version.c_str());
+  }
   if (known) std::printf("backups   %zu\n", json["backups"].size());
   if (json["last_run"].is_object()) {
     std::printf("last run  %s, ended %s\n", json["last_run"].value("status", "?").c_str(),

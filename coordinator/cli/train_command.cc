@@ -105,7 +105,6 @@ Json ToJson(const TrainResult& result) {
       {"run", result.run.value()},
       {"version", result.version.value() != 0 ? Json(VersionName(result.version)) : Json()},
       {"parked", result.parked},
-      {"warnings", result.warnings},
       {"seconds", result.seconds},
       {"backups_created", result.backups},
       {"datasets", Json::array()}};
@@ -145,6 +144,9 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
   request.plan.datasets.insert(options.datasets.begin(), options.datasets.end());
   request.stops = &stops_asked;
   request.on_tokenize = [&](uint64_t done, uint64_t total) { progress.OnTokenize(done, total); };
+  request.on_warning = [](const std::string& sentence) {
+    std::fprintf(stderr, "strata: %s\n", sentence.c_str());
+  };
   request.on_start = [&](const RunStart& start) {
     run_began = true;
     progress.Begin(start);
@@ -152,8 +154,6 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
   request.on_step = [&](const StepSeen& step) { progress.OnStep(step); };
   ASSIGN_OR_RETURN(const TrainResult result, Train(config, request));
   progress.End();
-  for (const std::string& warning : result.warnings)
-    std::fprintf(stderr, "strata: warning: %s\n", warning.c_str());
   if (branch.json) {
     std::printf("%s\n", DumpJson(ToJson(result), 1).c_str());
   } else {

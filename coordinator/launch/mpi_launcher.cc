@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
 
 extern char** environ;
 
@@ -106,19 +107,24 @@ std::filesystem::path FindProgram(const std::string& name) {
   return "";
 }
 
-absl::StatusOr<std::unique_ptr<WorkerGroup>> WorkerGroup::Start(const Launch& launch) {
-  const std::filesystem::path mpirun = FindProgram(launch.mpirun);
-  if (mpirun.empty()) {
+absl::Status CheckPrograms(const std::string& mpirun, const std::filesystem::path& worker) {
+  if (FindProgram(mpirun).empty()) {
     return absl::NotFoundError(
-        absl::StrCat("mpirun not found: '", launch.mpirun,
+        absl::StrCat("mpirun not found: '", mpirun,
                      "' is no program on PATH; install it "
                      "(apt-get install openmpi-bin) or name it in branch.yaml: mpirun: PATH"));
   }
-  if (!IsProgram(launch.worker)) {
+  if (!IsProgram(worker)) {
     return absl::NotFoundError(
-        absl::StrCat("no worker program at ", launch.worker.string(),
+        absl::StrCat("no worker program at ", worker.string(),
                      ": build it (deploy/setup.sh) or keep it beside strata"));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<WorkerGroup>> WorkerGroup::Start(const Launch& launch) {
+  RETURN_IF_ERROR(CheckPrograms(launch.mpirun, launch.worker));
+  const std::filesystem::path mpirun = FindProgram(launch.mpirun);
   std::vector<std::string> command = CommandOf(launch, mpirun), environment = EnvironmentOf(launch);
   std::vector<char*> argv = Pointers(command), variables = Pointers(environment);
   const int log = open(launch.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);

@@ -36,8 +36,7 @@ struct GroupExit {
 
 class WorkerGroup {
  public:
-  // NOT_FOUND when mpirun or the worker is missing, saying what to install; UNAVAILABLE when it
-  // can't be started.
+  // Errors as CheckPrograms; UNAVAILABLE when it can't be started.
   static absl::StatusOr<std::unique_ptr<WorkerGroup>> Start(const Launch& launch);
   // Ends the group if it has not ended.
   ~WorkerGroup();
@@ -53,6 +52,9 @@ class WorkerGroup {
   explicit WorkerGroup(int pid) : pid_(pid) {}
   int pid_;  // of mpirun and its session; -1 once reaped
 };
+
+// NOT_FOUND when mpirun or the worker is missing, saying what to install.
+absl::Status CheckPrograms(const std::string& mpirun, const std::filesystem::path& worker);
 
 // The absolute path of a program on PATH (or as given, when it has a slash); "" when there is none.
 std::filesystem::path FindProgram(const std::string& name);

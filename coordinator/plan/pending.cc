@@ -81,7 +81,9 @@ Pending PendingOf(const Config& config, const Dataset& dataset, const Lineage& l
     return Skip(same->name == dataset.name ? "trained"
                                            : absl::StrCat("twin of ", same->name, ", trained"));
   }
-  if (lineage.held.count(dataset.sha256) != 0 && !requested) {
+  const bool held = lineage.held.count(dataset.sha256) != 0 ||
+                    (!known_name && lineage.held_names.count(dataset.name) != 0);
+  if (held && !requested) {
     return Skip(absl::StrCat("held: undone by a restore; train it with --dataset ", dataset.name));
   }
   return Train(

@@ -17,10 +17,9 @@ namespace {
 namespace fs = std::filesystem;
 
 absl::StatusOr<std::vector<float>> AdapterNamed(const Config& config, const BranchStore& store,
-                                                const AdapterLayout& layout,
-                                                const std::string& name) {
+                                                const Base& base, const std::string& name) {
   // B is zero in a fresh adapter: it is the base.
-  if (name == "none") return InitialAdapter(layout, config.seed);
+  if (name == "none") return InitialAdapter(base.layout, config.seed);
   Version version;
   uint32_t number = 0;
   if (name == "current") {
@@ -30,7 +29,7 @@ absl::StatusOr<std::vector<float>> AdapterNamed(const Config& config, const Bran
   } else if (name.size() > 1 && name[0] == 'v' && absl::SimpleAtoi(name.substr(1), &number)) {
     version = Version(number);
   } else if (fs::is_directory(name)) {
-    return ReadAdapterFolder(name, config, layout);
+    return ReadAdapterFolder(name, config, base.layout);
   } else {
     return absl::InvalidArgumentError(absl::StrCat("no adapter '", name,
                                                    "': give current, previous, none, a version "
@@ -41,7 +40,8 @@ absl::StatusOr<std::vector<float>> AdapterNamed(const Config& config, const Bran
                                                    " adapter yet: strata train, or "
                                                    "--adapter none for the base alone"));
   }
-  return store.ReadAdapter(version, layout);
+  RETURN_IF_ERROR(CheckContinues(config, base, store, version));
+  return store.ReadAdapter(version, base.layout);
 }
 
 }  // namespace
@@ -78,7 +78,7 @@ absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequ
   input.spec.stages = {stage.steps};
   input.task = TaskBasics(config, base);
   input.task.mutable_evaluate()->set_steps(stage.steps[0]);
-  ASSIGN_OR_RETURN(input.adapter, AdapterNamed(config, store, base.layout, request.adapter));
+  ASSIGN_OR_RETURN(input.adapter, AdapterNamed(config, store, base, request.adapter));
   input.shards = &shards;
   RETURN_IF_ERROR(FileSystem::Real()->CreateDirectories(config.CacheDir()));
   input.launch = {.mpirun = config.mpirun,

@@ -17,15 +17,6 @@ namespace {
 
 constexpr uint32_t kHeartbeatMs = 500;
 
-std::string NamesOfProjections(const ModelConfig& model) {
-  std::vector<std::string> names;
-  for (const Projection& projection : ProjectionsOf(model)) {
-    if (std::find(names.begin(), names.end(), projection.name) == names.end())
-      names.push_back(projection.name);
-  }
-  return absl::StrJoin(names, ", ");
-}
-
 // What is wrong with a dataset's text, and not with the machine.
 bool IsOfTheData(const absl::Status& status) {
   return absl::IsDataLoss(status) || absl::IsOutOfRange(status);
@@ -62,30 +53,6 @@ absl::StatusOr<TokensOfCatalog> ReadTokens(const TokenStore& store, const std::v
 }
 
 }  // namespace
-
-absl::StatusOr<Base> OpenBase(const Config& config) {
-  Base base;
-  ASSIGN_OR_RETURN(base.model, ReadModelConfig(config.model_name_or_path));
-  const LoraShape shape{config.lora_r, config.lora_target_modules};
-  if (const std::string missing = UnmatchedTarget(base.model, shape); !missing.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("lora_target_modules: the base has no projection '", missing, "'; it has ",
-                     NamesOfProjections(base.model)));
-  }
-  if (config.max_length > base.model.max_position_embeddings) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "max_length is ", config.max_length, ", beyond the base's ",
-        base.model.max_position_embeddings, " positions (max_position_embeddings); lower it"));
-  }
-  base.layout = LayoutOf(base.model, shape);
-  base.dtype = !config.dtype.empty()            ? config.dtype
-               : base.model.dtype == "bfloat16" ? "bfloat16"
-                                                : "float32";
-  ASSIGN_OR_RETURN(base.fingerprint, BaseFingerprint(config.model_name_or_path,
-                                                     config.CacheDir() / "base_sha256.json"));
-  ASSIGN_OR_RETURN(base.config_sha256, Sha256OfFile(config.model_name_or_path / "config.json"));
-  return base;
-}
 
 absl::StatusOr<Preparation> Prepare(const Config& config, const BranchStore& store,
                                     const PlanRequest& request, const TokenizeProgress& progress) {

@@ -7,31 +7,15 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/adapter_layout.h"
-#include "common/model_config.h"
 #include "coordinator/catalog/catalog.h"
 #include "coordinator/config/config.h"
 #include "coordinator/plan/plan.h"
+#include "coordinator/run/base.h"
 #include "coordinator/store/branch_store.h"
 #include "coordinator/tokens/token_store.h"
 #include "strata/v1/training.pb.h"
 
 namespace strata {
-
-// The base model, checked against what the branch asks of it.
-struct Base {
-  ModelConfig model;
-  AdapterLayout layout;
-  Digest fingerprint;    // of config and weights
-  Digest config_sha256;  // of config.json alone: what each worker compares
-  // What is computed in: config.dtype, else "bfloat16" for a bfloat16 base and "float32" for
-  // others: float16 bases are computed in float32, for bfloat16 would cut their weights short.
-  std::string dtype;
-};
-
-// NOT_FOUND, FAILED_PRECONDITION or DATA_LOSS with what is wrong with the base or with the branch's
-// wishes of it.
-absl::StatusOr<Base> OpenBase(const Config& config);
 
 struct Preparation {
   Catalog catalog;

@@ -1,6 +1,5 @@
 #include "coordinator/run/training.h"
 
-#include <cstdio>
 #include <ctime>
 #include <deque>
 
@@ -12,6 +11,7 @@
 #include "coordinator/plan/shards.h"
 #include "coordinator/run/preparation.h"
 #include "coordinator/store/report.h"
+#include "coordinator/store/writable.h"
 
 namespace strata {
 namespace {
@@ -19,25 +19,26 @@ namespace {
 namespace fs = std::filesystem;
 using SystemClock = std::chrono::system_clock;
 
-// What happened to the branch itself, rather than to the run.
-void Tell(const std::string& sentence) { std::fprintf(stderr, "strata: %s\n", sentence.c_str()); }
-
 fs::path ReportPath(const Config& config) {
   return config.branch / "incremental_training_results.json";
 }
 
+void Warn(const TrainRequest& request, const std::string& sentence) {
+  if (request.on_warning) request.on_warning(sentence);
+}
+
 // Brings the branch to what its ledger says, and the last report with it.
-absl::Status MendBranch(const Config& config, BranchStore* store) {
+absl::Status MendBranch(const Config& config, const TrainRequest& request, BranchStore* store) {
   ASSIGN_OR_RETURN(const std::vector<std::string> mended, store->Recover());
-  for (const std::string& sentence : mended) Tell(sentence);
+  for (const std::string& sentence : mended) Warn(request, sentence);
   absl::StatusOr<std::optional<RunReport>> newest = store->ReportOfNewest();
   // Its version may have been pruned or damaged since; that keeps nobody from training.
   if (!newest.ok() || !newest->has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const bool written,
                    MendReport(ReportPath(config), **newest, FileSystem::Real()));
   if (written) {
-    Tell(absl::StrCat("the report of the run ", (*newest)->run,
-                      " was missing and is written from the ledger"));
+    Warn(request, absl::StrCat("the report of the run ", (*newest)->run,
+                               " was missing and is written from the ledger"));
   }
   return absl::OkStatus();
 }
@@ -90,7 +91,6 @@ class Training {
  private:
   absl::Status LayOut();
   absl::StatusOr<std::vector<float>> FirstAdapter() const;
-  absl::Status CheckScale(Version current) const;
   DriveInput InputOf(std::vector<float> adapter);
   StageResult ResultOf(const StagePlan& stage, const RunState& state) const;
   std::vector<StageResult> StageResults(const RunState& state) const;
@@ -118,30 +118,8 @@ class Training {
 absl::StatusOr<std::vector<float>> Training::FirstAdapter() const {
   const Version current = store_->current();
   if (current.value() == 0) return InitialAdapter(base_.layout, config_.seed);
-  const std::optional<Digest> trained_on = store_->BaseFingerprintOf(current);
-  if (trained_on && *trained_on != base_.fingerprint) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the base model is not the one that ", VersionName(current), " was trained on: it was ",
-        trained_on->Hex(), ", ", config_.model_name_or_path.string(), " is ",
-        base_.fingerprint.Hex(), "; put the old base back, or begin another branch with this one"));
-  }
-  RETURN_IF_ERROR(CheckScale(current));
+  RETURN_IF_ERROR(CheckContinues(config_, base_, *store_, current));
   return store_->ReadAdapter(current, base_.layout);
-}
-
-// The adapter's numbers mean alpha / r · B·A: another alpha would change what is served without a
-// step of training.
-absl::Status Training::CheckScale(Version current) const {
-  ASSIGN_OR_RETURN(const Json metadata, store_->Metadata(current));
-  const std::string what = VersionName(current) + "'s training_metadata.json";
-  ASSIGN_OR_RETURN(const double alpha, JsonNumber(metadata, "lora_alpha", what));
-  ASSIGN_OR_RETURN(const int64_t rank, JsonInteger(metadata, "lora_r", what));
-  if (alpha == config_.lora_alpha && rank == static_cast<int64_t>(config_.lora_r))
-    return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("lora_r and lora_alpha are ", config_.lora_r, " and ", config_.lora_alpha, ", ",
-                   VersionName(current), " was trained with ", rank, " and ", alpha,
-                   "; put the old values back in branch.yaml, or begin another branch with these"));
 }
 
 // The run's folder, with the plan and the tokens that it trains, so that it depends on nothing that
@@ -218,6 +196,7 @@ StageResult Training::ResultOf(const StagePlan& stage, const RunState& state) co
                      .held_out = stage.held_out,
                      .already_trained = stage.already_trained,
                      .not_reached = stage.not_reached,
+                     .truncated = stage.truncated,
                      .skipped = stage.examples.size() - stage.not_reached - result.examples};
   return result;
 }
@@ -266,7 +245,7 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
   result_.version = outcome.version;
   result_.parked = outcome.parked;
   result_.backups = outcome.backups;
-  if (!outcome.rotation_pending.empty()) Tell(outcome.rotation_pending);
+  if (!outcome.rotation_pending.empty()) Warn(request_, outcome.rotation_pending);
   metadata_ = std::move(outcome.metadata);
   return absl::OkStatus();
 }
@@ -320,7 +299,7 @@ absl::Status Training::Report() {
 // What the run made stands without it.
 void Training::TryToReport() {
   if (const absl::Status reported = Report(); !reported.ok()) {
-    result_.warnings.push_back(absl::StrCat("the report was not written: ", reported.message()));
+    Warn(request_, absl::StrCat("the report was not written: ", reported.message()));
   }
 }
 
@@ -354,6 +333,8 @@ absl::StatusOr<TrainResult> Training::Run() {
     return result_;
   }
   ASSIGN_OR_RETURN(std::vector<float> adapter, FirstAdapter());
+  RETURN_IF_ERROR(CheckPrograms(config_.mpirun, WorkerProgram()));
+  RETURN_IF_ERROR(CheckWritable(config_.AdaptersDir(), FileSystem::Real()));
   result_.run = NewRunId(started_);
   RETURN_IF_ERROR(LayOut());
   if (request_.on_start) request_.on_start({preparation_.plan, base_.layout.elements, settings_});
@@ -383,7 +364,7 @@ absl::StatusOr<TrainResult> Train(const Config& config, const TrainRequest& requ
                                            "); wait for it to end, or stop it"));
   }
   ASSIGN_OR_RETURN(BranchStore store, BranchStore::Open(config.AdaptersDir()));
-  RETURN_IF_ERROR(MendBranch(config, &store));
+  RETURN_IF_ERROR(MendBranch(config, request, &store));
   return Training(config, request, &store).Run();
 }
 

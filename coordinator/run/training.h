@@ -36,6 +36,8 @@ struct TrainRequest {
   std::function<void(const RunStart&)> on_start;  // before the launch
   std::function<void(const StepSeen&)> on_step;
   TokenizeProgress on_tokenize;
+  // What was mended or went wrong beside the run, a sentence each.
+  std::function<void(const std::string&)> on_warning;
 };
 
 struct TrainResult {
@@ -49,8 +51,7 @@ struct TrainResult {
   std::vector<SkippedDataset> skipped;
   std::vector<std::string> backups;
   double seconds = 0;
-  bool data_at_fault = false;         // no dataset could be trained, or one of them stopped the run
-  std::vector<std::string> warnings;  // what went wrong beside the run, in sentences
+  bool data_at_fault = false;  // no dataset could be trained, or one of them stopped the run
 };
 
 absl::StatusOr<TrainResult> Train(const Config& config, const TrainRequest& request);

@@ -130,12 +130,25 @@ absl::StatusOr<const CommittedVersion*> BranchStore::Known(Version version) cons
   return absl::NotFoundError(absl::StrCat(VersionName(version), " was never committed here"));
 }
 
+std::vector<Version> BranchStore::Parked() const {
+  std::vector<Version> parked;
+  for (const auto& [version, commit] : state_.versions) {
+    if (commit.parked) parked.push_back(version);
+  }
+  return parked;
+}
+
 absl::StatusOr<Lineage> BranchStore::LineageOfCurrent() const {
   RETURN_IF_ERROR(damage_);
   Lineage lineage;
   lineage.current = state_.current;
   lineage.held = state_.held;
   lineage.excluded = state_.excluded;
+  for (const auto& [version, commit] : state_.versions) {
+    for (const StageResult& stage : commit.stages) {
+      if (state_.held.contains(stage.sha256)) lineage.held_names.insert(stage.dataset);
+    }
+  }
   if (state_.current == Version()) return lineage;
   for (const CommittedVersion* commit : state_.Ancestry(state_.current)) {
     for (const StageResult& stage : commit->stages) {

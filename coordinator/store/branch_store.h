@@ -66,6 +66,8 @@ class BranchStore {
 
   Version current() const { return state_.current; }
   Version previous() const { return state_.previous; }  // 0 = none
+  // Committed, but not made current when current had moved on, nor since; ascending.
+  std::vector<Version> Parked() const;
   absl::StatusOr<Lineage> LineageOfCurrent() const;
   // The flat adapter, proven by its digest. FAILED_PRECONDITION when it is not laid out as
   // `layout`.

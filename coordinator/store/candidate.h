@@ -22,6 +22,7 @@ struct LeftOut {
   uint64_t bad_lines = 0, too_long = 0, unsupervised = 0, held_out = 0;
   uint64_t already_trained = 0;  // before the file changed
   uint64_t not_reached = 0;      // max_steps ended the stage before them
+  uint64_t truncated = 0;        // trained, but cut to max_length
   uint64_t skipped = 0;          // only in steps that were not finite and were not applied
 };
 

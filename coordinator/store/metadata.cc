@@ -45,13 +45,10 @@ Json HistoryLine(const StageResult& stage, const std::string& timestamp) {
 }  // namespace
 
 Json LeftOutJson(const LeftOut& left_out) {
-  return {{"bad_lines", left_out.bad_lines},
-          {"too_long", left_out.too_long},
-          {"unsupervised", left_out.unsupervised},
-          {"held_out", left_out.held_out},
-          {"not_reached", left_out.not_reached},
-          {"already_trained", left_out.already_trained},
-          {"skipped", left_out.skipped}};
+  return {{"bad_lines", left_out.bad_lines},       {"too_long", left_out.too_long},
+          {"unsupervised", left_out.unsupervised}, {"held_out", left_out.held_out},
+          {"not_reached", left_out.not_reached},   {"already_trained", left_out.already_trained},
+          {"truncated", left_out.truncated},       {"skipped", left_out.skipped}};
 }
 
 LeftOut LeftOutOf(const Json& json) {

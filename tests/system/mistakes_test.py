@@ -17,7 +17,7 @@ class MistakesTest(branch.BranchTest):
         said = self.run_strata(*arguments, code=code, branch=folder)
         for word in words:
             self.assertIn(word, said)
-        self.assertFalse(self.adapters().exists(), said)
+        self.assertFalse((self.adapters() / "ledger.jsonl").exists(), said)
 
     def test_an_unknown_key_is_answered_with_the_nearest(self):
         self.configure(branch.SETTINGS + "lora_alfa: 3\n")
@@ -45,6 +45,33 @@ class MistakesTest(branch.BranchTest):
         (base / "config.json").write_text(json.dumps({**config, "architectures": ["Phi3ForCausalLM"]}))
         self.configure(branch.SETTINGS.replace("path: base", "path: other"))
         self.refused(78, "Phi3ForCausalLM")
+
+    def test_a_base_without_one_of_its_weights_is_refused_before_the_launch(self):
+        base = self.branch / "other"
+        base.mkdir()
+        for file in (branch.DEMO / "base").iterdir():
+            (base / file.name).symlink_to(file)
+        config = json.loads((base / "config.json").read_text())
+        (base / "config.json").unlink()
+        (base / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 5}))
+        self.configure(branch.SETTINGS.replace("path: base", "path: other"))
+        self.refused(65, "model.layers.4.", arguments=("plan",))
+        self.refused(65, "model.layers.4.")
+
+    def test_another_alpha_than_the_adapter_was_trained_with_is_refused(self):
+        self.run_strata("train")
+        before = self.adapter_bytes()
+        self.drop("extra.jsonl", self.lines("train_improved.jsonl"))
+        self.assertIn("trained with 8 and 16", self.run_strata("train", "--set", "lora_alpha=32", code=78))
+        data = str(self.branch / "training/train.jsonl")
+        self.assertIn("lora_alpha", self.run_strata("evaluate", "--data", data, "--set", "lora_alpha=32", code=78))
+        self.assertEqual(self.adapter_bytes(), before)
+
+    def test_what_stands_in_the_way_of_a_commit_is_found_before_the_training(self):
+        (self.adapters() / "current").mkdir(parents=True)
+        said = self.run_strata("train", code=73)
+        self.assertIn("move it away", said)
+        self.assertNotIn("epoch", said)
 
     def test_a_missing_mpirun_is_answered_with_how_to_install_it(self):
         self.refused(69, "apt-get install openmpi-bin", arguments=("train", "--set", "mpirun=no-mpirun"))

@@ -57,6 +57,8 @@ class TrainingTest(branch.BranchTest):
         result = self.json("train")
         self.assertTrue(result["nothing_pending"])
         self.assertIn("held", [d["reason"] for d in result["datasets"] if d["dataset"] == "extra.jsonl"][0])
+        self.drop("extra.jsonl", self.lines("train_improved.jsonl", end=13))
+        self.assertTrue(self.json("train")["nothing_pending"], "held although it has grown since")
         self.assertEqual(self.json("train", "--dataset", "extra")["version"], "v0003")
 
     def test_a_broken_dataset_is_reported_and_the_others_are_trained(self):

@@ -107,6 +107,17 @@ TEST_F(PendingTest, HeldDatasetWaitsUntilItIsAskedForByName) {
   EXPECT_THAT(Stages({true, {}}), ElementsAre("b.jsonl 1"));
 }
 
+TEST_F(PendingTest, HeldFileThatHasGrownStaysHeld) {
+  branch_.Add("a.jsonl", {{"uno"}, {"dos"}});
+  branch_.lineage.held_names = {"a.jsonl"};
+  EXPECT_THAT(Stages(), IsEmpty());
+  EXPECT_EQ(WhySkipped("a.jsonl"), "held: undone by a restore; train it with --dataset a.jsonl");
+  TrainedDataset known;
+  known.name = "a.jsonl";
+  branch_.lineage.trained = {known};
+  EXPECT_THAT(Stages(), ElementsAre("a.jsonl 2"));
+}
+
 TEST_F(PendingTest, ExcludedDatasetIsLeftAloneEvenWithAll) {
   branch_.Add("a.jsonl", {{"1"}});
   branch_.Add("b.jsonl", {{"2"}});

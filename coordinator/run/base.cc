@@ -1,0 +1,106 @@
+#include "coordinator/run/base.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/config_json.h"
+#include "common/huggingface/base_weights.h"
+#include "common/status_macros.h"
+
+namespace strata {
+namespace {
+
+std::string NamesOfProjections(const ModelConfig& model) {
+  std::vector<std::string> names;
+  for (const Projection& projection : ProjectionsOf(model)) {
+    if (std::find(names.begin(), names.end(), projection.name) == names.end())
+      names.push_back(projection.name);
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+absl::Status CheckWeight(const BaseWeights& weights, const std::string& name,
+                         const std::vector<int64_t>& shape) {
+  const TensorView* found = weights.Find(name);
+  if (found == nullptr) {
+    return absl::DataLossError(
+        absl::StrCat("the base's weights have no ", name, ", which its config.json implies"));
+  }
+  if (found->shape == shape) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("the base's ", name, " is [", absl::StrJoin(found->shape, ", "),
+                   "], its config.json implies [", absl::StrJoin(shape, ", "), "]"));
+}
+
+// Every weight that the decoder will ask for, before anything is launched.
+absl::Status CheckWeights(const BaseWeights& weights, const ModelConfig& model) {
+  const int64_t hidden = model.hidden_size, vocabulary = model.vocab_size;
+  RETURN_IF_ERROR(CheckWeight(weights, "model.embed_tokens.weight", {vocabulary, hidden}));
+  RETURN_IF_ERROR(CheckWeight(weights, "model.norm.weight", {hidden}));
+  if (!model.tie_word_embeddings) {
+    RETURN_IF_ERROR(CheckWeight(weights, "lm_head.weight", {vocabulary, hidden}));
+  }
+  for (int64_t i = 0; i < model.num_hidden_layers; ++i) {
+    const std::string layer = absl::StrCat("model.layers.", i);
+    RETURN_IF_ERROR(CheckWeight(weights, layer + ".input_layernorm.weight", {hidden}));
+    RETURN_IF_ERROR(CheckWeight(weights, layer + ".post_attention_layernorm.weight", {hidden}));
+  }
+  for (const Projection& projection : ProjectionsOf(model)) {
+    RETURN_IF_ERROR(
+        CheckWeight(weights, projection.path + ".weight", {projection.out, projection.in}));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Base> OpenBase(const Config& config) {
+  Base base;
+  ASSIGN_OR_RETURN(base.model, ReadModelConfig(config.model_name_or_path));
+  const LoraShape shape{config.lora_r, config.lora_target_modules};
+  if (const std::string missing = UnmatchedTarget(base.model, shape); !missing.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("lora_target_modules: the base has no projection '", missing, "'; it has ",
+                     NamesOfProjections(base.model)));
+  }
+  if (config.max_length > base.model.max_position_embeddings) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "max_length is ", config.max_length, ", beyond the base's ",
+        base.model.max_position_embeddings, " positions (max_position_embeddings); lower it"));
+  }
+  ASSIGN_OR_RETURN(const BaseWeights weights, BaseWeights::Open(config.model_name_or_path));
+  RETURN_IF_ERROR(CheckWeights(weights, base.model));
+  base.layout = LayoutOf(base.model, shape);
+  base.dtype = !config.dtype.empty()            ? config.dtype
+               : base.model.dtype == "bfloat16" ? "bfloat16"
+                                                : "float32";
+  ASSIGN_OR_RETURN(base.fingerprint, BaseFingerprint(config.model_name_or_path,
+                                                     config.CacheDir() / "base_sha256.json"));
+  ASSIGN_OR_RETURN(base.config_sha256, Sha256OfFile(config.model_name_or_path / "config.json"));
+  return base;
+}
+
+absl::Status CheckContinues(const Config& config, const Base& base, const BranchStore& store,
+                            Version version) {
+  const std::optional<Digest> trained_on = store.BaseFingerprintOf(version);
+  if (trained_on && *trained_on != base.fingerprint) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the base model is not the one that ", VersionName(version), " was trained on: it was ",
+        trained_on->Hex(), ", ", config.model_name_or_path.string(), " is ", base.fingerprint.Hex(),
+        "; put the old base back, or begin another branch with this one"));
+  }
+  ASSIGN_OR_RETURN(const Json metadata, store.Metadata(version));
+  const std::string what = VersionName(version) + "'s training_metadata.json";
+  ASSIGN_OR_RETURN(const double alpha, JsonNumber(metadata, "lora_alpha", what));
+  ASSIGN_OR_RETURN(const int64_t rank, JsonInteger(metadata, "lora_r", what));
+  if (alpha == config.lora_alpha && rank == static_cast<int64_t>(config.lora_r))
+    return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("lora_r and lora_alpha are ", config.lora_r, " and ", config.lora_alpha, ", ",
+                   VersionName(version), " was trained with ", rank, " and ", alpha,
+                   "; put the old values back in branch.yaml, or begin another branch with these"));
+}
+
+}  // namespace strata
