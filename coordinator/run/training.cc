@@ -278,7 +278,8 @@ void Training::Conclude(const DriveOutcome& outcome) {
 
 absl::Status Training::Report() {
   RunReport report;
-  report.run = result_.run.value();
+  // Also a run that ended before it began is newer than the last commit.
+  report.run = result_.run.value().empty() ? NewRunId(started_).value() : result_.run.value();
   report.start_time = Iso8601(started_);
   report.end_time = Iso8601(SystemClock::now());
   report.status = result_.status;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "coordinator/store/copies.h"
@@ -34,13 +33,18 @@ absl::Status FsyncFolders(BranchWriter* writer) {
   return absl::OkStatus();
 }
 
+// Only what the ledger has named may be half made: of a run that began, a version, a backup.
 absl::Status DiscardHalfMade(BranchWriter* writer) {
-  for (const char* folder : {"versions", "backups"}) {
-    for (const fs::path& entry : Entries(writer->adapters() / folder)) {
-      if (!absl::StartsWith(entry.filename().string(), kIncoming)) continue;
-      RETURN_IF_ERROR(writer->files()->RemoveTree(entry));
-    }
-  }
+  const BranchState& state = writer->state();
+  const fs::path versions = writer->adapters() / "versions",
+                 backups = writer->adapters() / "backups";
+  std::vector<fs::path> half_made;
+  for (const auto& [version, run] : state.begun) half_made.push_back(versions / (kIncoming + run));
+  for (const auto& [version, commit] : state.versions)
+    half_made.push_back(versions / (kIncoming + VersionName(version)));
+  for (const BackupRecord& backup : state.backups)
+    half_made.push_back(backups / (kIncoming + backup.name));
+  for (const fs::path& folder : half_made) RETURN_IF_ERROR(writer->files()->RemoveTree(folder));
   return absl::OkStatus();
 }
 

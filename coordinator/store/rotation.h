@@ -3,8 +3,8 @@
 // a kill left undone.
 //
 // Durability: each function may be killed anywhere and called again; the second call changes
-// nothing that the first finished. Only what an intent line of the ledger names is deleted, and
-// half-made folders (`.incoming-…`).
+// nothing that the first finished. Only what a line of the ledger names is deleted: what was
+// meant to go, and what a kill left half made (`.incoming-…` of a run, a version or a backup).
 #pragma once
 
 #include <string>

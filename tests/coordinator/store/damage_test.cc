@@ -59,6 +59,17 @@ TEST_F(DamageTest, TornLastLineIsCutByTheNextWriter) {
   EXPECT_EQ(ValueBehind("current"), 3);
 }
 
+TEST_F(DamageTest, HalfMadeFoldersThatTheLedgerDoesNotNameAreLeftAlone) {
+  for (const char* foreign : {"versions/.incoming-mine", "backups/.incoming-old"})
+    fs::create_directories(adapters_ / foreign);
+  fs::create_directories(adapters_ / "versions/.incoming-v0002");
+  BranchStore store = Open();
+  ASSERT_TRUE(store.Recover().ok());
+  EXPECT_TRUE(fs::exists(adapters_ / "versions/.incoming-mine"));
+  EXPECT_TRUE(fs::exists(adapters_ / "backups/.incoming-old"));
+  EXPECT_FALSE(fs::exists(adapters_ / "versions/.incoming-v0002"));
+}
+
 TEST_F(DamageTest, ForgedLineBreaksTheChain) {
   std::string text = Text(LedgerFile());
   text.replace(text.find("d1.jsonl"), 8, "d9.jsonl");
