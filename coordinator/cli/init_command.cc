@@ -85,7 +85,7 @@ absl::StatusOr<fs::path> AbsoluteBase(const fs::path& base) {
   return path.has_filename() ? path : path.parent_path();
 }
 
-absl::StatusOr<ExitCode> Init(const fs::path& folder, const fs::path& base) {
+absl::StatusOr<ExitCode> Init(const fs::path& folder, const fs::path& base, bool json) {
   ASSIGN_OR_RETURN(const ModelConfig model, ReadModelConfig(base));
   const fs::path file = folder / "branch.yaml";
   if (fs::exists(file)) {
@@ -96,6 +96,12 @@ absl::StatusOr<ExitCode> Init(const fs::path& folder, const fs::path& base) {
   FileSystem* const files = FileSystem::Real();
   RETURN_IF_ERROR(files->CreateDirectories(folder / "training"));
   RETURN_IF_ERROR(files->WriteFileDurably(file, BranchYaml(absolute, model)));
+  if (json) {
+    std::printf("%s\n", DumpJson({{"branch", fs::absolute(folder).lexically_normal().string()},
+                                  {"branch_yaml", fs::absolute(file).lexically_normal().string()}})
+                            .c_str());
+    return ExitCode::kOk;
+  }
   std::printf(
       "Made %s. Now put JSONL files into %s and see what would be trained: strata plan -C %s\n",
       file.c_str(), (folder / "training").c_str(), folder.c_str());
@@ -107,9 +113,11 @@ absl::StatusOr<ExitCode> Init(const fs::path& folder, const fs::path& base) {
 void AddInit(CLI::App* app, Action* action) {
   CLI::App* command = app->add_subcommand("init", "Make a branch with a commented branch.yaml");
   auto folder = std::make_shared<std::string>(), base = std::make_shared<std::string>();
+  auto json = std::make_shared<bool>(false);
   command->add_option("DIR", *folder, "The new branch's folder")->required();
   command->add_option("--base-model", *base, "The base model: a Hugging Face folder")->required();
-  command->callback([=] { *action = [=] { return Init(*folder, *base); }; });
+  command->add_flag("--json", *json, "Print JSON");
+  command->callback([=] { *action = [=] { return Init(*folder, *base, *json); }; });
 }
 
 }  // namespace strata

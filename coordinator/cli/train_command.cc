@@ -174,7 +174,7 @@ void AddTrain(CLI::App* app, Action* action) {
       ->add_option("--dataset", options->datasets, "Only this dataset, held ones too; repeatable")
       ->allow_extra_args(false);
   command->add_option("--workers", options->workers, "MPI ranks, instead of branch.yaml's")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 65536));
   command->add_option("--device", options->device, "cpu or cuda, instead of branch.yaml's")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   command->callback([=] { *action = [=] { return RunTrain(*options); }; });

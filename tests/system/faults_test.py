@@ -58,6 +58,11 @@ class FaultsTest(branch.BranchTest):
             data = (folder / name).read_bytes()
             self.assertEqual((len(data), hashlib.sha256(data).hexdigest()), (record["bytes"], record["sha256"]), name)
 
+    def ranks(self):
+        """The ranks among the workers: mpirun's own command line has more before the program."""
+        commands = {p: pathlib.Path(f"/proc/{p}/cmdline").read_bytes().split(b"\0")[0] for p in workers_of(self.branch)}
+        return [process for process, program in commands.items() if program.endswith(b"strata-worker")]
+
     def assert_no_process_left(self, seconds):
         self.wait_until(lambda: not workers_of(self.branch), seconds, "the end of all workers")
 
@@ -118,12 +123,40 @@ class FaultsTest(branch.BranchTest):
         self.run_strata("train")
         before = self.adapter_bytes()
         run = self.start_endless()
-        ranks = [p for p in workers_of(self.branch) if b"strata-worker" in pathlib.Path(f"/proc/{p}/cmdline").read_bytes()]
-        os.kill(max(ranks), signal.SIGKILL)
+        os.kill(max(self.ranks()), signal.SIGKILL)
         self.assertEqual(run.wait(timeout=30), 69)
         self.assertEqual(self.adapter_bytes(), before)
         self.assertEqual(self.json("status")["last_run"]["status"], "failed")
         self.assert_no_process_left(10)
+
+    def test_a_stopped_rank_is_missed_and_named(self):
+        run = self.start_endless()
+        os.kill(max(self.ranks()), signal.SIGSTOP)
+        self.assertEqual(run.wait(timeout=60), 69)
+        journal = next((self.branch / "runs").glob("*/journal.jsonl")).read_text()
+        self.assertRegex(journal, "rank [01] on .* was not heard of for 20 s")
+        self.assert_no_process_left(10)
+
+    def test_killing_mpirun_and_its_parent_at_once_leaves_no_orphan(self):
+        run = self.start_endless()
+        for process in [run.pid, *set(workers_of(self.branch)) - set(self.ranks())]:
+            os.kill(process, signal.SIGKILL)
+        run.wait()
+        self.assert_no_process_left(60)
+
+    def test_a_restore_during_a_run_parks_what_the_run_made(self):
+        self.run_strata("train")
+        self.drop("extra.jsonl", self.lines("train_improved.jsonl"))
+        self.run_strata("train")
+        self.drop("more.jsonl", self.lines(begin=20, end=30))
+        run = self.start("--set", "num_train_epochs=200")
+        self.wait_until(lambda: any(step["dataset"] == "more.jsonl" for step in self.steps()), 60, "a first step")
+        self.run_strata("restore", "v0001")
+        self.assertEqual(run.wait(timeout=120), 0)
+        status = self.json("status")
+        self.assertEqual((status["current"]["version"], status["parked"]), ("v0001", ["v0003"]))
+        self.run_strata("restore", "v0003")
+        self.assertEqual(self.json("status")["parked"], [])
 
     def test_a_second_run_is_refused(self):
         run = self.start_endless()
