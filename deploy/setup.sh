@@ -26,7 +26,7 @@ say() { printf '== %s\n' "$*"; }
 packages=(g++ cmake ninja-build ccache mold pkg-config python3 python3-venv ca-certificates
   libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev libabsl-dev libssl-dev
   libyaml-cpp-dev libopenmpi-dev openmpi-bin openssh-client libcli11-dev nlohmann-json3-dev libsimdjson-dev)
-[ "$tests" = ON ] && packages+=(libgtest-dev libgmock-dev clang)
+[ "$tests" = ON ] && packages+=(libgtest-dev libgmock-dev clang libclang-rt-dev)
 
 command -v dpkg-query >/dev/null || { say "this is no Debian or Ubuntu; install what these hold, then build with CMake: \
 ${packages[*]} and Rust 1.85"; exit 69; }

@@ -16,14 +16,16 @@ ENDLESS = ("--all", "--workers", "2", "--set", "num_train_epochs=10000")
 
 
 def workers_of(folder):
-    """mpirun and ranks of the branch's runs: the processes whose output goes to a file below `folder`."""
-    found = []
+    """{process: arguments} of mpirun and the ranks of the branch's runs: a run's name is an argument of theirs."""
+    runs = {run.name for run in (folder / "runs").glob("*")}
+    found = {}
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            if str(folder) in os.readlink(process / "fd/1"):
-                found.append(int(process.name))
-        except OSError:
-            pass
+            arguments = (process / "cmdline").read_text().split("\0")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if runs & set(arguments):
+            found[int(process.name)] = arguments
     return found
 
 
@@ -59,9 +61,9 @@ class FaultsTest(branch.BranchTest):
             self.assertEqual((len(data), hashlib.sha256(data).hexdigest()), (record["bytes"], record["sha256"]), name)
 
     def ranks(self):
-        """The ranks among the workers: mpirun's own command line has more before the program."""
-        commands = {p: pathlib.Path(f"/proc/{p}/cmdline").read_bytes().split(b"\0")[0] for p in workers_of(self.branch)}
-        return [process for process, program in commands.items() if program.endswith(b"strata-worker")]
+        """Without mpirun, whose own name stands first."""
+        found = workers_of(self.branch)
+        return [process for process, arguments in found.items() if arguments[0].endswith("strata-worker")]
 
     def assert_no_process_left(self, seconds):
         self.wait_until(lambda: not workers_of(self.branch), seconds, "the end of all workers")
@@ -139,7 +141,9 @@ class FaultsTest(branch.BranchTest):
 
     def test_killing_mpirun_and_its_parent_at_once_leaves_no_orphan(self):
         run = self.start_endless()
-        for process in [run.pid, *set(workers_of(self.branch)) - set(self.ranks())]:
+        ranks = self.ranks()
+        self.assertEqual(len(ranks), 2)
+        for process in [run.pid, *set(workers_of(self.branch)) - set(ranks)]:
             os.kill(process, signal.SIGKILL)
         run.wait()
         self.assert_no_process_left(60)
