@@ -13,6 +13,17 @@ class MistakesTest(branch.BranchTest):
     def configure(self, text):
         (self.branch / "branch.yaml").write_text(text)
 
+    def configure_other_base(self, changes):
+        """The branch gets a copy of its base with `changes` in config.json."""
+        base = self.branch / "other"
+        base.mkdir()
+        for file in (branch.DEMO / "base").iterdir():
+            (base / file.name).symlink_to(file)
+        config = json.loads((base / "config.json").read_text())
+        (base / "config.json").unlink()
+        (base / "config.json").write_text(json.dumps({**config, **changes}))
+        self.configure(branch.SETTINGS.replace("path: base", "path: other"))
+
     def refused(self, code, *words, arguments=("train",), folder=None):
         said = self.run_strata(*arguments, code=code, branch=folder)
         for word in words:
@@ -36,25 +47,11 @@ class MistakesTest(branch.BranchTest):
         self.refused(69, "nowhere", "model_name_or_path")
 
     def test_a_base_of_another_architecture_is_refused_by_its_name(self):
-        base = self.branch / "other"
-        base.mkdir()
-        for file in (branch.DEMO / "base").iterdir():
-            (base / file.name).symlink_to(file)
-        config = json.loads((base / "config.json").read_text())
-        (base / "config.json").unlink()
-        (base / "config.json").write_text(json.dumps({**config, "architectures": ["Phi3ForCausalLM"]}))
-        self.configure(branch.SETTINGS.replace("path: base", "path: other"))
+        self.configure_other_base({"architectures": ["Phi3ForCausalLM"]})
         self.refused(78, "Phi3ForCausalLM")
 
     def test_a_base_without_one_of_its_weights_is_refused_before_the_launch(self):
-        base = self.branch / "other"
-        base.mkdir()
-        for file in (branch.DEMO / "base").iterdir():
-            (base / file.name).symlink_to(file)
-        config = json.loads((base / "config.json").read_text())
-        (base / "config.json").unlink()
-        (base / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 5}))
-        self.configure(branch.SETTINGS.replace("path: base", "path: other"))
+        self.configure_other_base({"num_hidden_layers": 5})
         self.refused(65, "model.layers.4.", arguments=("plan",))
         self.refused(65, "model.layers.4.")
 
