@@ -3,6 +3,7 @@
 // A scenario is lines of words. The first says the run, each other one is an event:
 //   run world=2 steps=2,1;3 [stop_on_error] [evaluation]     steps per epoch; ';' parts the stages
 //   start | stop | tick MS | committed [WHY] | commit-failed WHY
+//   journal-failed WHY | log-failed WHY
 //   join R/WORLD INCARNATION
 //   beat R INCARNATION | step R INCARNATION STAGE.EPOCH.STEP
 //   stage R INCARNATION STAGE DIGEST [error=WHY] | candidate R INCARNATION DIGEST
@@ -13,9 +14,14 @@
 
 #include <string>
 
+#include "gtest/gtest.h"
+
 namespace strata {
 
 // The events of `scenario`, each followed by its answer and effects, indented.
 std::string Play(const std::string& scenario);
+
+// That the scenario, with all its indented lines, is what the core says.
+inline void Expect(const std::string& scenario) { EXPECT_EQ(Play(scenario), scenario); }
 
 }  // namespace strata
