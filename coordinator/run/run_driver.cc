@@ -54,11 +54,11 @@ Effects RunDriver::SubmitLocked(const Event& event) {
   if (const absl::Status kept = Keep(effects.journal); !kept.ok() && !effects.verdict) {
     effects = Step(state_, JournalFailed{std::string(kept.message())}, Now());
   }
-  todo_.commit |= effects.commit;
-  todo_.end_group |= effects.end_group;
-  if (effects.verdict && !todo_.verdict) {
-    todo_.verdict = effects.verdict;
-    todo_.why = effects.why;
+  due_.commit |= effects.commit;
+  due_.end_group |= effects.end_group;
+  if (effects.verdict && !due_.verdict) {
+    due_.verdict = effects.verdict;
+    due_.why = effects.why;
   }
   wake_.notify_all();
   return effects;
@@ -134,8 +134,8 @@ void RunDriver::CarryOut() {
   std::vector<float> candidate;
   {
     const std::lock_guard lock(mutex_);
-    if (!todo_.commit) return;
-    todo_.commit = false;
+    if (!due_.commit) return;
+    due_.commit = false;
     proved = state_;
     candidate = std::move(candidate_);
   }
@@ -169,28 +169,28 @@ absl::StatusOr<DriveOutcome> RunDriver::Drive() {
     Watch(*group);
     CarryOut();
     std::unique_lock lock(mutex_);
-    if (todo_.verdict) break;
+    if (due_.verdict) break;
     wake_.wait_for(lock, kTick);
-    if (todo_.verdict) break;
+    if (due_.verdict) break;
   }
   return Concluded(*group);
 }
 
 DriveOutcome RunDriver::Concluded(WorkerGroup& group) {
-  Effects todo;
+  Effects due;
   {
     const std::lock_guard lock(mutex_);
-    todo = todo_;
+    due = due_;
   }
-  if (*todo.verdict == Verdict::kCompleted) {
+  if (*due.verdict == Verdict::kCompleted) {
     for (int i = 0; i < kLeaveSeconds * 50 && group.alive() && !group.Poll(); ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
-  if (todo.end_group) group.End(kLeaveSeconds);
+  if (due.end_group) group.End(kLeaveSeconds);
   const std::lock_guard lock(mutex_);
-  outcome_.verdict = *todo.verdict;
-  outcome_.reason = todo.why;
+  outcome_.verdict = *due.verdict;
+  outcome_.reason = due.why;
   outcome_.state = state_;
   return outcome_;
 }

@@ -87,7 +87,7 @@ class RunDriver final : public RunHost {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   RunState state_;  // guarded by mutex_
-  Effects todo_;    // what Drive has yet to carry out; guarded by mutex_
+  Effects due_;     // what Drive has yet to carry out; guarded by mutex_
   std::vector<float> candidate_;
   std::map<uint32_t, LossSum> losses_;                 // by stage; guarded by mutex_
   std::map<uint32_t, std::set<StepOfStage>> skipped_;  // by stage; guarded by mutex_
