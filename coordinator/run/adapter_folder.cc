@@ -1,12 +1,9 @@
 #include "coordinator/run/adapter_folder.h"
 
-#include <cstring>
-#include <map>
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "common/huggingface/safetensors.h"
+#include "common/huggingface/adapter_file.h"
 #include "common/json.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
@@ -47,42 +44,17 @@ absl::Status CheckConfig(const fs::path& file, const Config& config) {
   return CheckScaling(file, json);
 }
 
-std::string Shape(const std::vector<int64_t>& shape) {
-  return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
-}
-
-// `view` is null when the file does not have the tensor.
-absl::Status CheckTensor(const fs::path& file, const AdapterTensor& tensor,
-                         const TensorView* view) {
-  const std::vector<int64_t> shape = {tensor.rows, tensor.columns};
-  if (view != nullptr && view->dtype == "F32" && view->shape == shape) return absl::OkStatus();
-  const std::string has = view == nullptr ? "has no such tensor"
-                                          : absl::StrCat("has ", view->dtype, Shape(view->shape));
-  return absl::InvalidArgumentError(
-      absl::StrCat("the adapter does not fit this branch: ", tensor.name, " is to be F32",
-                   Shape(shape), ", ", file.string(), " ", has));
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<float>> ReadAdapterFolder(const fs::path& folder, const Config& config,
                                                      const AdapterLayout& layout) {
   RETURN_IF_ERROR(CheckConfig(folder / "adapter_config.json", config));
-  const fs::path path = folder / "adapter_model.safetensors";
-  ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(path));
-  std::map<std::string, const TensorView*> views;
-  for (const TensorView& view : file.tensors()) views[view.name] = &view;
-  std::vector<float> flat(static_cast<size_t>(layout.elements));
-  for (const AdapterTensor& tensor : layout.tensors) {
-    const auto at = views.find(tensor.name);
-    RETURN_IF_ERROR(CheckTensor(path, tensor, at == views.end() ? nullptr : at->second));
-    std::memcpy(flat.data() + tensor.offset, at->second->data, at->second->bytes);
-    views.erase(at);
-  }
-  if (views.empty()) return flat;
-  return absl::InvalidArgumentError(absl::StrCat(
-      "the adapter does not fit this branch: ", path.string(), " has ", views.size(),
-      " tensors beyond lora_target_modules of branch.yaml, the first is ", views.begin()->first));
+  absl::StatusOr<std::vector<float>> flat =
+      ReadAdapterTensors(folder / "adapter_model.safetensors", layout);
+  // Here it is not the branch that is wrong but what was asked for.
+  if (absl::IsFailedPrecondition(flat.status()))
+    return absl::InvalidArgumentError(flat.status().message());
+  return flat;
 }
 
 }  // namespace strata

@@ -1,9 +1,9 @@
 #include "coordinator/store/version_folder.h"
 
 #include <cmath>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "common/huggingface/adapter_file.h"
 #include "common/huggingface/safetensors.h"
 #include "common/status_macros.h"
 #include "coordinator/store/metadata.h"
@@ -134,31 +134,6 @@ absl::StatusOr<std::string> ReadVouched(const fs::path& folder, const Digest& ma
   return bytes;
 }
 
-absl::StatusOr<std::vector<float>> ReadFlat(const fs::path& folder, const AdapterLayout& layout) {
-  const fs::path path = folder / kAdapter;
-  ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(path));
-  std::map<std::string, const TensorView*> views;
-  for (const TensorView& view : file.tensors()) views[view.name] = &view;
-  std::vector<float> flat(static_cast<size_t>(layout.elements));
-  for (const AdapterTensor& tensor : layout.tensors) {
-    const auto at = views.find(tensor.name);
-    const std::vector<int64_t> shape = {tensor.rows, tensor.columns};
-    if (at == views.end() || at->second->dtype != "F32" || at->second->shape != shape) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(path.string(), " has no fp32 ", tensor.name, " of [", tensor.rows, ", ",
-                       tensor.columns, "]: it belongs to another model, rank or target modules"));
-    }
-    std::memcpy(flat.data() + tensor.offset, at->second->data, at->second->bytes);
-  }
-  if (views.size() != layout.tensors.size()) {
-    return absl::FailedPreconditionError(absl::StrCat(path.string(), " has ", views.size(),
-                                                      " tensors where the model and its LoRA "
-                                                      "settings have ",
-                                                      layout.tensors.size()));
-  }
-  return flat;
-}
-
 }  // namespace
 
 absl::Status CheckCandidate(const Candidate& candidate) {
@@ -267,7 +242,7 @@ std::vector<std::string> CheckFolder(const fs::path& folder, const Digest& manif
 absl::StatusOr<std::vector<float>> ReadAdapterFile(const fs::path& folder,
                                                    const AdapterLayout& layout,
                                                    const Digest& expected) {
-  ASSIGN_OR_RETURN(std::vector<float> flat, ReadFlat(folder, layout));
+  ASSIGN_OR_RETURN(std::vector<float> flat, ReadAdapterTensors(folder / kAdapter, layout));
   if (DigestOfValues(flat) != expected) {
     return absl::DataLossError(absl::StrCat((folder / kAdapter).string(),
                                             " has other values than were committed; take a "
