@@ -22,6 +22,11 @@ class RankChecks {
     ++failures_;
   }
 
+  // That mpirun made one job of the ranks that the program's one argument says.
+  void ExpectJob(int argc, char** argv) {
+    Expect(argc == 2 && std::to_string(session_.world()) == argv[1], "mpirun made one job");
+  }
+
   // Every rank calls it.
   void ExpectEqualRanks(const std::string& bytes, const std::string& what) {
     Expect(session_.BroadcastBytes(bytes) == bytes, what);

@@ -138,7 +138,7 @@ int main(int argc, char** argv) {
   at::set_num_threads(1);
   MpiSession session(&argc, &argv);
   testing::RankChecks checks(session);
-  checks.Expect(argc == 2 && std::to_string(session.world()) == argv[1], "mpirun made one job");
+  checks.ExpectJob(argc, argv);
   checks.Expect(session.local_world() == session.world(), "all ranks are on this host");
   testing::CheckOn(at::kCPU, session, checks);
   if (testing::EveryRankHasADevice(session)) {
