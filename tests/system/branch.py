@@ -11,6 +11,8 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO = ROOT / "deploy/demo/antropologia"
+# Made by make_base.py.
+BASE = pathlib.Path(os.environ.get("STRATA_BASE", ROOT / "build/tests/system/base"))
 STRATA = os.environ.get("STRATA_PROGRAM", str(ROOT / "build/bin/strata"))
 
 SETTINGS = """model_name_or_path: base
@@ -35,7 +37,7 @@ class BranchTest(unittest.TestCase):
     def make_branch(self, name):
         branch = self.folder / name
         (branch / "training").mkdir(parents=True)
-        (branch / "base").symlink_to(DEMO / "base")
+        (branch / "base").symlink_to(BASE)
         (branch / "branch.yaml").write_text(SETTINGS)
         return branch
 

@@ -17,7 +17,7 @@ class MistakesTest(branch.BranchTest):
         """The branch gets a copy of its base with `changes` in config.json."""
         base = self.branch / "other"
         base.mkdir()
-        for file in (branch.DEMO / "base").iterdir():
+        for file in (branch.BASE).iterdir():
             (base / file.name).symlink_to(file)
         config = json.loads((base / "config.json").read_text())
         (base / "config.json").unlink()

@@ -28,12 +28,12 @@ class PeftTest(branch.BranchTest):
         self.drop("train.jsonl", lines)
         self.run_strata("train", "--workers", "2")
         current = self.adapters() / "current"
-        model = AutoModelForCausalLM.from_pretrained(branch.DEMO / "base", dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(branch.BASE, dtype=torch.float32)
         model = PeftModel.from_pretrained(model, current).eval()
         theirs = {name.replace(".default", "") for name, _ in model.named_parameters() if "lora_" in name}
         self.assertEqual(theirs, set(load_file(current / "adapter_model.safetensors")))
         with torch.no_grad():
-            loss, tokens = self.nll(model, AutoTokenizer.from_pretrained(branch.DEMO / "base"), lines)
+            loss, tokens = self.nll(model, AutoTokenizer.from_pretrained(branch.BASE), lines)
         ours = self.json("evaluate", "--data", str(self.branch / "training/train.jsonl"))
         self.assertEqual(ours["tokens"], tokens)
         self.assertLess(abs(ours["loss"] - loss) / loss, 1e-4)

@@ -18,7 +18,7 @@ class InitTest(branch.BranchTest):
         return (self.folder / folder / "branch.yaml").read_text()
 
     def base(self, folder, **changes):
-        base = pathlib.Path(shutil.copytree(branch.DEMO / "base", self.folder / folder))
+        base = pathlib.Path(shutil.copytree(branch.BASE, self.folder / folder))
         config = json.loads((base / "config.json").read_text())
         (base / "config.json").write_text(json.dumps({**config, **changes}))
         return base
