@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -120,12 +121,9 @@ KeyRow<T> Texts(std::string_view key, std::vector<std::string> T::*field, ReadTe
 }
 
 absl::StatusOr<std::vector<std::string>> TargetModules(const YamlValue& value) {
+  // PEFT's word for every linear layer but the head.
   const absl::StatusOr<std::string> text = value.Text();
-  if (text.ok() && *text == "all-linear") {
-    return value.Error(
-        "all-linear is known in the field, not supported by this version; list the modules by "
-        "name");
-  }
+  if (text.ok() && *text == "all-linear") return Config().lora_target_modules;
   ASSIGN_OR_RETURN(std::vector<std::string> modules, TextList(value, &ModuleName));
   if (modules.empty()) return value.Error("must name at least one module");
   if (std::set<std::string>(modules.begin(), modules.end()).size() != modules.size()) {
@@ -195,7 +193,9 @@ std::vector<KeyRow<DatasetConfig>> DatasetKeys() {
 template <typename T>
 absl::StatusOr<T> ReadGroup(const YamlValue& group, const std::vector<KeyRow<T>>& rows,
                             std::string_view required) {
-  ASSIGN_OR_RETURN(const std::vector<YamlEntry> entries, group.Entries());
+  ASSIGN_OR_RETURN(std::vector<YamlEntry> written, group.Entries());
+  ASSIGN_OR_RETURN(const std::vector<YamlEntry> entries,
+                   UnderOurKeys(std::move(written), KeysOf(rows)));
   T target;
   bool found = false;
   for (const YamlEntry& entry : entries) {
@@ -239,6 +239,24 @@ KeyRow<Config> Groups(std::string_view key, std::vector<T> Config::*field,
 }
 
 }  // namespace
+
+absl::StatusOr<std::vector<YamlEntry>> UnderOurKeys(std::vector<YamlEntry> entries,
+                                                    const std::vector<std::string>& known) {
+  std::map<std::string, const YamlEntry*> seen;
+  for (YamlEntry& entry : entries) {
+    const Alias* const alias = AliasOf(entry.written);
+    if (alias != nullptr && std::find(known.begin(), known.end(), alias->ours) != known.end()) {
+      entry.key = alias->ours;
+      if (alias->inverse) entry.value = entry.value.Inverse();
+    }
+    const auto [before, is_new] = seen.emplace(entry.key, &entry);
+    if (is_new) continue;
+    return entry.value.Error(absl::StrCat("is the same setting as ", before->second->written,
+                                          " on line ", before->second->value.line(),
+                                          "; keep one of them"));
+  }
+  return entries;
+}
 
 std::vector<KeyRow<Config>> BranchKeys() {
   return {

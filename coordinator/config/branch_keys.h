@@ -26,15 +26,26 @@ struct KeyRow {
   std::function<std::string(const T&)> show;
 };
 
-// Reads `entry` into the field of its row; an error for a key that no row has.
+template <typename T>
+std::vector<std::string> KeysOf(const std::vector<KeyRow<T>>& rows) {
+  std::vector<std::string> keys;
+  for (const KeyRow<T>& row : rows) keys.emplace_back(row.key);
+  return keys;
+}
+
+// The entries under our own keys: an alias of one of `known` stands for it. An error naming both
+// lines when two of them are one setting.
+absl::StatusOr<std::vector<YamlEntry>> UnderOurKeys(std::vector<YamlEntry> entries,
+                                                    const std::vector<std::string>& known);
+
+// Reads `entry`, which has been through UnderOurKeys, into the field of its row; an error for a key
+// that no row has.
 template <typename T>
 absl::Status SetKey(const std::vector<KeyRow<T>>& rows, const YamlEntry& entry, T* target) {
-  std::vector<std::string> known;
   for (const KeyRow<T>& row : rows) {
     if (row.key == entry.key) return row.set(entry.value, target);
-    known.emplace_back(row.key);
   }
-  return entry.value.Error(UnusableKeyReason(entry.key, known));
+  return entry.value.Error(UnusableKeyReason(entry.key, KeysOf(rows)));
 }
 
 // The keys of branch.yaml's top level, in the order of deploy/branch.sample.yaml.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
@@ -59,8 +60,10 @@ absl::StatusOr<std::string> ReadBranchYaml(const fs::path& branch, const fs::pat
 absl::Status ApplyFile(const std::string& text, const fs::path& file, Config* config) {
   ASSIGN_OR_RETURN(const YamlValue document, YamlValue::Parse(text, {file.string()}, ""));
   if (document.IsNull()) return document.Error("empty; it needs at least model_name_or_path: PATH");
-  ASSIGN_OR_RETURN(const std::vector<YamlEntry> entries, document.Entries());
+  ASSIGN_OR_RETURN(std::vector<YamlEntry> written, document.Entries());
   const std::vector<KeyRow<Config>> rows = BranchKeys();
+  ASSIGN_OR_RETURN(const std::vector<YamlEntry> entries,
+                   UnderOurKeys(std::move(written), KeysOf(rows)));
   for (const YamlEntry& entry : entries) RETURN_IF_ERROR(SetKey(rows, entry, config));
   return absl::OkStatus();
 }
@@ -75,7 +78,10 @@ absl::Status ApplyOverride(const std::string& override_text, Config* config) {
   ASSIGN_OR_RETURN(YamlValue value,
                    YamlValue::Parse(override_text.substr(equals + 1),
                                     {"--set " + override_text, /*is_file=*/false}, key));
-  return SetKey(BranchKeys(), {key, std::move(value)}, config);
+  const std::vector<KeyRow<Config>> rows = BranchKeys();
+  ASSIGN_OR_RETURN(const std::vector<YamlEntry> entries,
+                   UnderOurKeys({{key, std::move(value), key}}, KeysOf(rows)));
+  return SetKey(rows, entries[0], config);
 }
 
 // Fields whose default comes from other fields, and paths that are relative to the branch.

@@ -79,6 +79,12 @@ YamlValue YamlValue::Child(const YAML::Node& node, std::string key, int line) co
   return YamlValue(std::make_shared<const YAML::Node>(node), origin_, std::move(key), line);
 }
 
+YamlValue YamlValue::Inverse() const {
+  YamlValue inverse = *this;
+  inverse.inverse_ = !inverse_;
+  return inverse;
+}
+
 absl::Status YamlValue::Error(std::string_view message) const {
   return OriginError(*origin_, line_,
                      key_.empty() ? std::string(message) : absl::StrCat(key_, " ", View(message)));
@@ -146,8 +152,8 @@ absl::StatusOr<double> YamlValue::Real(const RealRange& range) const {
 
 absl::StatusOr<bool> YamlValue::Bool() const {
   ASSIGN_OR_RETURN(const std::string text, Plain("true or false"));
-  if (text == "true" || text == "True" || text == "TRUE") return true;
-  if (text == "false" || text == "False" || text == "FALSE") return false;
+  if (text == "true" || text == "True" || text == "TRUE") return !inverse_;
+  if (text == "false" || text == "False" || text == "FALSE") return inverse_;
   return Error(absl::StrCat("must be true or false, ", Shown()));
 }
 
@@ -173,7 +179,7 @@ absl::StatusOr<std::vector<YamlEntry>> YamlValue::Entries() const {
     ASSIGN_OR_RETURN(const std::string name, key.Text());
     YamlValue value = Child(pair.second, Within(key_, name), line);
     if (!seen.insert(name).second) return value.Error("is set twice; keep one");
-    entries.push_back({name, std::move(value)});
+    entries.push_back({name, std::move(value), name});
   }
   return entries;
 }

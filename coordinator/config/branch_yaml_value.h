@@ -52,8 +52,12 @@ class YamlValue {
   // In the order of the text. An error for a key that comes twice or is not plain text.
   absl::StatusOr<std::vector<YamlEntry>> Entries() const;
 
+  // A copy whose Bool is the opposite.
+  YamlValue Inverse() const;
+
   // "FILE:LINE: KEY MESSAGE", with the code of the origin.
   absl::Status Error(std::string_view message) const;
+  int line() const { return line_; }
 
  private:
   YamlValue(std::shared_ptr<const YAML::Node> node, std::shared_ptr<const YamlOrigin> origin,
@@ -68,11 +72,13 @@ class YamlValue {
   std::shared_ptr<const YamlOrigin> origin_;
   std::string key_;  // "lora_r", "tiers[1].match[0]"; "" is the document
   int line_;         // from 1
+  bool inverse_ = false;
 };
 
 struct YamlEntry {
-  std::string key;
+  std::string key;  // as written, or the key of ours that this is an alias of
   YamlValue value;
+  std::string written;
 };
 
 }  // namespace strata

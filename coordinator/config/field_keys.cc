@@ -8,25 +8,20 @@
 namespace strata {
 namespace {
 
-struct Alias {
-  std::string_view theirs;
-  std::string_view advice;
-};
-
 constexpr Alias kAliases[] = {
-    {"base_model", "use model_name_or_path"},
-    {"cutoff_len", "use max_length"},
-    {"lora_rank", "use lora_r"},
-    {"lora_target", "use lora_target_modules"},
-    {"lr_scheduler", "use lr_scheduler_type"},
-    {"max_seq_length", "use max_length"},
-    {"num_epochs", "use num_train_epochs"},
-    {"per_device_train_batch_size", "use micro_batch_size"},
-    {"sample_packing", "use packing"},
-    {"sequence_len", "use max_length"},
-    {"train_batch_size", "use global_batch_size"},
-    {"train_on_inputs", "use completion_only_loss, its inverse"},
-    {"val_size", "use val_set_size"},
+    {"base_model", "model_name_or_path"},
+    {"cutoff_len", "max_length"},
+    {"lora_rank", "lora_r"},
+    {"lora_target", "lora_target_modules"},
+    {"lr_scheduler", "lr_scheduler_type"},
+    {"max_seq_length", "max_length"},
+    {"num_epochs", "num_train_epochs"},
+    {"per_device_train_batch_size", "micro_batch_size"},
+    {"sample_packing", "packing"},
+    {"sequence_len", "max_length"},
+    {"train_batch_size", "global_batch_size"},
+    {"train_on_inputs", "completion_only_loss", /*inverse=*/true},
+    {"val_size", "val_set_size"},
 };
 
 constexpr std::string_view kUnsupported[] = {
@@ -50,9 +45,15 @@ constexpr std::string_view kUnsupported[] = {
 // Longer keys are nobody's slip of the finger; the bound keeps a hostile file cheap.
 constexpr size_t kComparedBytesMax = 64;
 
-absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
-
 }  // namespace
+
+const Alias* AliasOf(std::string_view key) {
+  const auto* at = std::find_if(std::begin(kAliases), std::end(kAliases),
+                                [&](const Alias& alias) { return alias.theirs == key; });
+  return at == std::end(kAliases) ? nullptr : at;
+}
+
+std::vector<Alias> Aliases() { return {std::begin(kAliases), std::end(kAliases)}; }
 
 std::string NearestKey(std::string_view key, const std::vector<std::string>& known) {
   const std::string_view compared = key.substr(0, kComparedBytesMax);
@@ -63,9 +64,6 @@ std::string NearestKey(std::string_view key, const std::vector<std::string>& kno
 }
 
 std::string UnusableKeyReason(std::string_view key, const std::vector<std::string>& known) {
-  for (const Alias& alias : kAliases) {
-    if (alias.theirs == key) return absl::StrCat("is not a key here: ", View(alias.advice));
-  }
   if (std::find(std::begin(kUnsupported), std::end(kUnsupported), key) != std::end(kUnsupported)) {
     return "is known in the field, not supported by this version; remove it";
   }

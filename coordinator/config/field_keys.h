@@ -1,5 +1,6 @@
-// Knows the names that other trainers give to settings, so that a user who brings one is told what
-// to write here. Used by branch_yaml.cc for keys that the table of branch_keys.h does not have.
+// Knows the names that other trainers give to settings: those that stand for a key of ours are
+// taken for it, the others are told what they are. Used by branch_keys.h for keys that its table
+// does not have.
 #pragma once
 
 #include <string>
@@ -8,9 +9,21 @@
 
 namespace strata {
 
-// Why `key`, which is not in `known`, can't be used and what to do: the key of ours that an alias
-// stands for; "known in the field, not supported by this version"; or unknown, with the nearest of
-// `known`. REQUIRES: `known` is not empty.
+// Another name of one of our keys.
+struct Alias {
+  std::string_view theirs, ours;
+  bool inverse = false;  // true there is false here
+};
+
+// Null when `key` is no alias. Lives for ever.
+const Alias* AliasOf(std::string_view key);
+
+// All of them, sorted by `theirs`.
+std::vector<Alias> Aliases();
+
+// Why `key`, which is neither in `known` nor an alias of one that is, can't be used and what to do:
+// "known in the field, not supported by this version"; or unknown, with the nearest of `known`.
+// REQUIRES: `known` is not empty.
 std::string UnusableKeyReason(std::string_view key, const std::vector<std::string>& known);
 
 // The one of `known` with the fewest inserted, deleted, replaced or neighbour-swapped letters; the

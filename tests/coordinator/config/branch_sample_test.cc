@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "coordinator/config/field_keys.h"
 #include "gmock/gmock.h"
 #include "tests/coordinator/config/branch_folder.h"
 
@@ -27,6 +28,14 @@ TEST(BranchSampleTest, KeysAreFrozen) {
           "max_nonfinite_steps", "max_steps", "micro_batch_size", "model_name_or_path", "mpirun",
           "mpirun_args", "name", "num_train_epochs", "on_dataset_error", "packing", "seed", "tiers",
           "val_set_size", "warmup_ratio", "weight_decay", "workers"));
+}
+
+TEST(BranchSampleTest, NamesEveryAlias) {
+  std::string comments;
+  for (const std::string& line : SampleLines())
+    if (line.starts_with("#")) comments += line + "\n";
+  for (const Alias& alias : Aliases())
+    EXPECT_THAT(comments, testing::HasSubstr(std::string(alias.theirs))) << alias.theirs;
 }
 
 TEST(BranchSampleTest, ListsEveryKeyUnderAComment) {

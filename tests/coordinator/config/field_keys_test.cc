@@ -30,9 +30,22 @@ TEST(UnusableKeyReasonTest, NoKeyOfOursIsRefused) {
   }
 }
 
-TEST(UnusableKeyReasonTest, AnAliasNamesOurKey) {
-  EXPECT_THAT(UnusableKeyReason("base_model", KnownKeys()), HasSubstr("use model_name_or_path"));
-  EXPECT_THAT(UnusableKeyReason("train_on_inputs", KnownKeys()), HasSubstr("its inverse"));
+TEST(AliasTest, EveryAliasIsOfAKeyOfOursAndNoneIsOne) {
+  const std::vector<std::string> known = KnownKeys();
+  for (const Alias& alias : Aliases()) {
+    EXPECT_THAT(known, testing::Contains(std::string(alias.ours))) << alias.theirs;
+    EXPECT_THAT(known, testing::Not(testing::Contains(std::string(alias.theirs))));
+    ASSERT_NE(AliasOf(alias.theirs), nullptr);
+    EXPECT_EQ(AliasOf(alias.theirs)->ours, alias.ours);
+  }
+}
+
+TEST(AliasTest, OnlyTrainOnInputsMeansTheOpposite) {
+  for (const Alias& alias : Aliases()) {
+    EXPECT_EQ(alias.inverse, alias.theirs == "train_on_inputs") << alias.theirs;
+  }
+  EXPECT_EQ(AliasOf("lora_r"), nullptr);
+  EXPECT_EQ(AliasOf(""), nullptr);
 }
 
 TEST(UnusableKeyReasonTest, AnotherKeyOfTheFieldIsNotYetSupported) {
