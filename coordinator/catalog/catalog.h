@@ -54,8 +54,8 @@ struct Catalog {
   // In the order of training: tiers in order; within a tier its `order`, then by name; unclaimed
   // files last, by name.
   std::vector<Dataset> datasets;
-  // Files that branch.yaml names (in `datasets` or an `order`) and training/ does not have, sorted:
-  // worth a warning.
+  // Files that the configuration names (in `datasets` or an `order`) and training/ does not have,
+  // sorted: worth a warning.
   std::vector<std::string> missing;
 };
 

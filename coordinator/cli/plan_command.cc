@@ -95,7 +95,7 @@ Json ToJson(const Config& config, const Base& base, const Preparation& prepared)
 void PrintText(const Config& config, const Base& base, const Preparation& prepared) {
   PrintBadLines(prepared.catalog);
   for (const std::string& missing : prepared.catalog.missing) {
-    std::printf("warning: branch.yaml names %s, which training/ does not have\n", missing.c_str());
+    std::printf("warning: the configuration names %s, which training/ does not have\n", missing.c_str());
   }
   PrintPlanTable(prepared.plan);
   const Totals totals = TotalsOf(prepared.plan);

@@ -46,33 +46,40 @@ std::string Show(const std::optional<Value>& value) {
 
 // A row whose value `read` takes from YAML.
 template <typename T, typename Field, typename Read>
-KeyRow<T> Row(std::string_view key, Field T::*field, Read read) {
+KeyRow<T> Row(std::string_view key, Field T::*field, Read read, std::string allowed) {
   return {key,
           [field, read](const YamlValue& value, T* target) -> absl::Status {
             ASSIGN_OR_RETURN(target->*field, read(value));
             return absl::OkStatus();
           },
-          [field](const T& target) { return Show(target.*field); }};
+          [field](const T& target) { return Show(target.*field); }, std::move(allowed)};
 }
 
 template <typename T, typename Field>
 KeyRow<T> Whole(std::string_view key, Field T::*field, uint64_t min, uint64_t max) {
-  return Row(key, field, [min, max](const YamlValue& value) { return value.Whole(min, max); });
+  return Row(
+      key, field, [min, max](const YamlValue& value) { return value.Whole(min, max); },
+      WholeText(min, max));
 }
 
 template <typename T, typename Field>
 KeyRow<T> Real(std::string_view key, Field T::*field, RealRange range) {
-  return Row(key, field, [range](const YamlValue& value) { return value.Real(range); });
+  return Row(
+      key, field, [range](const YamlValue& value) { return value.Real(range); }, RealText(range));
 }
 
 template <typename T>
 KeyRow<T> Bool(std::string_view key, bool T::*field) {
-  return Row(key, field, [](const YamlValue& value) { return value.Bool(); });
+  KeyRow<T> row = Row(
+      key, field, [](const YamlValue& value) { return value.Bool(); }, "true or false");
+  row.choices = {"true", "false"};
+  return row;
 }
 
 template <typename T, typename Field>
 KeyRow<T> Text(std::string_view key, Field T::*field) {
-  return Row(key, field, [](const YamlValue& value) { return value.Text(); });
+  return Row(
+      key, field, [](const YamlValue& value) { return value.Text(); }, "a text");
 }
 
 absl::StatusOr<std::string> NonEmpty(const YamlValue& value) {
@@ -117,7 +124,9 @@ absl::StatusOr<std::vector<std::string>> TextList(const YamlValue& value, ReadTe
 
 template <typename T>
 KeyRow<T> Texts(std::string_view key, std::vector<std::string> T::*field, ReadText read) {
-  return Row(key, field, [read](const YamlValue& value) { return TextList(value, read); });
+  return Row(
+      key, field, [read](const YamlValue& value) { return TextList(value, read); },
+      "a list of texts");
 }
 
 absl::StatusOr<std::vector<std::string>> TargetModules(const YamlValue& value) {
@@ -141,17 +150,18 @@ struct Named {
 // One of a few words, each of which stands for a value.
 template <typename T, typename Value>
 KeyRow<T> Choice(std::string_view key, Value T::*field, std::vector<Named<Value>> choices) {
-  const auto set = [field, choices](const YamlValue& value, T* target) -> absl::Status {
+  std::vector<std::string> names;
+  for (const Named<Value>& choice : choices)
+    names.push_back(choice.name.empty() ? "\"\"" : std::string(choice.name));
+  const std::string allowed = absl::StrCat("one of ", absl::StrJoin(names, ", "));
+  const auto set = [field, choices, allowed](const YamlValue& value, T* target) -> absl::Status {
     ASSIGN_OR_RETURN(const std::string text, value.Text());
-    std::vector<std::string> names;
     for (const Named<Value>& choice : choices) {
-      if (choice.name == text) {
-        target->*field = choice.value;
-        return absl::OkStatus();
-      }
-      names.push_back(choice.name.empty() ? "\"\"" : std::string(choice.name));
+      if (choice.name != text) continue;
+      target->*field = choice.value;
+      return absl::OkStatus();
     }
-    return value.Error(absl::StrCat("must be one of ", absl::StrJoin(names, ", "), "; is ", text));
+    return value.Error(absl::StrCat("must be ", allowed, "; is ", text));
   };
   const auto show = [field, choices](const T& target) -> std::string {
     for (const Named<Value>& choice : choices) {
@@ -159,7 +169,7 @@ KeyRow<T> Choice(std::string_view key, Value T::*field, std::vector<Named<Value>
     }
     return "";
   };
-  return {key, set, show};
+  return {key, set, show, allowed, names};
 }
 
 std::vector<Named<std::string>> Words(const std::vector<std::string_view>& words) {
@@ -176,7 +186,7 @@ constexpr uint32_t kRowsMax = 1 << 20, kTokensMax = 1 << 20;
 
 std::vector<KeyRow<TierConfig>> TierKeys() {
   using Tier = TierConfig;
-  return {Row("name", &Tier::name, &NonEmpty), Texts("match", &Tier::match, &NonEmpty),
+  return {Row("name", &Tier::name, &NonEmpty, "a text"), Texts("match", &Tier::match, &NonEmpty),
           Texts("order", &Tier::order, &FileName),
           Whole("num_train_epochs", &Tier::num_train_epochs, 1, kEpochsMax),
           Real("learning_rate", &Tier::learning_rate, kLearningRate)};
@@ -184,7 +194,8 @@ std::vector<KeyRow<TierConfig>> TierKeys() {
 
 std::vector<KeyRow<DatasetConfig>> DatasetKeys() {
   using Dataset = DatasetConfig;
-  return {Row("file", &Dataset::file, &FileName), Row("tier", &Dataset::tier, &NonEmpty),
+  return {Row("file", &Dataset::file, &FileName, "the name of a .jsonl file"),
+          Row("tier", &Dataset::tier, &NonEmpty, "a tier's name"),
           Whole("num_train_epochs", &Dataset::num_train_epochs, 1, kEpochsMax),
           Real("learning_rate", &Dataset::learning_rate, kLearningRate),
           Bool("exclude", &Dataset::exclude)};
@@ -235,7 +246,7 @@ KeyRow<Config> Groups(std::string_view key, std::vector<T> Config::*field,
     for (const T& group : config.*field) shown.push_back(ShowGroup(group, rows));
     return absl::StrCat("[", absl::StrJoin(shown, ", "), "]");
   };
-  return {key, set, show};
+  return {key, set, show, absl::StrCat("a list of groups of ", absl::StrJoin(KeysOf(rows), ", "))};
 }
 
 }  // namespace
@@ -261,14 +272,15 @@ absl::StatusOr<std::vector<YamlEntry>> UnderOurKeys(std::vector<YamlEntry> entri
 std::vector<KeyRow<Config>> BranchKeys() {
   return {
       Text("name", &Config::name),
-      Row("model_name_or_path", &Config::model_name_or_path, &NonEmpty),
+      Row("model_name_or_path", &Config::model_name_or_path, &NonEmpty, "the path of a folder"),
       Text("base_model_name", &Config::base_model_name),
       Choice("dtype", &Config::dtype, Words({"", "float32", "bfloat16"})),
 
       Whole("lora_r", &Config::lora_r, 1, 512),
       Real("lora_alpha", &Config::lora_alpha, {0, 1e6, /*min_included=*/false}),
       Real("lora_dropout", &Config::lora_dropout, kShare),
-      Row("lora_target_modules", &Config::lora_target_modules, &TargetModules),
+      Row("lora_target_modules", &Config::lora_target_modules, &TargetModules,
+          "a list of modules' names, or all-linear"),
 
       Whole("max_length", &Config::max_length, 8, kTokensMax),
       Bool("packing", &Config::packing),
@@ -298,7 +310,7 @@ std::vector<KeyRow<Config>> BranchKeys() {
 
       Whole("workers", &Config::workers, 1, 65536),
       Choice("device", &Config::device, Words({"auto", "cpu", "cuda"})),
-      Row("mpirun", &Config::mpirun, &NonEmpty),
+      Row("mpirun", &Config::mpirun, &NonEmpty, "a program"),
       Texts("mpirun_args", &Config::mpirun_args, &NonEmpty),
 
       Choice<Config, ChangedDatasets>(

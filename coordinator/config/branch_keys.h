@@ -24,6 +24,8 @@ struct KeyRow {
   std::function<absl::Status(const YamlValue&, T*)> set;
   // As YAML on one line; "" for a field that is not set.
   std::function<std::string(const T&)> show;
+  std::string allowed = {};               // "a whole number from 1 to 512"
+  std::vector<std::string> choices = {};  // where only a few words are allowed
 };
 
 template <typename T>
@@ -39,13 +41,15 @@ absl::StatusOr<std::vector<YamlEntry>> UnderOurKeys(std::vector<YamlEntry> entri
                                                     const std::vector<std::string>& known);
 
 // Reads `entry`, which has been through UnderOurKeys, into the field of its row; an error for a key
-// that no row has.
+// that no row has. `elsewhere`: keys that are read by others, to tell the nearest.
 template <typename T>
-absl::Status SetKey(const std::vector<KeyRow<T>>& rows, const YamlEntry& entry, T* target) {
+absl::Status SetKey(const std::vector<KeyRow<T>>& rows, const YamlEntry& entry, T* target,
+                    std::vector<std::string> elsewhere = {}) {
   for (const KeyRow<T>& row : rows) {
     if (row.key == entry.key) return row.set(entry.value, target);
+    elsewhere.emplace_back(row.key);
   }
-  return entry.value.Error(UnusableKeyReason(entry.key, KeysOf(rows)));
+  return entry.value.Error(UnusableKeyReason(entry.key, elsewhere));
 }
 
 // The keys of branch.yaml's top level, in the order of deploy/branch.sample.yaml.

@@ -1,13 +1,14 @@
 #include "coordinator/config/branch_yaml.h"
 
 #include <algorithm>
-#include <fstream>
+#include <map>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "coordinator/config/branch_keys.h"
+#include "coordinator/config/layers.h"
 
 namespace strata {
 namespace {
@@ -24,97 +25,108 @@ absl::StatusOr<fs::path> AbsoluteFolder(const fs::path& folder) {
   return path.has_filename() ? path : path.parent_path();
 }
 
-absl::StatusOr<std::string> ReadBranchYaml(const fs::path& branch, const fs::path& file) {
-  std::error_code error;
-  const fs::file_status status = fs::status(file, error);
-  if (status.type() == fs::file_type::not_found) {
-    return absl::NotFoundError(absl::StrCat(
-        "no branch.yaml: this folder is not a branch; name one by -C DIR, or make one by "
-        "`strata init DIR --base-model PATH`: ",
-        branch.string()));
-  }
-  if (status.type() == fs::file_type::none) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot read ", file.string(), ": ", error.message()));
-  }
-  // A pipe would be waited for, for ever.
-  if (!fs::is_regular_file(status)) {
-    return absl::UnavailableError(absl::StrCat("not a regular file: ", file.string()));
-  }
-  std::ifstream in(file, std::ios::binary);
-  std::string text(kBranchYamlBytesMax + 1, '\0');
-  if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!in && !in.eof()) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot read it; look at its permissions: ", file.string()));
-  }
-  text.resize(static_cast<size_t>(in.gcount()));
-  if (text.size() > kBranchYamlBytesMax) {
-    return absl::FailedPreconditionError(absl::StrCat(file.string(),
-                                                      ":1: too large for a configuration, at most ",
-                                                      kBranchYamlBytesMax, " bytes"));
-  }
-  return text;
-}
+// A Config in the making, and where each of its keys came from.
+struct Loading {
+  Config config;
+  std::vector<KeyRow<Config>> rows = BranchKeys();
+  std::map<std::string, YamlEntry> set;  // by key: what its value was read from
+  fs::path model_folder;                 // that model_name_or_path is relative to
+};
 
-absl::Status ApplyFile(const std::string& text, const fs::path& file, Config* config) {
-  ASSIGN_OR_RETURN(const YamlValue document, YamlValue::Parse(text, {file.string()}, ""));
-  if (document.IsNull()) return document.Error("empty; it needs at least model_name_or_path: PATH");
-  ASSIGN_OR_RETURN(std::vector<YamlEntry> written, document.Entries());
-  const std::vector<KeyRow<Config>> rows = BranchKeys();
+absl::Status Apply(const Layer& layer, Loading* loading) {
   ASSIGN_OR_RETURN(const std::vector<YamlEntry> entries,
-                   UnderOurKeys(std::move(written), KeysOf(rows)));
-  for (const YamlEntry& entry : entries) RETURN_IF_ERROR(SetKey(rows, entry, config));
+                   UnderOurKeys(layer.entries, KeysOf(loading->rows)));
+  for (const YamlEntry& entry : entries) {
+    RETURN_IF_ERROR(SetKey(loading->rows, entry, &loading->config, {std::string(kExtendsKey)}));
+    if (entry.key == "model_name_or_path") loading->model_folder = layer.folder;
+    loading->set.insert_or_assign(entry.key, entry);
+  }
   return absl::OkStatus();
 }
 
-absl::Status ApplyOverride(const std::string& override_text, Config* config) {
+absl::Status ApplyOverride(const std::string& override_text, Loading* loading) {
   const size_t equals = override_text.find('=');
   if (equals == std::string::npos || equals == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("--set takes KEY=VALUE, as in --set lora_r=8; got: ", override_text));
   }
   const std::string key = override_text.substr(0, equals);
-  ASSIGN_OR_RETURN(YamlValue value,
+  ASSIGN_OR_RETURN(const YamlValue value,
                    YamlValue::Parse(override_text.substr(equals + 1),
-                                    {"--set " + override_text, /*is_file=*/false}, key));
-  const std::vector<KeyRow<Config>> rows = BranchKeys();
-  ASSIGN_OR_RETURN(const std::vector<YamlEntry> entries,
-                   UnderOurKeys({{key, std::move(value), key}}, KeysOf(rows)));
-  return SetKey(rows, entries[0], config);
+                                    {"--set " + override_text, "--set", /*is_file=*/false}, key));
+  if (key == kExtendsKey) return value.Error("is read from files only; write it into branch.yaml");
+  return Apply({loading->config.branch, {{key, value, key}}}, loading);
 }
 
-// Fields whose default comes from other fields, and paths that are relative to the branch.
-void Complete(Config* config) {
-  if (config->name.empty()) config->name = config->branch.filename().string();
-  if (config->model_name_or_path.empty()) return;
-  if (config->base_model_name.empty())
-    config->base_model_name = config->model_name_or_path.string();
-  const fs::path model = (config->branch / config->model_name_or_path).lexically_normal();
-  config->model_name_or_path = model.has_filename() ? model : model.parent_path();
+// Fields whose default comes from other fields, and paths that are relative to a file.
+void Complete(Loading* loading) {
+  Config& config = loading->config;
+  if (config.name.empty()) config.name = config.branch.filename().string();
+  if (config.model_name_or_path.empty()) return;
+  if (config.base_model_name.empty()) config.base_model_name = config.model_name_or_path.string();
+  const fs::path model = (loading->model_folder / config.model_name_or_path).lexically_normal();
+  config.model_name_or_path = model.has_filename() ? model : model.parent_path();
+}
+
+// A message of Validate begins with the key at fault: put where that was set before it.
+absl::Status Placed(const absl::Status& invalid, const Loading& loading) {
+  const std::string message(invalid.message());
+  const auto at = loading.set.find(message.substr(0, message.find(':')));
+  const std::string place = at != loading.set.end()
+                                ? at->second.value.FullPlace()
+                                : (loading.config.branch / "branch.yaml").string();
+  return absl::Status(invalid.code(), absl::StrCat(place, ": ", message));
+}
+
+std::string SourceOf(const std::string& key, const Loading& loading) {
+  const auto at = loading.set.find(key);
+  if (at == loading.set.end()) return "default";
+  const YamlEntry& entry = at->second;
+  return entry.written == key ? entry.value.Place()
+                              : absl::StrCat(entry.written, " at ", entry.value.Place());
 }
 
 }  // namespace
 
+absl::StatusOr<LoadedConfig> LoadConfigWithSources(const fs::path& branch,
+                                                   const std::vector<std::string>& overrides) {
+  Loading loading;
+  ASSIGN_OR_RETURN(loading.config.branch, AbsoluteFolder(branch));
+  ASSIGN_OR_RETURN(const std::vector<Layer> layers, ReadLayers(loading.config.branch));
+  for (const Layer& layer : layers) RETURN_IF_ERROR(Apply(layer, &loading));
+  for (const std::string& override_text : overrides)
+    RETURN_IF_ERROR(ApplyOverride(override_text, &loading));
+  Complete(&loading);
+  const absl::Status valid = Validate(loading.config);
+  if (!valid.ok()) return Placed(valid, loading);
+  LoadedConfig loaded;
+  for (const KeyRow<Config>& row : loading.rows) {
+    const std::string key(row.key);
+    loaded.effective.push_back({key, row.show(loading.config), SourceOf(key, loading)});
+  }
+  loaded.config = std::move(loading.config);
+  return loaded;
+}
+
 absl::StatusOr<Config> LoadConfig(const fs::path& branch,
                                   const std::vector<std::string>& overrides) {
-  Config config;
-  ASSIGN_OR_RETURN(config.branch, AbsoluteFolder(branch));
-  const fs::path file = config.branch / "branch.yaml";
-  ASSIGN_OR_RETURN(const std::string text, ReadBranchYaml(config.branch, file));
-  RETURN_IF_ERROR(ApplyFile(text, file, &config));
-  for (const std::string& override_text : overrides)
-    RETURN_IF_ERROR(ApplyOverride(override_text, &config));
-  Complete(&config);
-  const absl::Status valid = Validate(config);
-  if (!valid.ok())
-    return absl::Status(valid.code(), absl::StrCat(file.string(), ": ", valid.message()));
-  return config;
+  ASSIGN_OR_RETURN(LoadedConfig loaded, LoadConfigWithSources(branch, overrides));
+  return std::move(loaded.config);
+}
+
+std::vector<KeyInfo> DescribeKeys() {
+  const Config defaults;
+  std::vector<KeyInfo> keys;
+  for (const KeyRow<Config>& row : BranchKeys()) {
+    std::string value = row.show(defaults);
+    if (value == "\"\"") value.clear();
+    keys.push_back({std::string(row.key), std::move(value), row.allowed, row.choices});
+  }
+  return keys;
 }
 
 std::vector<std::string> KnownKeys() {
-  std::vector<std::string> keys;
-  for (const KeyRow<Config>& row : BranchKeys()) keys.emplace_back(row.key);
+  std::vector<std::string> keys = KeysOf(BranchKeys());
   std::sort(keys.begin(), keys.end());
   return keys;
 }

@@ -32,11 +32,6 @@ std::string Within(const std::string& parent, const std::string& key) {
   return parent.empty() ? key : absl::StrCat(parent, ".", key);
 }
 
-std::string RangeText(const RealRange& range) {
-  return absl::StrCat(range.min_included ? "from " : "above ", range.min,
-                      range.max_included ? " to " : " to below ", range.max);
-}
-
 absl::Status OriginError(const YamlOrigin& origin, int line, std::string_view message) {
   if (origin.is_file) {
     return absl::FailedPreconditionError(absl::StrCat(origin.name, ":", line, ": ", View(message)));
@@ -45,6 +40,15 @@ absl::Status OriginError(const YamlOrigin& origin, int line, std::string_view me
 }
 
 }  // namespace
+
+std::string WholeText(uint64_t min, uint64_t max) {
+  return absl::StrCat("a whole number from ", min, " to ", max);
+}
+
+std::string RealText(const RealRange& range) {
+  return absl::StrCat("a number ", range.min_included ? "from " : "above ", range.min,
+                      range.max_included ? " to " : " to below ", range.max);
+}
 
 YamlValue::YamlValue(std::shared_ptr<const YAML::Node> node,
                      std::shared_ptr<const YamlOrigin> origin, std::string key, int line)
@@ -85,6 +89,14 @@ YamlValue YamlValue::Inverse() const {
   return inverse;
 }
 
+std::string YamlValue::Place() const {
+  return origin_->is_file ? absl::StrCat(origin_->short_name, ":", line_) : origin_->short_name;
+}
+
+std::string YamlValue::FullPlace() const {
+  return origin_->is_file ? absl::StrCat(origin_->name, ":", line_) : origin_->name;
+}
+
 absl::Status YamlValue::Error(std::string_view message) const {
   return OriginError(*origin_, line_,
                      key_.empty() ? std::string(message) : absl::StrCat(key_, " ", View(message)));
@@ -123,7 +135,7 @@ absl::StatusOr<std::string> YamlValue::Plain(std::string_view kind) const {
 }
 
 absl::StatusOr<uint64_t> YamlValue::Whole(uint64_t min, uint64_t max) const {
-  const std::string kind = absl::StrCat("a whole number from ", min, " to ", max);
+  const std::string kind = WholeText(min, max);
   ASSIGN_OR_RETURN(const std::string text, Plain(kind));
   // 010 is 8 to some readers of YAML and 10 to others.
   if (!AllDigits(text) || (text.size() > 1 && text[0] == '0')) {
@@ -138,7 +150,7 @@ absl::StatusOr<uint64_t> YamlValue::Whole(uint64_t min, uint64_t max) const {
 }
 
 absl::StatusOr<double> YamlValue::Real(const RealRange& range) const {
-  const std::string kind = absl::StrCat("a number ", RangeText(range));
+  const std::string kind = RealText(range);
   ASSIGN_OR_RETURN(const std::string text, Plain(kind));
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);

@@ -19,7 +19,8 @@ namespace strata {
 
 // Where YAML text came from: the beginning of each of its errors.
 struct YamlOrigin {
-  std::string name;     // "/b/branch.yaml" or "--set lora_r=0"
+  std::string name;        // "/b/branch.yaml" or "--set lora_r=0"
+  std::string short_name;  // "branch.yaml" or "--set": for tables
   bool is_file = true;  // errors name the line, and are FAILED_PRECONDITION, else INVALID_ARGUMENT
 };
 
@@ -28,6 +29,11 @@ struct RealRange {
   double min = 0, max = 0;
   bool min_included = true, max_included = true;
 };
+
+// "a whole number from 1 to 8", "a number above 0 to 1": what a key asks for, in errors and in
+// help.
+std::string WholeText(uint64_t min, uint64_t max);
+std::string RealText(const RealRange& range);
 
 struct YamlEntry;
 
@@ -58,6 +64,9 @@ class YamlValue {
   // "FILE:LINE: KEY MESSAGE", with the code of the origin.
   absl::Status Error(std::string_view message) const;
   int line() const { return line_; }
+  // "branch.yaml:12", or "--set"; and with the origin's whole name.
+  std::string Place() const;
+  std::string FullPlace() const;
 
  private:
   YamlValue(std::shared_ptr<const YAML::Node> node, std::shared_ptr<const YamlOrigin> origin,
