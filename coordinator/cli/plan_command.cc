@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +7,7 @@
 #include "coordinator/cli/command.h"
 #include "coordinator/cli/plan_table.h"
 #include "coordinator/cli/progress.h"
+#include "coordinator/cli/terminal.h"
 #include "coordinator/run/estimate.h"
 #include "coordinator/run/preparation.h"
 
@@ -95,7 +94,8 @@ Json ToJson(const Config& config, const Base& base, const Preparation& prepared)
 void PrintText(const Config& config, const Base& base, const Preparation& prepared) {
   PrintBadLines(prepared.catalog);
   for (const std::string& missing : prepared.catalog.missing) {
-    std::printf("warning: the configuration names %s, which training/ does not have\n", missing.c_str());
+    std::printf("warning: the configuration names %s, which training/ does not have\n",
+                missing.c_str());
   }
   PrintPlanTable(prepared.plan);
   const Totals totals = TotalsOf(prepared.plan);
@@ -128,7 +128,7 @@ absl::StatusOr<ExitCode> RunPlan(const BranchOptions& options, const PlanRequest
   ASSIGN_OR_RETURN(const Config config, options.Load());
   ASSIGN_OR_RETURN(const Base base, OpenBase(config));
   ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
-  Progress progress(isatty(STDOUT_FILENO) != 0, options.json);
+  Progress progress(Terminal::Of(fileno(stdout)).draws, options.json);
   const auto on_tokenize = [&](uint64_t done, uint64_t total) { progress.OnTokenize(done, total); };
   ASSIGN_OR_RETURN(const Preparation prepared, Prepare(config, store, request, on_tokenize));
   if (options.json) {

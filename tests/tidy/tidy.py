@@ -49,10 +49,10 @@ DOORS = [
     ("CLI11", r"CLI/", ["coordinator/cli/", "worker/task/main.cc"]),
     ("the file system's calls", r"(fcntl\.h|sys/|linux/)",
      ["common/posix_file.", "common/huggingface/safetensors.cc", "common/huggingface/base_weights.cc",
-      "coordinator/launch/"]),
+      "coordinator/launch/", "coordinator/cli/terminal.cc"]),
     ("the process's calls", r"(unistd|signal|spawn)\.h",
      ["common/posix_file.", "common/huggingface/safetensors.cc", "coordinator/launch/",
-      "coordinator/cli/train_command.cc", "coordinator/cli/plan_command.cc", "worker/task/"]),
+      "coordinator/cli/train_command.cc", "coordinator/cli/terminal.cc", "worker/task/"]),
     ("abseil", r"absl/", ["coordinator/", "common/", "worker/task/", "worker/collective/"]),
 ]
 
