@@ -8,10 +8,12 @@ absl::StatusOr<Config> BranchOptions::Load() const { return LoadConfig(branch, s
 
 void AddBranchOptions(CLI::App* command, BranchOptions* options) {
   command->add_option("-C,--branch", options->branch, "The branch's folder (with branch.yaml)")
+      ->type_name("DIR")
       ->capture_default_str();
   command
       ->add_option("--set", options->set,
                    "KEY=VALUE: one setting of branch.yaml for this command; repeatable")
+      ->type_name(kSettingValue)
       ->allow_extra_args(false);
   command->add_flag("--json", options->json, "Print JSON");
 }

@@ -16,6 +16,15 @@ namespace strata {
 // What the command line chose to do; main runs it once all of the line has been read.
 using Action = std::function<absl::StatusOr<ExitCode>()>;
 
+// What an option's value is, as --help shows it; shell completion goes by it too. Beside these:
+// "DIR" and "FILE".
+inline constexpr char kKeyValue[] = "KEY";            // of branch.yaml
+inline constexpr char kSettingValue[] = "KEY=VALUE";  // the same with a value
+inline constexpr char kDatasetValue[] = "DATASET";    // a file of training/
+inline constexpr char kVersionValue[] = "VERSION";    // what restore takes: versions, backups, pins
+inline constexpr char kAdapterValue[] =
+    "ADAPTER";  // what evaluate takes: one more, none or a folder
+
 // Options of every command that works on a branch.
 struct BranchOptions {
   std::string branch = ".";
@@ -29,6 +38,7 @@ struct BranchOptions {
 void AddBranchOptions(CLI::App* command, BranchOptions* options);
 
 // Each adds one subcommand and sets *action when it is chosen.
+void AddConfig(CLI::App* app, Action* action);
 void AddInit(CLI::App* app, Action* action);
 void AddPlan(CLI::App* app, Action* action);
 void AddInspect(CLI::App* app, Action* action);

@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   strata::Action action;
   strata::AddInit(&app, &action);
+  strata::AddConfig(&app, &action);
   strata::AddPlan(&app, &action);
   strata::AddInspect(&app, &action);
   strata::AddTrain(&app, &action);

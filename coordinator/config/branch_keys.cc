@@ -222,7 +222,7 @@ std::string ShowGroup(const T& group, const std::vector<KeyRow<T>>& rows) {
   std::vector<std::string> shown;
   for (const KeyRow<T>& row : rows) {
     const std::string value = row.show(group);
-    if (!value.empty()) shown.push_back(absl::StrCat(View(row.key), ": ", value));
+    if (!value.empty()) shown.push_back(absl::StrCat(Show(std::string(row.key)), ": ", value));
   }
   return absl::StrCat("{", absl::StrJoin(shown, ", "), "}");
 }

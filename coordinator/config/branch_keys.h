@@ -22,7 +22,7 @@ struct KeyRow {
   // Reads the value into its field; an error says place, key, bounds and value, and leaves the
   // field as it was.
   std::function<absl::Status(const YamlValue&, T*)> set;
-  // As YAML on one line; "" for a field that is not set.
+  // As JSON, which is YAML, on one line; "" for a field that is not set.
   std::function<std::string(const T&)> show;
   std::string allowed = {};               // "a whole number from 1 to 512"
   std::vector<std::string> choices = {};  // where only a few words are allowed

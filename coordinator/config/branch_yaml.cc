@@ -58,12 +58,19 @@ absl::Status ApplyOverride(const std::string& override_text, Loading* loading) {
   return Apply({loading->config.branch, {{key, value, key}}}, loading);
 }
 
-// Fields whose default comes from other fields, and paths that are relative to a file.
+// Fields whose default comes from other fields, and paths that are relative to a file. An empty
+// text asks for that default.
 void Complete(Loading* loading) {
   Config& config = loading->config;
-  if (config.name.empty()) config.name = config.branch.filename().string();
+  if (config.name.empty()) {
+    config.name = config.branch.filename().string();
+    loading->set.erase("name");
+  }
   if (config.model_name_or_path.empty()) return;
-  if (config.base_model_name.empty()) config.base_model_name = config.model_name_or_path.string();
+  if (config.base_model_name.empty()) {
+    config.base_model_name = config.model_name_or_path.string();
+    loading->set.erase("base_model_name");
+  }
   const fs::path model = (loading->model_folder / config.model_name_or_path).lexically_normal();
   config.model_name_or_path = model.has_filename() ? model : model.parent_path();
 }
@@ -118,9 +125,7 @@ std::vector<KeyInfo> DescribeKeys() {
   const Config defaults;
   std::vector<KeyInfo> keys;
   for (const KeyRow<Config>& row : BranchKeys()) {
-    std::string value = row.show(defaults);
-    if (value == "\"\"") value.clear();
-    keys.push_back({std::string(row.key), std::move(value), row.allowed, row.choices});
+    keys.push_back({std::string(row.key), row.show(defaults), row.allowed, row.choices});
   }
   return keys;
 }

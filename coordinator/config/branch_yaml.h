@@ -19,7 +19,7 @@ inline constexpr size_t kBranchYamlBytesMax = 1 << 20;
 // One key in force.
 struct Effective {
   std::string key;
-  std::string value;  // as it would stand in branch.yaml on one line; paths are absolute
+  std::string value;  // as it would stand in branch.yaml on one line, and JSON; paths are absolute
   // "default", "branch.yaml:12", "../defaults.yaml:3", "--set"; an alias is told: "sequence_len at
   // branch.yaml:7". Files are named from the branch's folder.
   std::string source;
@@ -45,7 +45,7 @@ absl::StatusOr<Config> LoadConfig(const std::filesystem::path& branch,
 // What may stand at a key of the top level.
 struct KeyInfo {
   std::string key;
-  std::string default_value;         // as Effective::value; "" is none, or made from other keys
+  std::string default_value;         // as Effective::value; `""` is none, or made from other keys
   std::string allowed;               // "a whole number from 1 to 512"
   std::vector<std::string> choices;  // where only a few words are allowed
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "coordinator/config/branch_sample.h"
 #include "coordinator/config/field_keys.h"
 #include "gmock/gmock.h"
 #include "tests/coordinator/config/branch_folder.h"
@@ -59,6 +60,46 @@ TEST(BranchSampleTest, KeysStandInTheOrderOfTheTable) {
   }
   for (const auto& [key, value] : EffectiveValues(Config())) in_table.push_back(key);
   EXPECT_EQ(in_file, in_table);
+}
+
+TEST(BranchSampleTest, TheProgramHasTheFileAsItIs) {
+  std::ostringstream sample;
+  sample << std::ifstream(STRATA_BRANCH_SAMPLE).rdbuf();
+  EXPECT_EQ(BranchSample(), sample.str());
+}
+
+TEST(SampleCommentTest, EveryKeyHasSentencesOfItsOwn) {
+  for (const std::string& key : KnownKeys()) {
+    const std::vector<std::string> paragraphs = SampleComment(key);
+    ASSERT_FALSE(paragraphs.empty()) << key;
+    EXPECT_THAT(paragraphs[0], testing::Not(testing::HasSubstr("----"))) << key;
+  }
+}
+
+TEST(SampleCommentTest, JoinsLinesAndKeepsExamplesApart) {
+  EXPECT_THAT(
+      SampleComment("lora_alpha"),
+      testing::ElementsAre("Strength: the update is scaled by lora_alpha / lora_r. Twice the "
+                           "rank is common."));
+  EXPECT_THAT(
+      SampleComment("datasets"),
+      testing::ElementsAre("What single files have of their own, for example",
+                           testing::StartsWith("  - {file:"), testing::StartsWith("  - {file:")));
+  EXPECT_EQ(SampleComment("adam_beta2"), SampleComment("adam_beta1"));
+  EXPECT_TRUE(SampleComment("lora").empty());
+  EXPECT_TRUE(SampleComment("").empty());
+}
+
+TEST(BranchSampleTest, TheCommentsTellEveryChoice) {
+  for (const KeyInfo& key : DescribeKeys()) {
+    std::string comment;
+    for (const std::string& paragraph : SampleComment(key.key)) comment += paragraph + " ";
+    const bool is_switch = key.allowed == "true or false";
+    for (const std::string& choice : key.choices) {
+      if (is_switch || choice == "\"\"") continue;
+      EXPECT_THAT(comment, testing::HasSubstr(choice)) << key.key;
+    }
+  }
 }
 
 TEST(BranchSampleTest, ValuesAreTheDefaults) {
