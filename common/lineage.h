@@ -2,10 +2,10 @@
 // it.
 //
 // Words: the lineage is the way from the untrained beginning to the current adapter, each version
-// made from its parent; a version beside that way (a restore left it, or it is parked: committed
-// when current had moved on) adds nothing to it. A pass is one training of the same content: 0 the
-// first time. What a restore took out of the lineage is held: not trained until it is asked for
-// by name or released.
+// made from its parent; a rebuild begins a fresh one; a version beside that way (a restore left it,
+// or it is parked: committed when current had moved on) adds nothing to it. A pass is one training
+// of the same content: 0 the first time. What a restore took out of the lineage is held: not
+// trained until it is asked for by name or released.
 #pragma once
 
 #include <cstdint>

@@ -226,11 +226,14 @@ const CommittedVersion* BranchState::CommitOfRun(const std::string& run) const {
 }
 
 std::set<Digest> BranchState::Undone(Version from, Version to) const {
+  const std::vector<const CommittedVersion*> left = Ancestry(from), taken = Ancestry(to);
+  const bool one_lineage = !left.empty() && !taken.empty() && left.front() == taken.front();
   std::set<Digest> undone;
-  for (const CommittedVersion* commit : Ancestry(from)) {
+  for (const CommittedVersion* commit : left) {
+    if (!one_lineage && commit->version < to) continue;
     for (const StageResult& stage : commit->stages) undone.insert(stage.sha256);
   }
-  for (const CommittedVersion* commit : Ancestry(to)) {
+  for (const CommittedVersion* commit : taken) {
     for (const StageResult& stage : commit->stages) undone.erase(stage.sha256);
   }
   return undone;

@@ -16,7 +16,7 @@
 namespace strata {
 
 struct CommittedVersion {
-  Version version, parent;
+  Version version, parent;  // parent 0: its lineage begins with it
   std::string run, time;
   Digest manifest_sha256;   // of its manifest.json
   Digest adapter_digest;    // of the flat fp32 bytes
@@ -46,7 +46,9 @@ struct BranchState {
   // From the oldest ancestor of `version` to itself.
   std::vector<const CommittedVersion*> Ancestry(Version version) const;
   const CommittedVersion* CommitOfRun(const std::string& run) const;  // null = none
-  // Contents trained in the lineage of `from` and not in that of `to`.
+  // What a restore of `to` in place of `from` takes out: the contents trained in the lineage of
+  // `from` and not in that of `to`; where the two begin apart (a fresh lineage), only those trained
+  // later than `to`, so that going back and returning leaves held what was held before.
   std::set<Digest> Undone(Version from, Version to) const;
 };
 

@@ -26,7 +26,7 @@ Version NextVersion(const BranchWriter& writer) {
 
 absl::StatusOr<Inheritance> InheritanceFrom(const BranchWriter& writer,
                                             const Candidate& candidate) {
-  if (candidate.parent == Version()) return Inheritance{};
+  if (candidate.fresh_lineage || candidate.parent == Version()) return Inheritance{};
   const auto parent = writer.state().versions.find(candidate.parent);
   if (parent == writer.state().versions.end()) {
     return absl::FailedPreconditionError(absl::StrCat("the candidate continues ",
@@ -49,7 +49,7 @@ absl::StatusOr<Inheritance> InheritanceFrom(const BranchWriter& writer,
 CommittedVersion CommitOf(const Candidate& candidate, Version version) {
   CommittedVersion commit;
   commit.version = version;
-  commit.parent = candidate.parent;
+  commit.parent = ParentOf(candidate);
   commit.run = candidate.run.value();
   commit.adapter_digest = candidate.digest;
   commit.base_fingerprint = candidate.base_fingerprint;

@@ -79,13 +79,15 @@ class BranchStore {
   // Writes, checks and commits. A candidate whose parent is not current any more is parked: a
   // version, but not current. Committing the same run again gives the same outcome and changes
   // nothing. DATA_LOSS when the adapter is refused, FAILED_PRECONDITION for another base model than
-  // the parent's. An error means that the old current serves on; only where the commit line itself
-  // could not be fsynced may the next start find it whole, and the run committed. What fails after
-  // the commit line is no error: rotation_pending says so, and the next start finishes it.
+  // the parent's (a fresh lineage may have any). An error means that the old current serves on;
+  // only where the commit line itself could not be fsynced may the next start find it whole, and
+  // the run committed. What fails after the commit line is no error: rotation_pending says so, and
+  // the next start finishes it.
   absl::StatusOr<CommitOutcome> Commit(const Candidate& candidate);
 
   // Makes current what `name` means ("v0003", "previous", a backup, a pin); the old current becomes
-  // previous. Datasets trained after that version are held. NOT_FOUND for an unknown name.
+  // previous. Datasets trained after that version are held (BranchState::Undone). NOT_FOUND for an
+  // unknown name.
   absl::StatusOr<Version> Restore(const std::string& name, Time now);
   // Lets a held content be trained again.
   absl::Status Release(const Digest& dataset_sha256, Time now);

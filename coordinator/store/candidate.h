@@ -41,6 +41,8 @@ struct StageResult {
 
 struct Candidate {
   Version parent;  // what was current when the run began
+  // Begun from the base alone: the version has no parent, and its lineage begins with it.
+  bool fresh_lineage = false;
   RunId run;
   AdapterLayout layout;
   std::vector<float> adapter;  // flat, as `layout` says
@@ -60,6 +62,11 @@ struct Candidate {
   uint32_t keep_backups = 5;  // commits whose backups stay
   std::chrono::system_clock::time_point now;
 };
+
+// The version that the candidate continues; 0 when its lineage begins with it.
+inline Version ParentOf(const Candidate& candidate) {
+  return candidate.fresh_lineage ? Version() : candidate.parent;
+}
 
 struct CommitOutcome {
   Version version;

@@ -184,7 +184,7 @@ absl::StatusOr<Digest> WriteVersionFolder(const fs::path& folder, const Candidat
   }
   RETURN_IF_ERROR(writer.Write(kExamples, EncodeExamples(examples)));
   Manifest manifest{
-      version,          candidate.parent, candidate.run.value(), candidate.base_fingerprint,
+      version,          ParentOf(candidate), candidate.run.value(), candidate.base_fingerprint,
       candidate.digest, writer.records()};
   const std::string text = DumpJson(ManifestJson(manifest), 2) + "\n";
   RETURN_IF_ERROR(writer.Write(kManifest, text));
