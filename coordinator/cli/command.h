@@ -47,6 +47,8 @@ void AddStatus(CLI::App* app, Action* action);
 void AddHistory(CLI::App* app, Action* action);
 void AddBackups(CLI::App* app, Action* action);
 void AddRestore(CLI::App* app, Action* action);
+void AddPin(CLI::App* app, Action* action);
+void AddUnpin(CLI::App* app, Action* action);
 void AddVerify(CLI::App* app, Action* action);
 void AddEvaluate(CLI::App* app, Action* action);
 

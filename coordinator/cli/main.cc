@@ -36,6 +36,8 @@ int main(int argc, char** argv) {
   strata::AddHistory(&app, &action);
   strata::AddBackups(&app, &action);
   strata::AddRestore(&app, &action);
+  strata::AddPin(&app, &action);
+  strata::AddUnpin(&app, &action);
   strata::AddVerify(&app, &action);
   strata::AddEvaluate(&app, &action);
   try {

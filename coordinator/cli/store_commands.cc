@@ -28,6 +28,15 @@ Json BackupsToJson(const std::vector<BackupInfo>& backups) {
   return list;
 }
 
+Json PinsToJson(const std::vector<PinInfo>& pins) {
+  Json list = Json::array();
+  for (const PinInfo& pin : pins) {
+    list.push_back(
+        {{"name", pin.name}, {"version", VersionName(pin.version)}, {"by_hand", pin.by_hand}});
+  }
+  return list;
+}
+
 // Answers for a damaged branch too: what is not known is null, and the findings say why.
 Json StatusOf(const Config& config, const BranchStore& store) {
   Json json;
@@ -48,6 +57,7 @@ Json StatusOf(const Config& config, const BranchStore& store) {
   for (const Version version : store.Parked()) json["parked"].push_back(VersionName(version));
   const absl::StatusOr<std::vector<BackupInfo>> backups = store.Backups();
   json["backups"] = backups.ok() ? BackupsToJson(*backups) : Json();
+  json["pins"] = known ? PinsToJson(store.Pins()) : Json();
   const auto report =
       ReadFile(config.branch / "incremental_training_results.json", kReportBytesMax);
   json["last_run"] = nullptr;
@@ -87,6 +97,11 @@ void PrintStatus(const Config& config, const Json& json, bool known) {
     const std::string version = parked.get<std::string>();
     std::printf("parked    %s: current had moved on; take it with strata restore %s\n",
                 version.c_str(), version.c_str());
+  }
+  for (const Json& pin : json["pins"]) {
+    std::printf("pin       %s is %s%s\n", pin["name"].get<std::string>().c_str(),
+                pin["version"].get<std::string>().c_str(),
+                pin["by_hand"].get<bool>() ? ", by a link made by hand" : "");
   }
   if (known) std::printf("backups   %zu\n", json["backups"].size());
   if (json["last_run"].is_object()) {
@@ -141,6 +156,9 @@ absl::StatusOr<ExitCode> RunBackups(const BranchOptions& options) {
   }
   for (const BackupInfo& backup : backups) {
     std::printf("%-40s of %s\n", backup.name.c_str(), VersionName(backup.version).c_str());
+  }
+  for (const PinInfo& pin : store.Pins()) {
+    std::printf("%-40s is %s, pinned\n", pin.name.c_str(), VersionName(pin.version).c_str());
   }
   return ExitCode::kOk;
 }
@@ -209,7 +227,8 @@ void AddHistory(CLI::App* app, Action* action) {
 }
 
 void AddBackups(CLI::App* app, Action* action) {
-  AddPlain(app, "backups", "List the backups", action, RunBackups);
+  AddPlain(app, "backups", "List the backups and pins, all that restore takes beside versions",
+           action, RunBackups);
 }
 
 void AddVerify(CLI::App* app, Action* action) {
@@ -224,7 +243,7 @@ void AddRestore(CLI::App* app, Action* action) {
   AddBranchOptions(command, options.get());
   command
       ->add_option("NAME", *name,
-                   "A version (v0003), previous, or a backup's name (strata backups)")
+                   "A version (v0003), previous, a backup's name or a pin (strata backups)")
       ->required();
   command->callback([=] { *action = [=] { return RunRestore(*options, *name); }; });
 }

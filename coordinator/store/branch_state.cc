@@ -10,6 +10,7 @@ namespace strata {
 namespace {
 
 constexpr std::string_view kBody = "the body";
+constexpr size_t kPinBytesMax = 128;
 
 // The lines are vouched for by their hashes, but not against a forger or our own mistakes: what is
 // used as a path or a number is checked here, once.
@@ -153,6 +154,38 @@ absl::Status ApplyRestore(const LedgerEvent& event, BranchState* state) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyPin(const LedgerEvent& event, BranchState* state) {
+  ASSIGN_OR_RETURN(const std::string pin, JsonString(event.body, "pin", kBody));
+  if (const absl::Status usable = CheckPinName(pin); !usable.ok()) {
+    return absl::DataLossError(usable.message());
+  }
+  if (event.kind == "pin") {
+    ASSIGN_OR_RETURN(const Version version, VersionAt(event.body, "version"));
+    RETURN_IF_ERROR(CheckKnown(*state, version));
+    state->pins[pin] = version;
+    state->unpinning.erase(pin);
+    state->pruning_versions.erase(version);
+    return absl::OkStatus();
+  }
+  if (event.kind == "unpinned") {
+    state->unpinning.erase(pin);
+    return absl::OkStatus();
+  }
+  const auto at = state->pins.find(pin);
+  if (at == state->pins.end()) {
+    return absl::DataLossError(absl::StrCat("it unpins ", pin, ", which is not pinned"));
+  }
+  state->unpinning[pin] = at->second;
+  state->pins.erase(at);
+  return absl::OkStatus();
+}
+
+bool IsNeeded(const BranchState& state, Version version) {
+  return version == state.current || version == state.previous ||
+         std::any_of(state.pins.begin(), state.pins.end(),
+                     [&](const auto& pin) { return pin.second == version; });
+}
+
 absl::Status ApplyPrune(const LedgerEvent& event, BranchState* state) {
   const bool done = event.kind == "pruned";
   ASSIGN_OR_RETURN(const Json* backups, JsonNested(event.body, "backups", kBody));
@@ -166,9 +199,9 @@ absl::Status ApplyPrune(const LedgerEvent& event, BranchState* state) {
   for (const Json& json : *versions) {
     ASSIGN_OR_RETURN(const Version version, VersionAt({{"version", json}}, "version"));
     RETURN_IF_ERROR(CheckKnown(*state, version));
-    if (!done && (version == state->current || version == state->previous)) {
-      return absl::DataLossError(
-          absl::StrCat("it prunes ", VersionName(version), ", which is current or previous"));
+    if (!done && IsNeeded(*state, version)) {
+      return absl::DataLossError(absl::StrCat("it prunes ", VersionName(version),
+                                              ", which is current or previous or pinned"));
     }
     if (done) state->pruning_versions.erase(version);
     if (!done) state->pruning_versions.insert(version);
@@ -185,6 +218,9 @@ absl::Status Apply(const LedgerEvent& event, BranchState* state) {
   if (event.kind == "commit") return ApplyCommit(event, state);
   if (event.kind == "restore") return ApplyRestore(event, state);
   if (event.kind == "prune" || event.kind == "pruned") return ApplyPrune(event, state);
+  if (event.kind == "pin" || event.kind == "unpin" || event.kind == "unpinned") {
+    return ApplyPin(event, state);
+  }
   if (event.kind == "backups") {
     ASSIGN_OR_RETURN(const Version committed, VersionAt(event.body, "version"));
     RETURN_IF_ERROR(CheckKnown(*state, committed));
@@ -239,6 +275,26 @@ std::set<Digest> BranchState::Undone(Version from, Version to) const {
   return undone;
 }
 
+absl::Status CheckPinName(const std::string& pin) {
+  static const std::regex* const kOwn =
+      new std::regex("current|previous|backups|versions|ledger\\.jsonl|backup_.*|v[0-9]+");
+  const auto is_odd = [](unsigned char c) { return c < 0x20 || c == 0x7F || c == '/'; };
+  const char* why = nullptr;
+  if (pin.empty() || pin.size() > kPinBytesMax) {
+    why = "it must have 1 to 128 bytes";
+  } else if (pin.front() == '.' || pin.front() == '-') {
+    why = "it must not begin with a dot or a dash";
+  } else if (std::any_of(pin.begin(), pin.end(), is_odd)) {
+    why = "it must have no slash and no control character";
+  } else if (ParseJson(DumpJson(pin), "the name").value_or(Json()) != pin) {
+    why = "it must be UTF-8";
+  } else if (std::regex_match(pin, *kOwn)) {
+    why = "strata itself calls something so";
+  }
+  if (why == nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("'", pin, "' cannot be the name of a pin: ", why));
+}
+
 absl::StatusOr<BranchState> Fold(const std::vector<LedgerEvent>& events) {
   BranchState state;
   for (const LedgerEvent& event : events) {
@@ -278,6 +334,12 @@ Json RestoreBody(Version version, const std::string& name, const std::set<Digest
   for (const Digest& digest : held) hashes.push_back(digest.Hex());
   return {{"version", version.value()}, {"name", name}, {"held", std::move(hashes)}};
 }
+
+Json PinBody(const std::string& pin, Version version) {
+  return {{"pin", pin}, {"version", version.value()}};
+}
+
+Json UnpinBody(const std::string& pin) { return {{"pin", pin}}; }
 
 Json PruneBody(const std::set<std::string>& backups, const std::set<Version>& versions) {
   Json names = Json::array(), numbers = Json::array();

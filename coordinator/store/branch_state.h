@@ -39,7 +39,9 @@ struct BranchState {
   std::set<Version> commits_owing_backups;       // whose backups are not known to be complete
   std::set<std::string> pruning_backups;         // named by an intent, not known to be deleted
   std::set<Version> pruning_versions;
-  std::map<Version, std::string> begun;  // numbers given to runs that have not committed them
+  std::map<std::string, Version> pins;       // by name
+  std::map<std::string, Version> unpinning;  // ended, but whose links may still be there
+  std::map<Version, std::string> begun;      // numbers given to runs that have not committed them
   std::set<Digest> held;
   std::set<std::string> excluded;
 
@@ -52,9 +54,14 @@ struct BranchState {
   std::set<Digest> Undone(Version from, Version to) const;
 };
 
+// OK for a name that a pin may have: one file's name that is none of strata's own. INVALID_ARGUMENT
+// says why not.
+absl::Status CheckPinName(const std::string& pin);
+
 // DATA_LOSS for an event that is not known, lacks a field, or names what cannot be: a version never
 // committed, a backup not called as backups are, a run that names no folder, a number out of range,
-// the pruning of current or previous. So what a state names is safe to look up and to delete.
+// the pruning of current, previous or a pinned version. So what a state names is safe to look up
+// and to delete.
 absl::StatusOr<BranchState> Fold(const std::vector<LedgerEvent>& events);
 
 // The bodies of the events, as Fold reads them back.
@@ -62,6 +69,9 @@ Json CommitBody(const CommittedVersion& commit, const std::vector<BackupRecord>&
 Json BeginBody(Version version, const std::string& run);
 Json BackupsMadeBody(Version committed);
 Json RestoreBody(Version version, const std::string& name, const std::set<Digest>& held);
+Json PinBody(const std::string& pin, Version version);
+// Both kinds "unpin" (the intent) and "unpinned" (its link is gone).
+Json UnpinBody(const std::string& pin);
 // Both kinds "prune" (the intent) and "pruned" (done).
 Json PruneBody(const std::set<std::string>& backups, const std::set<Version>& versions);
 

@@ -6,6 +6,7 @@
 #include "common/status_macros.h"
 #include "coordinator/store/copies.h"
 #include "coordinator/store/findings.h"
+#include "coordinator/store/links.h"
 #include "coordinator/store/metadata.h"
 #include "coordinator/store/rotation.h"
 #include "coordinator/store/version_folder.h"
@@ -82,6 +83,9 @@ struct Restorable {
 absl::StatusOr<Restorable> Resolve(const BranchWriter& writer, const std::string& name) {
   const BranchState& state = writer.state();
   if (name == "previous" && state.previous != Version()) return Restorable{state.previous, ""};
+  if (name == "current" && state.current != Version()) return Restorable{state.current, ""};
+  if (const auto pin = state.pins.find(name); pin != state.pins.end())
+    return Restorable{pin->second, ""};
   for (const auto& [version, commit] : state.versions) {
     if (VersionName(version) == name) return Restorable{version, ""};
   }
@@ -247,6 +251,56 @@ absl::StatusOr<Version> BranchStore::Restore(const std::string& name, Time now) 
   damage_ = absl::OkStatus();
   RETURN_IF_ERROR(linked);
   return target.version;
+}
+
+absl::StatusOr<Version> BranchStore::Pin(const std::string& pin, const std::string& name,
+                                         Time now) {
+  RETURN_IF_ERROR(CheckPinName(pin));
+  ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
+  const std::string time = Iso8601(now);
+  RETURN_IF_ERROR(Mend(&writer, time));
+  ASSIGN_OR_RETURN(const Restorable target, Resolve(writer, name));
+  RETURN_IF_ERROR(CheckPinIsFree(writer, pin, target.version));
+  RETURN_IF_ERROR(EnsureWhole(&writer, target.version, target.backup).status());
+  if (!writer.state().pins.contains(pin)) {
+    RETURN_IF_ERROR(writer.Record("pin", time, PinBody(pin, target.version)));
+  }
+  const absl::Status linked = Mend(&writer, time);
+  state_ = writer.state();
+  RETURN_IF_ERROR(linked);
+  return target.version;
+}
+
+absl::StatusOr<Version> BranchStore::Unpin(const std::string& pin, Time now) {
+  ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
+  const std::string time = Iso8601(now);
+  RETURN_IF_ERROR(Mend(&writer, time));
+  const auto at = writer.state().pins.find(pin);
+  if (at == writer.state().pins.end()) {
+    const bool by_hand = LinksByHand(adapters_, writer.state()).contains(pin);
+    return absl::NotFoundError(
+        by_hand ? absl::StrCat((adapters_ / pin).string(),
+                               " is a link made by hand, not by strata pin; remove it by hand")
+                : absl::StrCat("there is no pin named '", pin, "'; `strata status` lists them"));
+  }
+  const Version version = at->second;
+  RETURN_IF_ERROR(writer.Record("unpin", time, UnpinBody(pin)));
+  const absl::Status unlinked = Mend(&writer, time);
+  state_ = writer.state();
+  RETURN_IF_ERROR(unlinked);
+  return version;
+}
+
+std::vector<PinInfo> BranchStore::Pins() const {
+  std::map<std::string, PinInfo> pins;
+  for (const auto& [name, version] : LinksByHand(adapters_, state_)) {
+    if (name.front() != '.' && state_.versions.contains(version))
+      pins[name] = {name, version, true};
+  }
+  for (const auto& [name, version] : state_.pins) pins[name] = {name, version, false};
+  std::vector<PinInfo> list;
+  for (auto& [name, pin] : pins) list.push_back(std::move(pin));
+  return list;
 }
 
 absl::Status BranchStore::RecordAlone(const std::string& kind, Time now, Json body) {

@@ -1,5 +1,5 @@
 // Keeps a branch's adapters: commits a run's candidate as an immutable version, rotates current,
-// previous and backups, and restores. Takes a Candidate from the run, gives the Lineage to the
+// previous and backups, restores and pins. Takes a Candidate from the run, gives the Lineage to the
 // plan.
 //
 // Model: the ledger is the truth; versions/, backups/ and the links mirror it and are mended from
@@ -35,6 +35,13 @@ struct BackupInfo {
   Version version;   // what it is a copy of
   std::string when;  // ISO 8601, UTC: of the commit that made it
   uint64_t bytes = 0;
+};
+
+// A name that keeps a version.
+struct PinInfo {
+  std::string name;
+  Version version;
+  bool by_hand = false;  // a link that no `strata pin` made
 };
 
 struct HistoryEntry {
@@ -89,6 +96,17 @@ class BranchStore {
   // previous. Datasets trained after that version are held (BranchState::Undone). NOT_FOUND for an
   // unknown name.
   absl::StatusOr<Version> Restore(const std::string& name, Time now);
+  // Keeps what `name` means (as in Restore, or "current") under the name `pin` until Unpin, and
+  // gives it. A version whose folder is gone is first brought back from a backup. Again with the
+  // same version changes nothing. INVALID_ARGUMENT for a name that a pin cannot have,
+  // ALREADY_EXISTS where it is taken, NOT_FOUND for an unknown `name`, DATA_LOSS when no copy of
+  // the version is whole.
+  absl::StatusOr<Version> Pin(const std::string& pin, const std::string& name, Time now);
+  // Gives the version that `pin` kept; its folder goes with a later commit unless something else
+  // keeps it. NOT_FOUND when the ledger knows no such pin.
+  absl::StatusOr<Version> Unpin(const std::string& pin, Time now);
+  std::vector<PinInfo> Pins() const;  // by name
+
   // Lets a held content be trained again.
   absl::Status Release(const Digest& dataset_sha256, Time now);
   // Leaves a file of training/ out of the plans, or takes it in again.

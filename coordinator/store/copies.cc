@@ -136,12 +136,22 @@ absl::StatusOr<std::string> EnsureWhole(BranchWriter* writer, Version version,
 }
 
 absl::Status Heal(BranchWriter* writer, std::vector<std::string>* done) {
-  const Version current = writer->state().current, previous = writer->state().previous;
-  for (const Version version : {previous, current}) {
+  const BranchState& state = writer->state();
+  std::vector<Version> needed = {state.previous};
+  for (const auto& [pin, version] : state.pins) {
+    // Only the two that the next run reads or backs up are worth a hash at each start.
+    const fs::path folder = VersionPath(writer->adapters(), version);
+    const Digest& manifest = state.versions.at(version).manifest_sha256;
+    if (!CheckFolder(folder, manifest, FolderCheck::kSizeAndTime).empty())
+      needed.push_back(version);
+  }
+  std::erase_if(needed, [&](Version version) { return version == state.current; });
+  needed.push_back(state.current);
+  for (const Version version : needed) {
     if (version == Version()) continue;
     const absl::StatusOr<std::string> healed = EnsureWhole(writer, version, "");
-    const bool is_previous = version == previous && version != current;
-    if (!healed.ok() && !(is_previous && absl::IsDataLoss(healed.status()))) return healed.status();
+    const bool is_current = version == state.current;
+    if (!healed.ok() && (is_current || !absl::IsDataLoss(healed.status()))) return healed.status();
     const std::string sentence = healed.ok() ? *healed : std::string(healed.status().message());
     if (!sentence.empty()) done->push_back(sentence);
   }

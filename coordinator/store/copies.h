@@ -33,9 +33,9 @@ absl::Status MakeOwedBackups(BranchWriter* writer, const std::string& time);
 absl::StatusOr<std::string> EnsureWhole(BranchWriter* writer, Version version,
                                         const std::string& preferred);
 
-// EnsureWhole for current and previous, by hash; adds to *done what was done. DATA_LOSS when
-// current cannot be made whole; a previous that cannot is only told, since the next commit replaces
-// it.
+// EnsureWhole for current and previous, by hash, and for what is pinned, by size and time; adds to
+// *done what was done. DATA_LOSS when current cannot be made whole; another that cannot is only
+// told, since no run depends on it.
 absl::Status Heal(BranchWriter* writer, std::vector<std::string>* done);
 
 }  // namespace strata

@@ -8,7 +8,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void CheckLink(const fs::path& adapters, const char* name, Version version,
+void CheckLink(const fs::path& adapters, const std::string& name, Version version,
                std::vector<std::string>* findings) {
   const fs::path link = adapters / name;
   std::error_code error;
@@ -35,11 +35,15 @@ std::vector<std::string> FindingsOf(const fs::path& adapters, const BranchState&
   std::vector<std::string> findings;
   CheckLink(adapters, "current", state.current, &findings);
   CheckLink(adapters, "previous", state.previous, &findings);
+  std::set<Version> needed = {state.current, state.previous};
+  for (const auto& [pin, version] : state.pins) {
+    CheckLink(adapters, pin, version, &findings);
+    needed.insert(version);
+  }
   const std::set<Version> folders = NumberedFolders(adapters);
   for (const auto& [version, commit] : state.versions) {
-    const bool needed = version == state.current || version == state.previous || commit.parked;
     if (state.pruning_versions.contains(version)) continue;
-    if (!needed && !folders.contains(version)) continue;
+    if (!commit.parked && !needed.contains(version) && !folders.contains(version)) continue;
     Add(CheckFolder(VersionPath(adapters, version), commit.manifest_sha256, depth), &findings);
   }
   for (const BackupRecord& backup : state.backups) {

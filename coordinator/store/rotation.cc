@@ -1,10 +1,9 @@
 #include "coordinator/store/rotation.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "coordinator/store/copies.h"
+#include "coordinator/store/links.h"
 #include "coordinator/store/version_folder.h"
 
 namespace strata {
@@ -13,16 +12,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kIncoming[] = ".incoming-";
-
-std::vector<fs::path> Entries(const fs::path& folder) {
-  std::vector<fs::path> entries;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    entries.push_back(at->path());
-  }
-  std::sort(entries.begin(), entries.end());
-  return entries;
-}
 
 // What was renamed or removed there becomes durable, whoever did it.
 absl::Status FsyncFolders(BranchWriter* writer) {
@@ -65,20 +54,6 @@ absl::Status DiscardUncommitted(BranchWriter* writer) {
   return absl::OkStatus();
 }
 
-absl::Status MendLink(BranchWriter* writer, const char* name, Version version) {
-  const fs::path link = writer->adapters() / name;
-  std::error_code error;
-  if (version == Version()) {
-    if (!fs::is_symlink(fs::symlink_status(link, error))) return absl::OkStatus();
-    RETURN_IF_ERROR(writer->files()->RemoveTree(link));
-    return writer->files()->FsyncDirectory(writer->adapters());
-  }
-  if (!IsNamed(VersionPath(writer->adapters(), version))) return absl::OkStatus();
-  const fs::path target = fs::path("versions") / VersionName(version);
-  if (fs::read_symlink(link, error) == target && !error) return absl::OkStatus();
-  return writer->files()->ReplaceSymlink(link, target);
-}
-
 absl::Status FinishPruning(BranchWriter* writer, const std::string& time) {
   const std::set<std::string> backups = writer->state().pruning_backups;
   const std::set<Version> versions = writer->state().pruning_versions;
@@ -94,12 +69,6 @@ absl::Status FinishPruning(BranchWriter* writer, const std::string& time) {
   return writer->Record("pruned", time, PruneBody(backups, versions));
 }
 
-std::set<Version> Pins(const fs::path& adapters) {
-  std::set<Version> pins;
-  for (const fs::path& entry : Entries(adapters)) pins.insert(VersionOfLink(adapters, entry));
-  return pins;
-}
-
 }  // namespace
 
 absl::Status Mend(BranchWriter* writer, const std::string& time) {
@@ -109,8 +78,7 @@ absl::Status Mend(BranchWriter* writer, const std::string& time) {
   RETURN_IF_ERROR(DiscardHalfMade(writer));
   RETURN_IF_ERROR(DiscardUncommitted(writer));
   RETURN_IF_ERROR(MakeOwedBackups(writer, time));
-  RETURN_IF_ERROR(MendLink(writer, "previous", writer->state().previous));
-  RETURN_IF_ERROR(MendLink(writer, "current", writer->state().current));
+  RETURN_IF_ERROR(MendLinks(writer, time));
   return FinishPruning(writer, time);
 }
 
@@ -126,8 +94,9 @@ absl::Status Prune(BranchWriter* writer, uint32_t keep_backups, const std::strin
   for (const BackupRecord& backup : state.backups) {
     if (old_commits.contains(backup.committed)) backups.insert(backup.name);
   }
-  std::set<Version> kept = Pins(writer->adapters());
-  kept.insert({state.current, state.previous});
+  std::set<Version> kept = {state.current, state.previous};
+  for (const auto& [pin, version] : state.pins) kept.insert(version);
+  for (const auto& [link, version] : LinksByHand(writer->adapters(), state)) kept.insert(version);
   for (const BackupRecord& backup : state.backups) {
     if (state.commits_owing_backups.contains(backup.committed)) kept.insert(backup.version);
   }

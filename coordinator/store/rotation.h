@@ -1,6 +1,6 @@
-// Brings a branch's folders and links to what its ledger says: backups, `current` and `previous`,
-// what is kept and what goes. BranchStore calls it after each event, and at each start for whatever
-// a kill left undone.
+// Brings a branch's folders and links to what its ledger says: backups, `current`, `previous` and
+// pins, what is kept and what goes. BranchStore calls it after each event, and at each start for
+// whatever a kill left undone.
 //
 // Durability: each function may be killed anywhere and called again; the second call changes
 // nothing that the first finished. Only what a line of the ledger names is deleted: what was
@@ -18,7 +18,7 @@ namespace strata {
 absl::Status Mend(BranchWriter* writer, const std::string& time);
 
 // Deletes the backups of all but the last `keep_backups` commits that made any, and the version
-// folders that neither current, previous, a pin (a further symlink), parking nor an owed backup
+// folders that neither current, previous, a pin, a link made by hand, parking nor an owed backup
 // keeps.
 absl::Status Prune(BranchWriter* writer, uint32_t keep_backups, const std::string& time);
 

@@ -96,6 +96,30 @@ TEST_F(BranchStateTest, RefusesToPruneWhatServes) {
   ExpectRefused("prune", PruneBody({}, {Version(1)}), "current or previous");
 }
 
+TEST_F(BranchStateTest, PinsKeepTheirVersionsUntilTheyEnd) {
+  Add("commit", Committed(1));
+  Add("commit", Committed(2));
+  Add("commit", Committed(3));
+  Add("pin", PinBody("mine", Version(1)));
+  EXPECT_THAT(Fold(events_)->pins, ElementsAre(std::pair("mine", Version(1))));
+  ExpectRefused("prune", PruneBody({}, {Version(1)}), "or pinned");
+  Add("unpin", UnpinBody("mine"));
+  EXPECT_TRUE(Fold(events_)->pins.empty());
+  EXPECT_THAT(Fold(events_)->unpinning, ElementsAre(std::pair("mine", Version(1))));
+  Add("prune", PruneBody({}, {Version(1)}));
+  Add("unpinned", UnpinBody("mine"));
+  EXPECT_TRUE(Fold(events_)->unpinning.empty());
+}
+
+TEST_F(BranchStateTest, RefusesPinsThatCannotBe) {
+  Add("commit", Committed(1));
+  ExpectRefused("pin", PinBody("mine", Version(2)), "v0002");
+  for (const char* pin : {"../x", "current", "versions", ".ledger.lock", "backup_x", "v0002", ""})
+    ExpectRefused("pin", PinBody(pin, Version(1)), "cannot be the name of a pin");
+  ExpectRefused("unpin", UnpinBody("mine"), "which is not pinned");
+  ExpectRefused("unpinned", UnpinBody("../x"), "cannot be the name of a pin");
+}
+
 TEST_F(BranchStateTest, RefusesNamesThatLeadElsewhere) {
   Add("commit", Committed(1));
   for (const char* name : {"../../../precious", "", ".", "v0001", "backup_current_2025",

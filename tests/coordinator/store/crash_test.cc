@@ -102,9 +102,11 @@ class CrashTest : public TrainedBranch {
     EXPECT_EQ(Names("versions").size(), 2u);
     EXPECT_EQ(Names("backups").size(), 2u);
   }
+  bool LedgerHas(const std::string& words) const {
+    return Text(LedgerFile()).find(words) != std::string::npos;
+  }
   bool LedgerHasRun(uint32_t run) const {
-    const std::string line = "\"run\":\"run-" + std::to_string(run) + "\",\"parked\"";
-    return Text(LedgerFile()).find(line) != std::string::npos;
+    return LedgerHas("\"run\":\"run-" + std::to_string(run) + "\",\"parked\"");
   }
   static Candidate Next(uint32_t run, Version parent) {
     Candidate candidate = CandidateOf(run, parent);
@@ -180,6 +182,46 @@ TEST_F(CrashTest, KilledHealingIsFinishedByTheNextStartAtEveryCall) {
     if (!killed || HasFailure()) break;
   }
   EXPECT_GT(nth, 15);
+}
+
+// v0001 has no folder any more: it returns from its backup first.
+TEST_F(CrashTest, KilledPinIsWholeOrNotThereAtEveryCall) {
+  int nth = 1;
+  for (; nth < kCallsMax; ++nth) {
+    SCOPED_TRACE(nth);
+    NewBranch();
+    ASSERT_FALSE(std::filesystem::exists(adapters_ / "versions/v0001"));
+    const bool killed = KilledAt(
+        nth, [](BranchStore* store) { store->Pin("mine", "v0001", kNow).status().IgnoreError(); });
+    ExpectHealthyAfterRecovery(3);
+    const bool pinned = LedgerHas("\"kind\":\"pin\"");
+    EXPECT_EQ(ValueBehind("mine"), pinned ? 1 : -1);
+    BranchStore store = Open();
+    ASSERT_TRUE(store.Commit(Next(5, store.current())).ok());
+    EXPECT_EQ(Names("versions").size(), pinned ? 3u : 2u);
+    EXPECT_THAT(*store.Verify(), IsEmpty());
+    if (!killed || HasFailure()) break;
+  }
+  EXPECT_GT(nth, 15);
+}
+
+TEST_F(CrashTest, KilledUnpinIsFinishedByTheNextStartAtEveryCall) {
+  int nth = 1;
+  for (; nth < kCallsMax; ++nth) {
+    SCOPED_TRACE(nth);
+    NewBranch();
+    ASSERT_TRUE(Open().Pin("mine", "v0001", kNow).ok());
+    std::filesystem::create_symlink("versions/v0001", adapters_ / "by_hand");
+    const bool killed = KilledAt(
+        nth, [](BranchStore* store) { store->Unpin("mine", kNow).status().IgnoreError(); });
+    ExpectHealthyAfterRecovery(3);
+    const bool pinned = !LedgerHas("\"kind\":\"unpin\"");
+    EXPECT_EQ(ValueBehind("mine"), pinned ? 1 : -1);
+    EXPECT_EQ(std::filesystem::is_symlink(adapters_ / "mine"), pinned);
+    EXPECT_EQ(ValueBehind("by_hand"), 1);
+    if (!killed || HasFailure()) break;
+  }
+  EXPECT_GT(nth, 8);
 }
 
 // The writer before may have been killed between its write and its fsync.

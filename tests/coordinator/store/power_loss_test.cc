@@ -178,6 +178,31 @@ TEST_F(PowerLossTest, ARestoreFromABackupIsWholeOrNotAndStaysOnceReported) {
       15);
 }
 
+TEST_F(PowerLossTest, APinStaysOnceReportedAndIsGoneOnceItsEndIs) {
+  bool struck = true;
+  for (int nth = 1; struck && !HasFailure(); ++nth) {
+    SCOPED_TRACE(nth);
+    NewBranch();
+    ASSERT_TRUE(Open().Pin("old", "v0002", kNow).ok());
+    Disk disk(root_);
+    PowerCut files(nth);
+    watching = &disk;
+    BranchStore store = Open(&files);
+    const bool pinned = store.Pin("mine", "v0001", kNow).ok();
+    const bool unpinned = pinned && store.Unpin("old", kNow).ok();
+    watching = nullptr;
+    struck = files.struck();
+    disk.LosePower();
+    ExpectWhole();
+    EXPECT_TRUE(!pinned || ValueBehind("mine") == 1);
+    EXPECT_TRUE(!unpinned || !fs::is_symlink(adapters_ / "old"));
+    BranchStore after = Open();
+    ASSERT_TRUE(after.Commit(Next(5, after.current())).ok());
+    EXPECT_TRUE(!pinned || ValueBehind("mine") == 1);
+    EXPECT_THAT(*after.Verify(), IsEmpty());
+  }
+}
+
 TEST_F(PowerLossTest, TheFirstCommitIsWholeOrNotAndStaysOnceReported) {
   bool struck = true;
   for (int nth = 1; struck && !HasFailure(); ++nth) {
