@@ -119,12 +119,20 @@ absl::Status FileSystem::FsyncAndClose(int descriptor, const fs::path& path) {
   return absl::OkStatus();
 }
 
-absl::Status FileSystem::WriteFileDurably(const fs::path& path, std::string_view bytes) {
+absl::Status FileSystem::WritePiecesDurably(const fs::path& path, const NextPiece& next) {
   RETURN_IF_ERROR(Before("create", path));
   Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (!file.ok()) return Failed("create", path, errno);
-  RETURN_IF_ERROR(WriteAll(file.get(), bytes, path));
+  while (true) {
+    ASSIGN_OR_RETURN(const std::string_view piece, next());
+    if (piece.empty()) break;
+    RETURN_IF_ERROR(WriteAll(file.get(), piece, path));
+  }
   return FsyncAndClose(file.Release(), path);
+}
+
+absl::Status FileSystem::WriteFileDurably(const fs::path& path, std::string_view bytes) {
+  return WritePiecesDurably(path, [&] { return std::exchange(bytes, std::string_view()); });
 }
 
 absl::Status FileSystem::ReplaceFileDurably(const fs::path& path, std::string_view bytes) {
@@ -196,7 +204,7 @@ absl::Status FileSystem::RemoveTree(const fs::path& path) {
   return absl::OkStatus();
 }
 
-absl::Status FileSystem::CopyFile(const fs::path& from, const fs::path& to) {
+absl::Status FileSystem::CopyFileDurably(const fs::path& from, const fs::path& to) {
   Descriptor source(open(from.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   struct stat status {};
   if (!source.ok() || fstat(source.get(), &status) != 0) return Failed("read", from, errno);
@@ -234,7 +242,7 @@ absl::Status FileSystem::CopyTreeDurably(const fs::path& from, const fs::path& t
   for (const fs::directory_entry& entry : entries) {
     const fs::path target = to / entry.path().filename();
     const fs::file_type type = entry.symlink_status(error).type();
-    if (type == fs::file_type::regular) RETURN_IF_ERROR(CopyFile(entry.path(), target));
+    if (type == fs::file_type::regular) RETURN_IF_ERROR(CopyFileDurably(entry.path(), target));
     if (type == fs::file_type::directory) RETURN_IF_ERROR(CopyTreeDurably(entry.path(), target));
   }
   return FsyncDirectory(to);

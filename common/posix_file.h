@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,10 @@ struct FileEnd {
   uint64_t bytes = 0;
   std::string last;
 };
+
+// The next part of a file that is written in parts; empty at its end. It need live only until the
+// next is asked for.
+using NextPiece = std::function<absl::StatusOr<std::string_view>()>;
 
 // Durability: what a method reported OK has been fsynced, with the folder that names it, unless the
 // method says otherwise. After a failure the file is in either state or, for a new one, cut short;
@@ -33,6 +38,11 @@ class FileSystem {
   // Creates `path`, which must not exist. The folder is not fsynced: FsyncDirectory does that once
   // for many files.
   absl::Status WriteFileDurably(const std::filesystem::path& path, std::string_view bytes);
+  // The same for what does not fit in memory. An error of `next` is passed on as it is.
+  absl::Status WritePiecesDurably(const std::filesystem::path& path, const NextPiece& next);
+  // Creates `to`, which must not exist, with the content and the time of change of `from`, no link;
+  // by reference where the file system can. The folder is not fsynced.
+  absl::Status CopyFileDurably(const std::filesystem::path& from, const std::filesystem::path& to);
   // Replaces the content of `path` at once by a rename: a reader sees the old or the new file.
   absl::Status ReplaceFileDurably(const std::filesystem::path& path, std::string_view bytes);
   // Creates `path` when it does not exist. With `known`: ABORTED, and nothing is written, unless
@@ -48,8 +58,8 @@ class FileSystem {
   absl::Status Rename(const std::filesystem::path& from, const std::filesystem::path& to);
   // OK when `path` does not exist.
   absl::Status RemoveTree(const std::filesystem::path& path);
-  // Copies the files and folders of `from` into the new folder `to`, with their times of change; by
-  // reference where the file system can. Links and special files are left out.
+  // Copies the files and folders of `from` into the new folder `to`, each as CopyFileDurably does.
+  // Links and special files are left out.
   absl::Status CopyTreeDurably(const std::filesystem::path& from, const std::filesystem::path& to);
   // Points the symlink `link` at `target` at once, whether it exists or not.
   absl::Status ReplaceSymlink(const std::filesystem::path& link,
@@ -64,7 +74,6 @@ class FileSystem {
   virtual absl::Status Before(std::string_view operation, const std::filesystem::path& path);
 
  private:
-  absl::Status CopyFile(const std::filesystem::path& from, const std::filesystem::path& to);
   absl::Status WriteAll(int descriptor, std::string_view bytes, const std::filesystem::path& path);
   absl::Status FsyncAndClose(int descriptor, const std::filesystem::path& path);
 };
