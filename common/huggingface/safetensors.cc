@@ -54,6 +54,13 @@ SafetensorsFile::SafetensorsFile(SafetensorsFile&& other) noexcept
       bytes_(other.bytes_),
       tensors_(std::move(other.tensors_)) {}
 
+std::string_view SafetensorsFile::head() const {
+  const auto* begin = static_cast<const char*>(mapping_);
+  uint64_t head_bytes = bytes_;
+  for (const TensorView& tensor : tensors_) head_bytes -= tensor.bytes;
+  return {begin, head_bytes};
+}
+
 absl::StatusOr<std::string> SafetensorsBytes(const std::vector<MatrixToWrite>& matrices) {
   std::vector<StrataMatrix> views;
   for (const MatrixToWrite& matrix : matrices) {

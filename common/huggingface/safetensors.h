@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -28,7 +29,10 @@ class SafetensorsFile {
   static absl::StatusOr<SafetensorsFile> Open(const std::filesystem::path& file);
   ~SafetensorsFile();
   SafetensorsFile(SafetensorsFile&&) noexcept;
+  // In the order in which they lie in the file, one right after the other.
   const std::vector<TensorView>& tensors() const { return tensors_; }
+  // What stands before the first tensor: the header's length and the header, metadata included.
+  std::string_view head() const;
 
  private:
   SafetensorsFile() = default;

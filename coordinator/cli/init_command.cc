@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/config_json.h"
+#include "common/huggingface/hub_name.h"
 #include "common/json.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
@@ -21,13 +22,6 @@ constexpr uint64_t kConfigBytesMax = 16 << 20;
 // JSON's strings are YAML's double-quoted ones. REQUIRES: UTF-8.
 std::string Quoted(const std::string& text) { return DumpJson(Json(text)); }
 
-// "org/name", as the Hub has it; a path is none.
-bool IsPublicName(const std::string& name) {
-  const size_t slash = name.find('/');
-  return slash != 0 && slash != std::string::npos && slash + 1 < name.size() && name[0] != '.' &&
-         name[0] != '~' && name.find('/', slash + 1) == std::string::npos;
-}
-
 // What the base calls itself, if it was fetched from the Hub: its folder in the Hub's cache
 // (models--org--name/snapshots/REVISION), else config.json's _name_or_path; "" when neither tells.
 std::string PublicName(const fs::path& base) {
@@ -40,7 +34,7 @@ std::string PublicName(const fs::path& base) {
   const absl::StatusOr<Json> json = ParseJson(*text, "config.json");
   if (!json.ok()) return "";
   const std::string name = JsonString(*json, "_name_or_path", "config.json").value_or("");
-  return IsPublicName(name) ? name : "";
+  return IsHubName(name) ? name : "";
 }
 
 // The line that keeps a private path out of adapter_config.json.
