@@ -9,7 +9,6 @@
 #include "coordinator/store/links.h"
 #include "coordinator/store/metadata.h"
 #include "coordinator/store/rotation.h"
-#include "coordinator/store/version_folder.h"
 
 namespace strata {
 namespace {
@@ -80,8 +79,9 @@ struct Restorable {
   std::string backup;  // "" unless a backup was named
 };
 
-absl::StatusOr<Restorable> Resolve(const BranchWriter& writer, const std::string& name) {
-  const BranchState& state = writer.state();
+absl::StatusOr<Restorable> Resolve(const fs::path& adapters, const BranchState& state,
+                                   const std::string& name) {
+  if (name == "current" && state.current != Version()) return Restorable{state.current, ""};
   if (name == "previous" && state.previous != Version()) return Restorable{state.previous, ""};
   if (name == "current" && state.current != Version()) return Restorable{state.current, ""};
   if (const auto pin = state.pins.find(name); pin != state.pins.end())
@@ -93,7 +93,7 @@ absl::StatusOr<Restorable> Resolve(const BranchWriter& writer, const std::string
     if (backup.name == name) return Restorable{backup.version, name};
   }
   if (!name.empty() && fs::path(name).filename() == name) {
-    const Version pinned = VersionOfLink(writer.adapters(), writer.adapters() / name);
+    const Version pinned = VersionOfLink(adapters, adapters / name);
     if (state.versions.contains(pinned)) return Restorable{pinned, ""};
   }
   return absl::NotFoundError(absl::StrCat("there is no version, backup or pin named '", name,
@@ -182,6 +182,27 @@ std::optional<Digest> BranchStore::BaseFingerprintOf(Version version) const {
   return at->second.base_fingerprint;
 }
 
+absl::StatusOr<StoredVersion> BranchStore::Find(const std::string& name) const {
+  RETURN_IF_ERROR(damage_);
+  if (name == "current" && state_.current == Version()) {
+    return absl::NotFoundError("this branch has no adapter yet: strata train makes its first");
+  }
+  ASSIGN_OR_RETURN(const Restorable found, Resolve(adapters_, state_, name));
+  const std::optional<fs::path> folder =
+      WholeCopyOf(adapters_, state_, found.version, found.backup);
+  if (!folder) {
+    const std::vector<std::string> findings =
+        CheckFolder(VersionDir(found.version), state_.versions.at(found.version).manifest_sha256,
+                    FolderCheck::kHash);
+    return absl::DataLossError(
+        absl::StrCat(VersionName(found.version), " is damaged and no backup of it is whole: ",
+                     findings.empty() ? "it changed while it was read" : findings.front(),
+                     "; `strata verify` lists all that is damaged"));
+  }
+  ASSIGN_OR_RETURN(Manifest manifest, ReadManifest(*folder, nullptr));
+  return StoredVersion{found.version, *folder, std::move(manifest)};
+}
+
 absl::StatusOr<CommitOutcome> BranchStore::Commit(const Candidate& candidate) {
   RETURN_IF_ERROR(CheckCandidate(candidate));
   ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
@@ -240,7 +261,7 @@ absl::StatusOr<Version> BranchStore::Restore(const std::string& name, Time now) 
   ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
   const std::string time = Iso8601(now);
   RETURN_IF_ERROR(Mend(&writer, time));
-  ASSIGN_OR_RETURN(const Restorable target, Resolve(writer, name));
+  ASSIGN_OR_RETURN(const Restorable target, Resolve(writer.adapters(), writer.state(), name));
   RETURN_IF_ERROR(EnsureWhole(&writer, target.version, target.backup).status());
   if (target.version != writer.state().current) {
     const std::set<Digest> held = writer.state().Undone(writer.state().current, target.version);

@@ -27,6 +27,7 @@
 #include "coordinator/store/branch_writer.h"
 #include "coordinator/store/candidate.h"
 #include "coordinator/store/report.h"
+#include "coordinator/store/version_folder.h"
 
 namespace strata {
 
@@ -52,6 +53,13 @@ struct HistoryEntry {
   uint32_t epochs = 0;
   double loss = 0;
   std::string timestamp;
+};
+
+// A folder that holds a version whole.
+struct StoredVersion {
+  Version version;
+  std::filesystem::path folder;  // the version's own, or a backup
+  Manifest manifest;
 };
 
 class BranchStore {
@@ -82,6 +90,10 @@ class BranchStore {
                                                  const AdapterLayout& layout) const;
   absl::StatusOr<Json> Metadata(Version version) const;  // training_metadata.json
   std::optional<Digest> BaseFingerprintOf(Version version) const;
+  // What `name` means ("current", or a name as Restore takes it), checked by hash: the backup that
+  // is named, else the version's own folder, else a backup of it. NOT_FOUND for an unknown name,
+  // DATA_LOSS with what is wrong when none is whole.
+  absl::StatusOr<StoredVersion> Find(const std::string& name) const;
 
   // Writes, checks and commits. A candidate whose parent is not current any more is parked: a
   // version, but not current. Committing the same run again gives the same outcome and changes

@@ -1,7 +1,6 @@
 #include "coordinator/store/copies.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
@@ -21,23 +20,6 @@ bool IsTaken(const BranchWriter& writer, const std::string& name) {
 
 bool IsWhole(const fs::path& folder, const Digest& manifest) {
   return CheckFolder(folder, manifest, FolderCheck::kHash).empty();
-}
-
-// Of the backup `preferred`, the folder of `version` itself and its other backups, the first that
-// is whole.
-std::optional<fs::path> WholeCopyOf(const BranchWriter& writer, Version version,
-                                    const std::string& preferred = "") {
-  const BranchState& state = writer.state();
-  std::vector<fs::path> folders = {VersionPath(writer.adapters(), version)};
-  if (!preferred.empty()) folders.insert(folders.begin(), BackupPath(writer.adapters(), preferred));
-  for (const BackupRecord& backup : state.backups) {
-    if (backup.version == version) folders.push_back(BackupPath(writer.adapters(), backup.name));
-  }
-  const Digest& manifest = state.versions.at(version).manifest_sha256;
-  for (const fs::path& folder : folders) {
-    if (IsWhole(folder, manifest)) return folder;
-  }
-  return std::nullopt;
 }
 
 // Where what was at `path` lies now; "" = nothing was there.
@@ -76,6 +58,20 @@ bool IsNamed(const fs::path& path) {
   return fs::symlink_status(path, error).type() != fs::file_type::not_found;
 }
 
+std::optional<fs::path> WholeCopyOf(const fs::path& adapters, const BranchState& state,
+                                    Version version, const std::string& preferred) {
+  std::vector<fs::path> folders = {VersionPath(adapters, version)};
+  if (!preferred.empty()) folders.insert(folders.begin(), BackupPath(adapters, preferred));
+  for (const BackupRecord& backup : state.backups) {
+    if (backup.version == version) folders.push_back(BackupPath(adapters, backup.name));
+  }
+  const Digest& manifest = state.versions.at(version).manifest_sha256;
+  for (const fs::path& folder : folders) {
+    if (IsWhole(folder, manifest)) return folder;
+  }
+  return std::nullopt;
+}
+
 std::vector<BackupRecord> PlanBackups(const BranchWriter& writer, const std::string& compact_time,
                                       const std::string& time) {
   std::string moment = compact_time;
@@ -86,10 +82,10 @@ std::vector<BackupRecord> PlanBackups(const BranchWriter& writer, const std::str
   }
   std::vector<BackupRecord> backups;
   const BranchState& state = writer.state();
-  if (state.current != Version() && WholeCopyOf(writer, state.current)) {
+  if (state.current != Version() && WholeCopyOf(writer.adapters(), state, state.current)) {
     backups.push_back({"backup_current_" + moment, state.current, {}, time});
   }
-  if (state.previous != Version() && WholeCopyOf(writer, state.previous)) {
+  if (state.previous != Version() && WholeCopyOf(writer.adapters(), state, state.previous)) {
     backups.push_back({"backup_previous_" + moment, state.previous, {}, time});
   }
   return backups;
@@ -104,7 +100,8 @@ absl::Status MakeOwedBackups(BranchWriter* writer, const std::string& time) {
       const Digest& manifest = writer->state().versions.at(backup.version).manifest_sha256;
       const fs::path to = BackupPath(writer->adapters(), backup.name);
       if (IsWhole(to, manifest)) continue;
-      const std::optional<fs::path> from = WholeCopyOf(*writer, backup.version);
+      const std::optional<fs::path> from =
+          WholeCopyOf(writer->adapters(), writer->state(), backup.version);
       all = all && from;
       if (from) RETURN_IF_ERROR(PutCopy(writer->files(), *from, to, manifest).status());
     }
@@ -119,7 +116,8 @@ absl::StatusOr<std::string> EnsureWhole(BranchWriter* writer, Version version,
   const Digest& manifest = writer->state().versions.at(version).manifest_sha256;
   const std::vector<std::string> findings = CheckFolder(folder, manifest, FolderCheck::kHash);
   if (findings.empty()) return std::string();
-  const std::optional<fs::path> from = WholeCopyOf(*writer, version, preferred);
+  const std::optional<fs::path> from =
+      WholeCopyOf(writer->adapters(), writer->state(), version, preferred);
   if (!from) {
     return absl::DataLossError(
         absl::StrCat(VersionName(version),

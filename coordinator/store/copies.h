@@ -8,6 +8,8 @@
 // leaves the name empty and the damaged folder in quarantine; the next Heal puts the copy there.
 #pragma once
 
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,12 @@ namespace strata {
 
 // Whether anything is named `path`, a dangling link too.
 bool IsNamed(const std::filesystem::path& path);
+
+// Of the backup `preferred`, the folder of `version` itself and its other backups, the first that
+// is whole by hash.
+std::optional<std::filesystem::path> WholeCopyOf(const std::filesystem::path& adapters,
+                                                 const BranchState& state, Version version,
+                                                 const std::string& preferred = "");
 
 // The backups that a commit at `compact_time` would make of current and previous, by names that are
 // free; none of a version of which no whole copy is left.
