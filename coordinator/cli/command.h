@@ -51,5 +51,6 @@ void AddPin(CLI::App* app, Action* action);
 void AddUnpin(CLI::App* app, Action* action);
 void AddVerify(CLI::App* app, Action* action);
 void AddEvaluate(CLI::App* app, Action* action);
+void AddExport(CLI::App* app, Action* action);
 
 }  // namespace strata

@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   strata::AddUnpin(&app, &action);
   strata::AddVerify(&app, &action);
   strata::AddEvaluate(&app, &action);
+  strata::AddExport(&app, &action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -25,9 +25,10 @@ ROOMS = {
     "coordinator/service": ["core"],
     "coordinator/launch": [],
     "coordinator/store": [],
-    "coordinator/run": ["config", "catalog", "tokens", "plan", "core", "service", "launch", "store"],
+    "coordinator/export": [],
+    "coordinator/run": ["config", "catalog", "tokens", "plan", "core", "service", "launch", "store", "export"],
     "coordinator/cli": ["config", "catalog", "tokens", "plan", "core", "quality", "service", "launch", "store",
-                        "run"],
+                        "export", "run"],
     "worker/model": [],
     "worker/train": ["model"],
     "worker/collective": ["train"],
@@ -52,7 +53,8 @@ DOORS = [
       "coordinator/launch/", "coordinator/cli/terminal.cc"]),
     ("the process's calls", r"(unistd|signal|spawn)\.h",
      ["common/posix_file.", "common/huggingface/safetensors.cc", "coordinator/launch/",
-      "coordinator/cli/train_command.cc", "coordinator/cli/terminal.cc", "worker/task/"]),
+      "coordinator/cli/train_command.cc", "coordinator/cli/terminal.cc", "worker/task/",
+      "coordinator/cli/export_command.cc"]),
     ("abseil", r"absl/", ["coordinator/", "common/", "worker/task/", "worker/collective/"]),
 ]
 
