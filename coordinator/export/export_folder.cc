@@ -71,7 +71,11 @@ absl::StatusOr<ExportFolder> ExportFolder::Begin(const fs::path& folder, uint64_
 }
 
 absl::Status ExportFolder::MakeIncoming() {
-  RETURN_IF_ERROR(files_->CreateDirectories(incoming_));
+  std::error_code error;
+  if (const absl::Status created = files_->CreateDirectories(incoming_); !created.ok()) {
+    fs::remove(incoming_, error);  // if it is empty, and so nobody's
+    return created;
+  }
   absl::StatusOr<FileLock> lock = FileLock::TryAcquire(incoming_ / kLock);
   if (absl::IsAborted(lock.status())) {
     return absl::AbortedError(
@@ -80,7 +84,6 @@ absl::Status ExportFolder::MakeIncoming() {
   RETURN_IF_ERROR(lock.status());
   lock_ = *std::move(lock);
   // What a killed try left.
-  std::error_code error;
   for (fs::directory_iterator at(incoming_, error), end; !error && at != end; at.increment(error)) {
     if (at->path().filename() != kLock) RETURN_IF_ERROR(files_->RemoveTree(at->path()));
   }
