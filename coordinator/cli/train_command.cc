@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
 
 #include "absl/strings/str_format.h"
@@ -10,44 +9,11 @@
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
 #include "coordinator/cli/progress.h"
+#include "coordinator/cli/stop_signals.h"
 #include "coordinator/run/training.h"
 
 namespace strata {
 namespace {
-
-constexpr int kStoppedCode = static_cast<int>(ExitCode::kTryAgain);
-
-// How often the user has asked to stop. Signal handlers can reach nothing but a static.
-std::atomic<int> stops_asked = 0;
-static_assert(std::atomic<int>::is_always_lock_free);
-
-// Whether workers are, or are about to be, at work.
-std::atomic<bool> run_began = false;
-static_assert(std::atomic<bool>::is_always_lock_free);
-
-void OnSignal(int) {
-  ++stops_asked;
-  if (run_began) return;
-  // Reading and planning leave nothing behind that would have to be ended.
-  constexpr char kWords[] = "strata: stopped before the training began; nothing was changed\n";
-  if (write(STDERR_FILENO, kWords, sizeof kWords - 1) < 0) _exit(kStoppedCode);
-  _exit(kStoppedCode);
-}
-
-// A signal that was ignored stays so (nohup). A closed pipe does not take the run with it: the run
-// only loses its watcher.
-void CatchSignals() {
-  struct sigaction action {
-  }, before{};
-  action.sa_handler = OnSignal;
-  action.sa_flags = SA_RESTART;
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
-    sigaction(signal, nullptr, &before);
-    if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
-  }
-  action.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &action, nullptr);
-}
 
 struct TrainOptions {
   BranchOptions branch;
@@ -137,18 +103,20 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
   if (options.workers > 0) branch.set.push_back("workers=" + std::to_string(options.workers));
   if (!options.device.empty()) branch.set.push_back("device=" + options.device);
   ASSIGN_OR_RETURN(const Config config, branch.Load());
-  CatchSignals();
+  CatchStops("strata: stopped before the training began; nothing was changed\n");
+  // A closed pipe does not take the run with it: the run only loses its watcher.
+  signal(SIGPIPE, SIG_IGN);
   Progress progress(isatty(STDOUT_FILENO) != 0, branch.json);
   TrainRequest request;
   request.plan.all = options.all;
   request.plan.datasets.insert(options.datasets.begin(), options.datasets.end());
-  request.stops = &stops_asked;
+  request.stops = StopsAsked();
   request.on_tokenize = [&](uint64_t done, uint64_t total) { progress.OnTokenize(done, total); };
   request.on_warning = [](const std::string& sentence) {
     std::fprintf(stderr, "strata: %s\n", sentence.c_str());
   };
   request.on_start = [&](const RunStart& start) {
-    run_began = true;
+    WorkBegins();
     progress.Begin(start);
   };
   request.on_step = [&](const StepSeen& step) { progress.OnStep(step); };

@@ -2,50 +2,14 @@
 
 #include <cmath>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
-#include "coordinator/plan/initial_adapter.h"
-#include "coordinator/run/adapter_folder.h"
+#include "coordinator/run/named_adapter.h"
 #include "coordinator/run/preparation.h"
 #include "coordinator/run/run_driver.h"
 
 namespace strata {
-namespace {
-
-namespace fs = std::filesystem;
-
-absl::StatusOr<std::vector<float>> AdapterNamed(const Config& config, const BranchStore& store,
-                                                const Base& base, const std::string& name) {
-  // B is zero in a fresh adapter: it is the base.
-  if (name == "none") return InitialAdapter(base.layout, config.seed);
-  Version version;
-  uint32_t number = 0;
-  if (name == "current") {
-    version = store.current();
-  } else if (name == "previous") {
-    version = store.previous();
-  } else if (name.size() > 1 && name[0] == 'v' && absl::SimpleAtoi(name.substr(1), &number)) {
-    version = Version(number);
-  } else if (fs::is_directory(name)) {
-    return ReadAdapterFolder(name, config, base.layout);
-  } else {
-    return absl::InvalidArgumentError(absl::StrCat("no adapter '", name,
-                                                   "': give current, previous, none, a version "
-                                                   "(strata history) or a folder"));
-  }
-  if (version.value() == 0) {
-    return absl::InvalidArgumentError(absl::StrCat("this branch has no ", name,
-                                                   " adapter yet: strata train, or "
-                                                   "--adapter none for the base alone"));
-  }
-  RETURN_IF_ERROR(CheckContinues(config, base, store, version));
-  return store.ReadAdapter(version, base.layout);
-}
-
-}  // namespace
-
 absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequest& request) {
   ASSIGN_OR_RETURN(const Base base, OpenBase(config));
   ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));

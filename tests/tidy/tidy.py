@@ -54,7 +54,7 @@ DOORS = [
     ("the process's calls", r"(unistd|signal|spawn)\.h",
      ["common/posix_file.", "common/huggingface/safetensors.cc", "coordinator/launch/",
       "coordinator/cli/train_command.cc", "coordinator/cli/terminal.cc", "worker/task/",
-      "coordinator/cli/export_command.cc"]),
+      "coordinator/cli/export_command.cc", "coordinator/cli/stop_signals.cc"]),
     ("abseil", r"absl/", ["coordinator/", "common/", "worker/task/", "worker/collective/"]),
 ]
 
