@@ -52,5 +52,6 @@ void AddUnpin(CLI::App* app, Action* action);
 void AddVerify(CLI::App* app, Action* action);
 void AddEvaluate(CLI::App* app, Action* action);
 void AddExport(CLI::App* app, Action* action);
+void AddGenerate(CLI::App* app, Action* action);
 
 }  // namespace strata

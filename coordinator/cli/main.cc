@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   strata::AddVerify(&app, &action);
   strata::AddEvaluate(&app, &action);
   strata::AddExport(&app, &action);
+  strata::AddGenerate(&app, &action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -7,13 +7,18 @@
 namespace strata {
 namespace {
 
+bool Trains(const RunState& state) { return state.spec.purpose == Purpose::kTrain; }
+
 // What the user may rely on, and what to do next.
 const char* Next(const RunState& state) {
-  return state.spec.evaluation ? "; nothing was changed; evaluate again"
-                               : "; current is untouched; find the cause, then train again";
+  return Trains(state) ? "; current is untouched; find the cause, then train again"
+                       : "; nothing was changed; find the cause, then try again";
 }
 
-constexpr char kStopped[] = "stopped as asked; current is untouched; train again to start over";
+const char* Stopped(const RunState& state) {
+  return Trains(state) ? "stopped as asked; current is untouched; train again to start over"
+                       : "stopped as asked; nothing was changed";
+}
 
 Effects Refuse(Answer answer, std::string why) {
   Effects effects;
@@ -140,8 +145,7 @@ Effects On(RunState& state, const StepDone& event, Millis now) {
   Effects effects;
   RankState* rank = Find(state, event.caller, effects);
   if (rank == nullptr) return effects;
-  if (state.spec.evaluation || event.caller.rank.value() != 0 ||
-      !InPlan(state.spec, event.position)) {
+  if (!Trains(state) || event.caller.rank.value() != 0 || !InPlan(state.spec, event.position)) {
     return Refuse(Answer::kInvalid, "a step that the plan does not have, or not from rank 0");
   }
   rank->seen = now;
@@ -203,20 +207,21 @@ Effects On(RunState& state, const CandidateArrived& event, Millis now) {
   if (rank == nullptr) return effects;
   if (event.caller.rank.value() != 0)
     return Refuse(Answer::kInvalid, "only rank 0 hands in the candidate");
-  if (state.spec.evaluation) return Refuse(Answer::kInvalid, "an evaluation commits nothing");
+  if (!Trains(state)) return Refuse(Answer::kInvalid, "only a training commits");
   rank->seen = now;
   if (!state.candidate) state.candidate = event.adapter;
   CommitWhenProved(state, effects);
   return effects;
 }
 
-Effects On(RunState& state, const EvaluationArrived& event, Millis) {
+Effects On(RunState& state, const ResultArrived& event, Millis) {
   Effects effects;
   if (Find(state, event.caller, effects) == nullptr) return effects;
-  if (!state.spec.evaluation || event.caller.rank.value() != 0) {
-    return Refuse(Answer::kInvalid, "an evaluation that was not asked for, or not from rank 0");
+  if (Trains(state) || event.of != state.spec.purpose || event.caller.rank.value() != 0) {
+    return Refuse(Answer::kInvalid, "a result that was not asked for, or not from rank 0");
   }
-  End(state, effects, Verdict::kCompleted, "evaluated");
+  End(state, effects, Verdict::kCompleted,
+      event.of == Purpose::kEvaluate ? "evaluated" : "generated");
   return effects;
 }
 
@@ -235,10 +240,11 @@ Effects On(RunState& state, const GroupExited& event, Millis) {
   if (Over(state) || event.attempt != state.attempt || state.phase == Phase::kCommitting)
     return effects;
   if (state.stop_asked) {
-    End(state, effects, Verdict::kInterrupted, kStopped);
+    End(state, effects, Verdict::kInterrupted, Stopped(state));
   } else {
+    const char* work = Trains(state) ? "the training did" : "they had given their result";
     End(state, effects, Verdict::kFailed,
-        absl::StrCat("the workers ended before the training did (", event.how, ")", Next(state)));
+        absl::StrCat("the workers ended before ", work, " (", event.how, ")", Next(state)));
   }
   return effects;
 }
@@ -250,8 +256,9 @@ Effects On(RunState& state, const StopAsked&, Millis now) {
   if (!again) state.stop_since = now;
   state.stop_asked = true;
   effects.journal.push_back(Line(state, "stop", again ? "asked again" : "asked"));
-  if (again || state.phase != Phase::kTraining) {
-    End(state, effects, Verdict::kInterrupted, kStopped);
+  // Who changes nothing has nothing to agree on: the group is ended at once.
+  if (again || state.phase != Phase::kTraining || !Trains(state)) {
+    End(state, effects, Verdict::kInterrupted, Stopped(state));
   }
   return effects;
 }
@@ -277,7 +284,7 @@ Effects On(RunState& state, const Tick&, Millis now) {
   Effects effects;
   if (state.phase != Phase::kJoining && state.phase != Phase::kTraining) return effects;
   if (state.stop_asked && now - state.stop_since > state.spec.stop_grace) {
-    End(state, effects, Verdict::kInterrupted, kStopped);
+    End(state, effects, Verdict::kInterrupted, Stopped(state));
     return effects;
   }
   for (size_t i = 0; i < state.ranks.size(); ++i) {

@@ -6,6 +6,7 @@
 // Model: a run is launched as an attempt of `world` ranks. Each rank joins, renews its lease,
 // reports each stage with the digest of its replica; rank 0 hands in the candidate. When all ranks
 // have finished the last stage with one digest and the candidate has that digest, it is committed.
+// A run that evaluates or generates changes nothing: it ends when rank 0 has handed in its result.
 //
 // Invariants (checked after every step of the simulation):
 //   one attempt is live at most; a message of another attempt or of an older incarnation changes
@@ -28,14 +29,17 @@ namespace strata {
 
 using Millis = std::chrono::milliseconds;  // since an epoch of the driver's choosing
 
+// What a run is for. All but kTrain change nothing and commit nothing.
+enum class Purpose { kTrain, kEvaluate, kGenerate };
+
 // What a run is, to the core.
 struct RunSpec {
   RunId run;
-  int world = 1;                              // ranks of an attempt
-  std::vector<std::vector<uint32_t>> stages;  // steps per epoch, of each stage
+  int world = 1;  // ranks of an attempt
+  Purpose purpose = Purpose::kTrain;
+  // Steps per epoch, of each stage. An evaluation has one stage of one epoch, a generation none.
+  std::vector<std::vector<uint32_t>> stages;
   bool stop_on_dataset_error = false;
-  bool evaluation =
-      false;  // one stage of one epoch; it ends with EvaluationArrived and commits nothing
   Millis join_max{120'000};        // from the launch until a first rank has joined
   Millis join_spread_max{20'000};  // from the first join until every rank has joined
   Millis lease{20'000};            // a rank without a heartbeat for so long is lost
@@ -78,8 +82,10 @@ struct CandidateArrived {
   Caller caller;
   Digest adapter;
 };
-struct EvaluationArrived {
+// All of what a run that changes nothing was to give.
+struct ResultArrived {
   Caller caller;
+  Purpose of = Purpose::kEvaluate;
 };
 struct RankFailed {
   Caller caller;
@@ -104,7 +110,7 @@ struct CommitEnded {
 struct Tick {};
 
 using Event = std::variant<Started, Joined, Heartbeat, StepDone, StageFinished, CandidateArrived,
-                           EvaluationArrived, RankFailed, GroupExited, StopAsked, JournalFailed,
+                           ResultArrived, RankFailed, GroupExited, StopAsked, JournalFailed,
                            CommitEnded, Tick>;
 
 enum class Phase { kIdle, kJoining, kTraining, kCommitting, kEnded };
@@ -160,7 +166,7 @@ struct RunState {
   std::string failure;
 };
 
-// The state of a run not yet started. REQUIRES: spec.world ≥ 1 and at least one stage.
+// The state of a run not yet started. REQUIRES: spec.world ≥ 1; to train, at least one stage.
 RunState NewRun(RunSpec spec);
 
 // Moves the run on by one event. Never fails: an event that can't be is answered kInvalid or

@@ -38,7 +38,7 @@ absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequ
   ShardSource shards(&plan, {&tokens}, 1);
   DriveInput input;
   input.spec.run = RunId(absl::StrCat("evaluation-", RandomHex(4)));
-  input.spec.evaluation = true;
+  input.spec.purpose = Purpose::kEvaluate;
   input.spec.stages = {stage.steps};
   input.task = TaskBasics(config, base);
   input.task.mutable_evaluate()->set_steps(stage.steps[0]);

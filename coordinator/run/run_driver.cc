@@ -28,7 +28,10 @@ Millis Now() {
 }  // namespace
 
 RunDriver::RunDriver(DriveInput input)
-    : input_(std::move(input)), token_(RandomHex(16)), state_(NewRun(input_.spec)) {}
+    : input_(std::move(input)),
+      token_(RandomHex(16)),
+      state_(NewRun(input_.spec)),
+      generated_(static_cast<size_t>(input_.task.generate().prompts_size())) {}
 
 Effects RunDriver::Submit(const Event& event) {
   const std::lock_guard lock(mutex_);
@@ -65,6 +68,7 @@ Effects RunDriver::SubmitLocked(const Event& event) {
 }
 
 absl::StatusOr<std::vector<v1::StepShard>> RunDriver::Shard(const ShardWindow& window) {
+  if (input_.shards == nullptr) return absl::InvalidArgumentError("this run has no rows");
   return input_.shards->Window(window);
 }
 
@@ -118,6 +122,24 @@ void RunDriver::TakeEvaluation(double loss_sum, uint64_t tokens) {
   outcome_.loss_tokens = tokens;
 }
 
+absl::StatusOr<bool> RunDriver::TakeGeneration(const v1::ReportGenerationRequest& report) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(generated_.Take(report));
+  wake_.notify_all();
+  return generated_.complete();
+}
+
+void RunDriver::HandOverTokens() {
+  std::vector<TokenPiece> pieces;
+  {
+    const std::lock_guard lock(mutex_);
+    pieces = generated_.NewPieces();
+  }
+  for (const TokenPiece& piece : pieces) {
+    if (input_.on_tokens) input_.on_tokens(piece);
+  }
+}
+
 void RunDriver::Watch(WorkerGroup& group) {
   if (std::optional<GroupExit> exit = group.Poll()) {
     Submit(GroupExited{attempt_, exit->how, exit->clean});
@@ -168,11 +190,13 @@ absl::StatusOr<DriveOutcome> RunDriver::Drive() {
   for (;;) {
     Watch(*group);
     CarryOut();
+    HandOverTokens();
     std::unique_lock lock(mutex_);
     if (due_.verdict) break;
     wake_.wait_for(lock, kTick);
     if (due_.verdict) break;
   }
+  HandOverTokens();
   return Concluded(*group);
 }
 

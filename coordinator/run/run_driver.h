@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "coordinator/launch/mpi_launcher.h"
+#include "coordinator/run/generated_tokens.h"
 #include "coordinator/run/shard_source.h"
 #include "coordinator/run/step_log.h"
 #include "coordinator/service/run_host.h"
@@ -30,11 +31,12 @@ struct DriveInput {
   RunSpec spec;
   v1::JoinReply task;
   std::vector<float> adapter;
-  ShardSource* shards = nullptr;
-  Launch launch;  // its arguments and environment are completed by the driver
-  std::filesystem::path journal, steps;          // files; empty for an evaluation
-  std::vector<std::string> stage_names;          // datasets, for steps.jsonl
-  std::function<void(const StepSeen&)> on_step;  // from the step log's thread
+  ShardSource* shards = nullptr;  // none for a generation
+  Launch launch;                  // its arguments and environment are completed by the driver
+  std::filesystem::path journal, steps;              // files; empty for what changes nothing
+  std::vector<std::string> stage_names;              // datasets, for steps.jsonl
+  std::function<void(const StepSeen&)> on_step;      // from the step log's thread
+  std::function<void(const TokenPiece&)> on_tokens;  // from the thread that called Drive
   // Checks and commits the candidate; its message is shown.
   std::function<absl::Status(const std::vector<float>& adapter, const RunState& state)> commit;
   const std::atomic<int>* stops = nullptr;  // how often a stop was asked for
@@ -66,6 +68,7 @@ class RunDriver final : public RunHost {
   void RecordStep(const v1::StepRecord& step) override;
   void TakeCandidate(std::vector<float> adapter) override;
   void TakeEvaluation(double loss_sum, uint64_t tokens) override;
+  absl::StatusOr<bool> TakeGeneration(const v1::ReportGenerationRequest& report) override;
 
  private:
   struct LossSum {
@@ -78,6 +81,8 @@ class RunDriver final : public RunHost {
   absl::Status Keep(const std::vector<JournalLine>& lines);
   void Watch(WorkerGroup& group);
   void CarryOut();
+  // Gives the tokens that have come since the last call to whoever asked for them.
+  void HandOverTokens();
   // Ends the group as the verdict asks.
   DriveOutcome Concluded(WorkerGroup& group);
 
@@ -86,8 +91,9 @@ class RunDriver final : public RunHost {
   AttemptId attempt_;  // that was launched
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  RunState state_;  // guarded by mutex_
-  Effects due_;     // what Drive has yet to carry out; guarded by mutex_
+  RunState state_;             // guarded by mutex_
+  Effects due_;                // what Drive has yet to carry out; guarded by mutex_
+  GeneratedTokens generated_;  // guarded by mutex_
   std::vector<float> candidate_;
   std::map<uint32_t, LossSum> losses_;                 // by stage; guarded by mutex_
   std::map<uint32_t, std::set<StepOfStage>> skipped_;  // by stage; guarded by mutex_

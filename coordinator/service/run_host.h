@@ -34,6 +34,9 @@ class RunHost {
   // The candidate, whole and of the digest announced; the core is told afterwards.
   virtual void TakeCandidate(std::vector<float> adapter) = 0;
   virtual void TakeEvaluation(double loss_sum, uint64_t tokens) = 0;
+  // True once every prompt of the task has its end; tokens already known are ignored.
+  // INVALID_ARGUMENT when they do not follow on those known.
+  virtual absl::StatusOr<bool> TakeGeneration(const v1::ReportGenerationRequest& report) = 0;
 };
 
 }  // namespace strata

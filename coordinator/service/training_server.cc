@@ -158,7 +158,18 @@ class Handlers final : public v1::Training::Service {
     if (grpc::Status denied = Alive(*context, request->caller()); !denied.ok()) return denied;
     if (request->caller().rank() != 0) return {grpc::StatusCode::INVALID_ARGUMENT, kNotRankZero};
     host_->TakeEvaluation(request->loss_sum(), request->tokens());
-    return ToGrpc(host_->Submit(EvaluationArrived{CallerOf(request->caller())}));
+    return ToGrpc(host_->Submit(ResultArrived{CallerOf(request->caller()), Purpose::kEvaluate}));
+  }
+
+  grpc::Status ReportGeneration(grpc::ServerContext* context,
+                                const v1::ReportGenerationRequest* request,
+                                v1::ReportGenerationReply*) override {
+    if (grpc::Status denied = Alive(*context, request->caller()); !denied.ok()) return denied;
+    if (request->caller().rank() != 0) return {grpc::StatusCode::INVALID_ARGUMENT, kNotRankZero};
+    const absl::StatusOr<bool> complete = host_->TakeGeneration(*request);
+    if (!complete.ok()) return ToGrpc(complete.status());
+    if (!*complete) return grpc::Status::OK;
+    return ToGrpc(host_->Submit(ResultArrived{CallerOf(request->caller()), Purpose::kGenerate}));
   }
 
   grpc::Status Fail(grpc::ServerContext* context, const v1::FailRequest* request,

@@ -39,6 +39,12 @@ void DropClosingToken(const std::string& eos_token, std::string* text) {
 
 }  // namespace
 
+absl::StatusOr<std::string> PromptTextOf(const std::vector<Message>& messages,
+                                         const ChatTemplate& chat_template,
+                                         const std::string& eos_token) {
+  return Render(messages, messages.size(), chat_template, eos_token, true);
+}
+
 absl::StatusOr<ConversationText> TextOf(const Example& example, const ChatTemplate& chat_template,
                                         const std::string& eos_token) {
   ConversationText result;

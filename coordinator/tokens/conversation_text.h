@@ -29,4 +29,10 @@ struct ConversationText {
 absl::StatusOr<ConversationText> TextOf(const Example& example, const ChatTemplate& chat_template,
                                         const std::string& eos_token);
 
+// The text that comes before an answer to `messages`, whose last is the user's: what TextOf renders
+// before that answer. DATA_LOSS when the template refuses the conversation.
+absl::StatusOr<std::string> PromptTextOf(const std::vector<Message>& messages,
+                                         const ChatTemplate& chat_template,
+                                         const std::string& eos_token);
+
 }  // namespace strata

@@ -88,6 +88,29 @@ absl::Status ExampleTokenizer::FindEos(const fs::path& base) {
   return absl::OkStatus();
 }
 
+absl::Status ExampleTokenizer::CheckIds(const std::vector<uint32_t>& ids) const {
+  const uint32_t largest = ids.empty() ? 0 : *std::max_element(ids.begin(), ids.end());
+  if (largest < vocab_size_) return absl::OkStatus();
+  return absl::OutOfRangeError(
+      absl::StrCat("token id ", largest, " is beyond the base's vocabulary of ", vocab_size_,
+                   ": tokenizer.json and config.json do not belong together"));
+}
+
+absl::StatusOr<std::vector<uint32_t>> ExampleTokenizer::TokenizePrompt(
+    const std::vector<Message>& messages) const {
+  ASSIGN_OR_RETURN(const std::string text, PromptTextOf(messages, chat_template_, eos_token_));
+  return TokenizeOpen(text);
+}
+
+absl::StatusOr<std::vector<uint32_t>> ExampleTokenizer::TokenizeOpen(std::string_view text) const {
+  ASSIGN_OR_RETURN(Encoding encoding, tokenizer_.Encode(text));
+  // What the tokenizer's own post-processor closes a text with is not there before the answer is.
+  if (encoding.ids.size() > 1 && encoding.ids.back() == eos_id_ && encoding.begins.back() == 0)
+    encoding.ids.pop_back();
+  RETURN_IF_ERROR(CheckIds(encoding.ids));
+  return std::move(encoding.ids);
+}
+
 absl::StatusOr<TokenizedExample> ExampleTokenizer::Tokenize(const Example& example) const {
   ASSIGN_OR_RETURN(const ConversationText conversation,
                    TextOf(example, chat_template_, eos_token_));
@@ -102,12 +125,7 @@ absl::StatusOr<TokenizedExample> ExampleTokenizer::Tokenize(const Example& examp
   } else if (begins.back() == 0) {
     begins.back() = text_end;  // the tokenizer's own post-processor closes the text
   }
-  const uint32_t largest = *std::max_element(tokenized.ids.begin(), tokenized.ids.end());
-  if (largest >= vocab_size_) {
-    return absl::OutOfRangeError(
-        absl::StrCat("token id ", largest, " is beyond the base's vocabulary of ", vocab_size_,
-                     ": tokenizer.json and config.json do not belong together"));
-  }
+  RETURN_IF_ERROR(CheckIds(tokenized.ids));
   if (!completion_only_loss_) {
     tokenized.supervised = {{1, static_cast<uint32_t>(tokenized.ids.size())}};
   } else {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/huggingface/chat_template.h"
@@ -29,6 +31,14 @@ class ExampleTokenizer {
   // vocabulary.
   absl::StatusOr<TokenizedExample> Tokenize(const Example& example) const;
 
+  // What the model has before it when it begins an answer: the ids that Tokenize gives before the
+  // supervised ones, but for a token that would straddle the boundary to the answer. Errors as
+  // Tokenize.
+  absl::StatusOr<std::vector<uint32_t>> TokenizePrompt(const std::vector<Message>& messages) const;
+  // The ids of a text that is to be continued as it is. Errors as Tokenize.
+  absl::StatusOr<std::vector<uint32_t>> TokenizeOpen(std::string_view text) const;
+
+  const Tokenizer& tokenizer() const { return tokenizer_; }
   const std::string& template_text() const { return template_text_; }
   uint32_t eos_id() const { return eos_id_; }
   // SHA-256 over all that decides ids and spans.
@@ -38,6 +48,7 @@ class ExampleTokenizer {
   ExampleTokenizer(Tokenizer tokenizer, ChatTemplate chat_template)
       : tokenizer_(std::move(tokenizer)), chat_template_(std::move(chat_template)) {}
   absl::Status FindEos(const std::filesystem::path& base);
+  absl::Status CheckIds(const std::vector<uint32_t>& ids) const;
 
   Tokenizer tokenizer_;
   ChatTemplate chat_template_;

@@ -31,8 +31,9 @@ ROOMS = {
                         "export", "run"],
     "worker/model": [],
     "worker/train": ["model"],
+    "worker/generate": ["model"],
     "worker/collective": ["train"],
-    "worker/task": ["model", "train", "collective"],
+    "worker/task": ["model", "train", "generate", "collective"],
 }
 
 # Library, what its headers begin with, and the beginnings of the paths that may include them.
@@ -54,7 +55,7 @@ DOORS = [
     ("the process's calls", r"(unistd|signal|spawn)\.h",
      ["common/posix_file.", "common/huggingface/safetensors.cc", "coordinator/launch/",
       "coordinator/cli/train_command.cc", "coordinator/cli/terminal.cc", "worker/task/",
-      "coordinator/cli/export_command.cc", "coordinator/cli/stop_signals.cc"]),
+      "coordinator/cli/export_command.cc", "coordinator/cli/stop_signals.cc", "coordinator/cli/generate_command.cc"]),
     ("abseil", r"absl/", ["coordinator/", "common/", "worker/task/", "worker/collective/"]),
 ]
 

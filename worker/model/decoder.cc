@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "worker/model/cached_attention.h"
 #include "worker/model/example_attention.h"
 #include "worker/model/linear_cross_entropy.h"
 #include "worker/model/lora_linear.h"
@@ -15,11 +16,20 @@ at::Tensor IndexTensor(const std::vector<int64_t>& values, at::Device device) {
   return at::tensor(values, at::kLong).to(device);
 }
 
-std::vector<int64_t> PositionsOf(const std::vector<int64_t>& example_lengths) {
+at::Tensor PositionsOf(const std::vector<int64_t>& example_lengths) {
   std::vector<int64_t> positions;
   for (const int64_t length : example_lengths)
     for (int64_t i = 0; i < length; ++i) positions.push_back(i);
-  return positions;
+  return at::tensor(positions, at::kLong);
+}
+
+// Where the new tokens of each sequence stand in it.
+at::Tensor PositionsOf(const CachedSequences& sequences) {
+  std::vector<int64_t> positions;
+  for (size_t i = 0; i < sequences.lengths.size(); ++i)
+    for (int64_t t = 0; t < sequences.lengths[i]; ++t)
+      positions.push_back(sequences.caches[i]->length() + t);
+  return at::tensor(positions, at::kLong);
 }
 
 }  // namespace
@@ -29,6 +39,7 @@ struct Decoder::Pass {
   const std::vector<at::Tensor>& adapter;
   std::optional<uint64_t> dropout_key;
   RotaryAngles angles;
+  const CachedSequences* cached = nullptr;  // none in training
 };
 
 Decoder::Decoder(const ModelConfig& config, const LoraSettings& lora, const WeightSource& source,
@@ -77,18 +88,38 @@ void Decoder::LoadLayers(const WeightSource& source) {
 
 at::Tensor Decoder::NllSum(const PackedTokens& tokens, const std::vector<at::Tensor>& adapter,
                            std::optional<uint64_t> step_dropout_key) const {
-  const at::Tensor positions_T = at::tensor(PositionsOf(tokens.example_lengths), at::kLong);
   const Pass pass{tokens, adapter, step_dropout_key,
-                  AnglesAt(positions_T, config_.head_dim, config_.rope_theta, embedding_VD_)};
+                  AnglesAt(PositionsOf(tokens.example_lengths), config_.head_dim,
+                           config_.rope_theta, embedding_VD_)};
+  return LinearCrossEntropySum(Hidden(pass), head_VD_, IndexTensor(tokens.targets, device()));
+}
 
-  at::Tensor hidden_TD = at::embedding(embedding_VD_, IndexTensor(tokens.ids, device()));
-  for (const Layer& layer : layers_) {
-    hidden_TD = hidden_TD + Attention(pass, layer, hidden_TD);
-    hidden_TD = hidden_TD + FeedForward(pass, layer, hidden_TD);
+at::Tensor Decoder::Logits(const std::vector<NewTokens>& sequences,
+                           const std::vector<at::Tensor>& adapter) const {
+  PackedTokens tokens;
+  CachedSequences cached;
+  for (const NewTokens& sequence : sequences) {
+    if (sequence.ids.empty()) throw std::invalid_argument("a sequence without a new token");
+    tokens.ids.insert(tokens.ids.end(), sequence.ids.begin(), sequence.ids.end());
+    tokens.predictors.push_back(static_cast<int64_t>(tokens.ids.size()) - 1);
+    cached.lengths.push_back(static_cast<int64_t>(sequence.ids.size()));
+    cached.caches.push_back(sequence.cache);
   }
-  const at::Tensor used_SD = hidden_TD.index_select(0, IndexTensor(tokens.predictors, device()));
-  return LinearCrossEntropySum(RmsNorm(used_SD, final_norm_D_, config_.rms_norm_eps), head_VD_,
-                               IndexTensor(tokens.targets, device()));
+  const Pass pass{
+      tokens, adapter, std::nullopt,
+      AnglesAt(PositionsOf(cached), config_.head_dim, config_.rope_theta, embedding_VD_), &cached};
+  return at::linear(Hidden(pass), head_VD_).to(at::kFloat);
+}
+
+at::Tensor Decoder::Hidden(const Pass& pass) const {
+  at::Tensor hidden_TD = at::embedding(embedding_VD_, IndexTensor(pass.tokens.ids, device()));
+  for (size_t layer = 0; layer < layers_.size(); ++layer) {
+    hidden_TD = hidden_TD + Attention(pass, layer, hidden_TD);
+    hidden_TD = hidden_TD + FeedForward(pass, layers_[layer], hidden_TD);
+  }
+  const at::Tensor used_SD =
+      hidden_TD.index_select(0, IndexTensor(pass.tokens.predictors, device()));
+  return RmsNorm(used_SD, final_norm_D_, config_.rms_norm_eps);
 }
 
 at::Tensor Decoder::Apply(const Pass& pass, const Linear& linear, const at::Tensor& x_TI) const {
@@ -106,7 +137,8 @@ at::Tensor Decoder::Apply(const Pass& pass, const Linear& linear, const at::Tens
   return LoraLinear(x_TI, linear.weight_OI, factors);
 }
 
-at::Tensor Decoder::Attention(const Pass& pass, const Layer& layer, const at::Tensor& x_TD) const {
+at::Tensor Decoder::Attention(const Pass& pass, size_t index, const at::Tensor& x_TD) const {
+  const Layer& layer = layers_[index];
   const at::Tensor normal_TD = RmsNorm(x_TD, layer.attention_norm_D, config_.rms_norm_eps);
   const auto heads = [&](const Linear& linear, int64_t count) {
     return Apply(pass, linear, normal_TD).view({-1, count, config_.head_dim});
@@ -115,8 +147,11 @@ at::Tensor Decoder::Attention(const Pass& pass, const Layer& layer, const at::Te
       Rotated(heads(layer.query, config_.num_attention_heads), pass.angles);
   const at::Tensor key_TKC = Rotated(heads(layer.key, config_.num_key_value_heads), pass.angles);
   const at::Tensor value_TKC = heads(layer.value, config_.num_key_value_heads);
-  return Apply(pass, layer.output,
-               ExampleAttention(query_THC, key_TKC, value_TKC, pass.tokens.example_lengths));
+  const at::Tensor mixed_TD =
+      pass.cached != nullptr
+          ? CachedAttention(*pass.cached, index, query_THC, key_TKC, value_TKC)
+          : ExampleAttention(query_THC, key_TKC, value_TKC, pass.tokens.example_lengths);
+  return Apply(pass, layer.output, mixed_TD);
 }
 
 at::Tensor Decoder::FeedForward(const Pass& pass, const Layer& layer,

@@ -1,6 +1,7 @@
-// Computes the loss of a frozen Llama decoder with a LoRA adapter on its projections. Takes packed
-// tokens and the adapter's tensors, gives the summed negative log-likelihood, which autograd can
-// follow back to the adapter.
+// Computes a frozen Llama decoder with a LoRA adapter on its projections. To train it takes packed
+// tokens and the adapter's tensors and gives the summed negative log-likelihood, which autograd can
+// follow back to the adapter; to generate it takes what is new of each sequence and gives the
+// logits of what comes next.
 //
 // Model: pre-norm layers of grouped-query attention with rotary positions and a gated SiLU
 // feed-forward, no biases; the base in `compute`, loss and norms in fp32, the adapter in fp32 and
@@ -10,6 +11,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "common/model_config.h"
 #include "worker/model/frozen_layers.h"
 #include "worker/model/frozen_weight.h"
+#include "worker/model/kv_cache.h"
 #include "worker/model/packed_tokens.h"
 #include "worker/model/weight_source.h"
 
@@ -27,6 +30,12 @@ struct LoraSettings {
   double alpha = 0;
   double dropout = 0;  // in [0, 1)
   std::vector<std::string> target_modules;
+};
+
+// What a sequence has beyond its cache: all of it while the cache is empty, else one token.
+struct NewTokens {
+  std::vector<int64_t> ids;
+  KvCache* cache = nullptr;
 };
 
 class Decoder {
@@ -40,7 +49,17 @@ class Decoder {
   at::Tensor NllSum(const PackedTokens& tokens, const std::vector<at::Tensor>& adapter,
                     std::optional<uint64_t> step_dropout_key) const;
 
+  // The logits of the token that follows each sequence, fp32 [sequences, vocabulary]; the caches
+  // have the new tokens afterwards. For use without grad mode; no dropout. Throws
+  // std::invalid_argument when a sequence brings another number of tokens than NewTokens says.
+  at::Tensor Logits(const std::vector<NewTokens>& sequences,
+                    const std::vector<at::Tensor>& adapter) const;
+  // Empty, for one sequence.
+  std::unique_ptr<KvCache> NewCache() const { return std::make_unique<KvCache>(layers_.size()); }
+
   at::Device device() const { return placement_.device; }
+  at::ScalarType compute() const { return placement_.compute; }
+  int64_t positions_max() const { return config_.max_position_embeddings; }  // of a sequence
 
  private:
   struct Linear {
@@ -56,8 +75,10 @@ class Decoder {
   struct Pass;  // what stays the same for all layers of one forward pass
 
   void LoadLayers(const WeightSource& source);
+  // The normalised hidden states of the tokens that predict something.
+  at::Tensor Hidden(const Pass& pass) const;
   at::Tensor Apply(const Pass& pass, const Linear& linear, const at::Tensor& x_TI) const;
-  at::Tensor Attention(const Pass& pass, const Layer& layer, const at::Tensor& x_TD) const;
+  at::Tensor Attention(const Pass& pass, size_t layer, const at::Tensor& x_TD) const;
   at::Tensor FeedForward(const Pass& pass, const Layer& layer, const at::Tensor& x_TD) const;
 
   ModelConfig config_;

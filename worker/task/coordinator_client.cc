@@ -265,6 +265,16 @@ absl::Status CoordinatorClient::ReportEvaluation(double loss_sum, uint64_t token
   });
 }
 
+absl::Status CoordinatorClient::ReportGeneration(const std::vector<GeneratedToken>& tokens) {
+  v1::ReportGenerationRequest request;
+  *request.mutable_caller() = impl_->caller;
+  for (const GeneratedToken& token : tokens) SetMessage(token, request.add_tokens());
+  v1::ReportGenerationReply reply;
+  return impl_->Try([&](grpc::ClientContext* context) {
+    return impl_->stub->ReportGeneration(context, request, &reply);
+  });
+}
+
 void CoordinatorClient::Fail(const std::string& reason) {
   v1::FailRequest request;
   *request.mutable_caller() = impl_->caller;

@@ -9,12 +9,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/sha256.h"
+#include "worker/generate/generation_work.h"
 #include "worker/train/step_work.h"
 
 namespace strata {
@@ -50,6 +52,7 @@ struct WorkerTask {
   uint64_t adapter_elements = 0;
   std::vector<StageTask> stages;  // of an evaluation: one, of one epoch
   bool evaluation = false;
+  std::optional<GenerationWork> generation;  // then there is no stage
   OptimizerTask optimizer;
   uint32_t nonfinite_steps_max = 0;
 };
@@ -72,6 +75,7 @@ class CoordinatorClient {
   absl::Status FinishStage(uint32_t stage, const std::string& data_error, const Digest& adapter);
   absl::Status SendCandidate(const std::vector<float>& adapter, const Digest& digest);
   absl::Status ReportEvaluation(double loss_sum, uint64_t tokens);
+  absl::Status ReportGeneration(const std::vector<GeneratedToken>& tokens);
   // Tries once; the worker ends anyway.
   void Fail(const std::string& reason);
 

@@ -14,6 +14,30 @@ TrainingRow RowOf(const v1::Row& message) {
   return row;
 }
 
+GenerationWork WorkOf(const v1::GenerateTask& task) {
+  GenerationWork work;
+  for (const v1::Prompt& prompt : task.prompts())
+    work.prompts.emplace_back(prompt.ids().begin(), prompt.ids().end());
+  const v1::Sampling& sampling = task.sampling();
+  work.sampling = {sampling.temperature(), sampling.top_k(), sampling.top_p(),
+                   sampling.repetition_penalty(), sampling.seed()};
+  work.max_new_tokens = task.max_new_tokens();
+  work.stop_ids.assign(task.stop_ids().begin(), task.stop_ids().end());
+  work.batch_size = std::max(1u, task.batch_size());
+  return work;
+}
+
+v1::GenerationEnd EndOf(GenerationEnd end) {
+  switch (end) {
+    case GenerationEnd::kStopToken:
+      return v1::GENERATION_END_STOP_TOKEN;
+    case GenerationEnd::kLength:
+      return v1::GENERATION_END_LENGTH;
+    default:
+      return v1::GENERATION_END_UNSPECIFIED;
+  }
+}
+
 }  // namespace
 
 WorkerTask TaskOf(const v1::JoinReply& reply) {
@@ -31,6 +55,10 @@ WorkerTask TaskOf(const v1::JoinReply& reply) {
   task.evaluation = reply.has_evaluate();
   if (task.evaluation) {
     task.stages.emplace_back().steps = {reply.evaluate().steps()};
+    return task;
+  }
+  if (reply.has_generate()) {
+    task.generation = WorkOf(reply.generate());
     return task;
   }
   const v1::TrainTask& train = reply.train();
@@ -73,6 +101,14 @@ void SetMessage(const StepReport& report, v1::StepRecord* message) {
   message->set_tokens(static_cast<uint64_t>(report.tokens));
   message->set_seconds(report.seconds);
   message->set_skipped(report.skipped);
+}
+
+void SetMessage(const GeneratedToken& token, v1::GeneratedTokens* message) {
+  message->set_prompt(token.prompt);
+  message->set_position(token.position);
+  if (token.id >= 0) message->add_ids(static_cast<uint32_t>(token.id));
+  message->set_end(EndOf(token.end));
+  message->set_seconds(token.seconds);
 }
 
 }  // namespace strata

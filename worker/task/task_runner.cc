@@ -9,6 +9,7 @@
 #include "common/config_json.h"
 #include "common/huggingface/base_weights.h"
 #include "worker/collective/make_collective.h"
+#include "worker/generate/generation.h"
 #include "worker/task/shard_stream.h"
 #include "worker/train/stage_trainer.h"
 
@@ -18,6 +19,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kReportEvery{300};
+constexpr std::chrono::milliseconds kTokensEvery{50};  // a reader sees them come
 
 void OrThrow(const absl::Status& status) {
   if (!status.ok()) throw std::runtime_error(std::string(status.message()));
@@ -133,6 +135,23 @@ void EvaluateRows(CoordinatorClient& client, Engine engine) {
   }
 }
 
+// Needs no other rank.
+void GenerateTexts(CoordinatorClient& client, const Decoder& decoder, const FlatAdapter& adapter) {
+  std::vector<GeneratedToken> pending;
+  Clock::time_point sent = Clock::now() - kTokensEvery;
+  const auto flush = [&] {
+    if (!pending.empty()) OrThrow(client.ReportGeneration(pending));
+    pending.clear();
+    sent = Clock::now();
+  };
+  Generate(*client.task().generation, decoder, CastAdapter(decoder, adapter.leaves()),
+           [&](const GeneratedToken& token) {
+             pending.push_back(token);
+             if (Clock::now() - sent > kTokensEvery) flush();
+           });
+  flush();
+}
+
 }  // namespace
 
 at::Device ChooseDevice(const std::string& wish, const MpiSession& session) {
@@ -165,6 +184,7 @@ void RunTask(CoordinatorClient& client, MpiSession& session, at::Device device,
     Decoder decoder = LoadDecoder(task, model, device);
     FlatAdapter adapter(layout, device);
     adapter.Load(OrThrow(client.FetchAdapter()));
+    if (task.generation) return GenerateTexts(client, decoder, adapter);
     collective = MakeCollective(session, device);
     const Engine engine{decoder, adapter, source, *collective};
     task.evaluation ? EvaluateRows(client, engine) : TrainStages(client, engine);

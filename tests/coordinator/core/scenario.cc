@@ -42,14 +42,16 @@ std::vector<std::string> Split(const std::string& text, char mark) {
 RunSpec SpecOf(const Words& words) {
   RunSpec spec;
   spec.world = std::atoi(words.named.at("world").c_str());
-  for (const std::string& stage : Split(words.named.at("steps"), ';')) {
+  const std::string steps = words.has("steps") ? words.named.at("steps") : "";
+  for (const std::string& stage : Split(steps, ';')) {
     spec.stages.emplace_back();
-    for (const std::string& steps : Split(stage, ','))
-      spec.stages.back().push_back(static_cast<uint32_t>(std::atoi(steps.c_str())));
+    for (const std::string& epoch : Split(stage, ','))
+      spec.stages.back().push_back(static_cast<uint32_t>(std::atoi(epoch.c_str())));
   }
   for (const std::string& word : words.plain) {
     spec.stop_on_dataset_error |= word == "stop_on_error";
-    spec.evaluation |= word == "evaluation";
+    if (word == "evaluation") spec.purpose = Purpose::kEvaluate;
+    if (word == "generation") spec.purpose = Purpose::kGenerate;
   }
   return spec;
 }
@@ -83,7 +85,8 @@ Event EventOf(const Words& words) {
   if (verb == "beat") return Heartbeat{caller, {}};
   if (verb == "step") return StepDone{caller, PositionOf(words.at(3))};
   if (verb == "candidate") return CandidateArrived{caller, Sha256Of(words.at(3))};
-  if (verb == "evaluation") return EvaluationArrived{caller};
+  if (verb == "evaluation") return ResultArrived{caller, Purpose::kEvaluate};
+  if (verb == "generation") return ResultArrived{caller, Purpose::kGenerate};
   if (verb == "fail") return RankFailed{caller, words.at(3)};
   if (verb == "stage") {
     StageFinished finished{

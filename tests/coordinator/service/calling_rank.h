@@ -115,6 +115,17 @@ class CallingRank {
     v1::ReportEvaluationReply reply;
     return stub_->ReportEvaluation(Context().get(), request, &reply);
   }
+  // Tokens of prompt `prompt` from `position` on; with an end, by a stop token.
+  grpc::Status ReportGeneration(uint32_t prompt, const std::vector<uint32_t>& ids,
+                                bool ends = false) {
+    auto request = From<v1::ReportGenerationRequest>();
+    v1::GeneratedTokens* tokens = request.add_tokens();
+    tokens->set_prompt(prompt);
+    tokens->mutable_ids()->Add(ids.begin(), ids.end());
+    if (ends) tokens->set_end(v1::GENERATION_END_STOP_TOKEN);
+    v1::ReportGenerationReply reply;
+    return stub_->ReportGeneration(Context().get(), request, &reply);
+  }
   grpc::Status Fail(const std::string& reason) {
     auto request = From<v1::FailRequest>();
     request.set_reason(reason);

@@ -25,11 +25,13 @@ class HeldRun final : public RunHost {
     std::vector<Position> steps;
     std::vector<std::vector<float>> candidates;
     std::vector<std::pair<double, uint64_t>> evaluations;
+    std::vector<uint32_t> generated;  // ids, in order of arrival
     std::string verdict;
     bool operator==(const Seen&) const = default;
   };
 
-  HeldRun() : state_(NewRun(Spec())), adapter_(kElements) {
+  explicit HeldRun(Purpose purpose = Purpose::kTrain)
+      : state_(NewRun(Spec(purpose))), adapter_(kElements) {
     for (size_t i = 0; i < kElements; ++i) adapter_[i] = static_cast<float>(i) * 0.5f;
     task_.set_lease_ms(20'000);
     task_.mutable_train()->add_stages()->set_dataset("train.jsonl");
@@ -67,6 +69,15 @@ class HeldRun final : public RunHost {
     const std::lock_guard lock(mutex_);
     seen_.evaluations.emplace_back(loss_sum, tokens);
   }
+  absl::StatusOr<bool> TakeGeneration(const v1::ReportGenerationRequest& report) override {
+    const std::lock_guard lock(mutex_);
+    for (const v1::GeneratedTokens& tokens : report.tokens()) {
+      if (tokens.prompt() > 0) return absl::InvalidArgumentError("no such prompt");
+      seen_.generated.insert(seen_.generated.end(), tokens.ids().begin(), tokens.ids().end());
+      ended_ |= tokens.end() != v1::GENERATION_END_UNSPECIFIED;
+    }
+    return ended_;
+  }
 
   int submitted() const {
     const std::lock_guard lock(mutex_);
@@ -85,8 +96,9 @@ class HeldRun final : public RunHost {
   }
 
  private:
-  static RunSpec Spec() {
+  static RunSpec Spec(Purpose purpose) {
     RunSpec spec;
+    spec.purpose = purpose;
     spec.run = RunId("20260101-000000-aaaa");
     spec.world = 2;
     spec.stages = {{4}, {4}};
@@ -96,6 +108,7 @@ class HeldRun final : public RunHost {
   RunState state_;
   Seen seen_;
   int submitted_ = 0;
+  bool ended_ = false;
   v1::JoinReply task_;
   std::vector<float> adapter_;
 };

@@ -75,6 +75,7 @@ inline std::vector<std::pair<std::string, std::function<grpc::Status(CallingRank
          return rank.SendCandidate(rank.StreamOf(std::vector<float>(kElements, 1), 1 << 20));
        }},
       {"ReportEvaluation", [](CallingRank& rank) { return rank.ReportEvaluation(1.5, 2); }},
+      {"ReportGeneration", [](CallingRank& rank) { return rank.ReportGeneration(0, {7}); }},
       {"Fail", [](CallingRank& rank) { return rank.Fail("a reason"); }},
   };
 }
