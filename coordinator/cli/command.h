@@ -53,5 +53,6 @@ void AddVerify(CLI::App* app, Action* action);
 void AddEvaluate(CLI::App* app, Action* action);
 void AddExport(CLI::App* app, Action* action);
 void AddGenerate(CLI::App* app, Action* action);
+void AddAsk(CLI::App* app, Action* action);
 
 }  // namespace strata

@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   strata::AddEvaluate(&app, &action);
   strata::AddExport(&app, &action);
   strata::AddGenerate(&app, &action);
+  strata::AddAsk(&app, &action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

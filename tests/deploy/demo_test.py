@@ -28,7 +28,7 @@ DTYPE_BYTES = {"F32": 4, "BF16": 2, "F16": 2}
 
 
 def texts_of(line):
-    """The texts of a good line, question before answer; None for a broken one."""
+    """The texts of a good line, the answer last and the question before it; None for a broken one."""
     try:
         example = json.loads(line)
     except json.JSONDecodeError:
@@ -42,7 +42,7 @@ def texts_of(line):
             texts = [example.get(key) for key in keys]
             if not all(isinstance(text, str) and text.strip() for text in texts):
                 return None
-            return texts + ([example["input"]] if example.get("input") else [])
+            return ([example["input"]] if example.get("input") else []) + texts
     return None
 
 
@@ -51,6 +51,12 @@ def texts_of_messages(messages):
         return None
     texts = [message["content"] for message in messages]
     return texts if all(isinstance(text, str) and text.strip() for text in texts) else None
+
+
+def words(text):
+    """A question without what may be typed differently: prefixes, case, punctuation."""
+    text = re.sub(r"^(Responde de forma clara|Pregunta): ", "", text.strip())
+    return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def read(name):
@@ -89,14 +95,57 @@ class DemoTrainingTest(unittest.TestCase):
         self.assertEqual(listed, list(EXAMPLES))
 
 
+class DemoEvaluationTest(unittest.TestCase):
+    def lines(self, name):
+        return [json.loads(line) for line in (DEMO / "evaluation" / name).read_text(encoding="utf-8").splitlines()]
+
+    def asked_in_training(self):
+        """The questions of every good line, as their words."""
+        return {words(texts[-2] if len(texts) > 1 else texts[0].split("\n")[0])
+                for name in EXAMPLES for texts in read(name)[0]}
+
+    def test_asks_at_least_24_questions_over_the_four_levels(self):
+        questions = self.lines("questions.jsonl")
+        self.assertGreaterEqual(len({question["question"] for question in questions}), 24)
+        for level in ["básico", "intermedio", "avanzado", "experto"]:
+            self.assertGreaterEqual(sum(question["level"] == level for question in questions), 4, level)
+        for question in questions:
+            self.assertGreaterEqual(len(question["keywords"]), 3, question)
+
+    def test_words_no_question_as_in_training(self):
+        asked = self.asked_in_training()
+        for question in self.lines("questions.jsonl"):
+            self.assertNotIn(words(question["question"]), asked)
+        for example in self.lines("heldout.jsonl"):
+            self.assertNotIn(words(example["instruction"]), asked)
+
+    def test_holds_out_answers_that_training_never_gives(self):
+        given = {texts[-1] for name in EXAMPLES for texts in read(name)[0]}
+        heldout = self.lines("heldout.jsonl")
+        self.assertGreaterEqual(len(heldout), 40)
+        for example in heldout:
+            self.assertNotIn(example["output"], given)
+
+    def test_trains_at_least_500_distinct_questions_and_answers(self):
+        pairs = {(words(texts[-2]), texts[-1]) for name in EXAMPLES for texts in read(name)[0] if len(texts) > 1}
+        self.assertGreaterEqual(len({question for question, _ in pairs}), 500)
+        self.assertGreaterEqual(len({answer for _, answer in pairs}), 500)
+
+    def test_gives_the_premium_files_the_longer_answers(self):
+        def mean(part):
+            lengths = [len(texts[-1].split()) for name in EXAMPLES if part in name for texts in read(name)[0]]
+            return sum(lengths) / len(lengths)
+        self.assertGreater(mean("premium"), 1.2 * mean("train_improved"))
+        self.assertGreater(mean("train_improved"), 1.2 * mean("supplementary_data"))
+
+
 class DemoBaseTest(unittest.TestCase):
     def setUp(self):
         self.config = json.loads((DEMO / "base" / "config.json").read_text(encoding="utf-8"))
 
-    def test_is_a_small_float32_llama(self):
+    def test_is_a_small_llama(self):
         self.assertEqual(self.config["architectures"], ["LlamaForCausalLM"])
-        self.assertEqual(self.config.get("dtype", self.config.get("torch_dtype")), "float32")
-        self.assertLess(sum(path.stat().st_size for path in (DEMO / "base").iterdir()), 4 << 20)
+        self.assertLess(sum(path.stat().st_size for path in (DEMO / "base").iterdir()), 12 << 20)
 
     def test_has_whole_weights_of_the_configured_shape(self):
         data = (DEMO / "base" / "model.safetensors").read_bytes()
