@@ -280,7 +280,7 @@ absl::StatusOr<Version> BranchStore::Pin(const std::string& pin, const std::stri
   ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
   const std::string time = Iso8601(now);
   RETURN_IF_ERROR(Mend(&writer, time));
-  ASSIGN_OR_RETURN(const Restorable target, Resolve(writer, name));
+  ASSIGN_OR_RETURN(const Restorable target, Resolve(writer.adapters(), writer.state(), name));
   RETURN_IF_ERROR(CheckPinIsFree(writer, pin, target.version));
   RETURN_IF_ERROR(EnsureWhole(&writer, target.version, target.backup).status());
   if (!writer.state().pins.contains(pin)) {
