@@ -194,10 +194,10 @@ absl::StatusOr<StoredVersion> BranchStore::Find(const std::string& name) const {
     const std::vector<std::string> findings =
         CheckFolder(VersionDir(found.version), state_.versions.at(found.version).manifest_sha256,
                     FolderCheck::kHash);
-    return absl::DataLossError(
-        absl::StrCat(VersionName(found.version), " is damaged and no backup of it is whole: ",
-                     findings.empty() ? "it changed while it was read" : findings.front(),
-                     "; `strata verify` lists all that is damaged"));
+    return absl::DataLossError(absl::StrCat(
+        VersionName(found.version), " is missing or damaged and no backup of it is whole: ",
+        findings.empty() ? "it changed while it was read" : findings.front(),
+        "; `strata verify` lists all that is damaged"));
   }
   ASSIGN_OR_RETURN(Manifest manifest, ReadManifest(*folder, nullptr));
   return StoredVersion{found.version, *folder, std::move(manifest)};

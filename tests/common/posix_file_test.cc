@@ -162,6 +162,37 @@ TEST_F(PosixFileTest, AShortWriteIsNotTakenForAWholeOne) {
   EXPECT_EQ(folder_.Read("b"), std::string(10, 'x'));  // cut short, as the header says
 }
 
+TEST_F(PosixFileTest, AFileInPiecesIsSyncedOnceWhole) {
+  std::vector<std::string> pieces = {"by", "tes", "", "never asked for"};
+  size_t next = 0;
+  ASSERT_TRUE(
+      files_.WritePiecesDurably(Path("a"), [&] { return std::string_view(pieces[next++]); }).ok());
+  EXPECT_EQ(folder_.Read("a"), "bytes");
+  EXPECT_THAT(files_.calls(), ElementsAre("create a", "write a", "write a", "fsync a"));
+}
+
+TEST_F(PosixFileTest, APieceThatCannotBeMadeEndsTheFile) {
+  int asked = 0;
+  const auto next = [&]() -> absl::StatusOr<std::string_view> {
+    if (++asked < 2) return "piece";
+    return absl::DataLossError("the second");
+  };
+  EXPECT_TRUE(absl::IsDataLoss(files_.WritePiecesDurably(Path("a"), next)));
+  EXPECT_THAT(files_.calls(), ElementsAre("create a", "write a"));
+  EXPECT_TRUE(absl::IsAlreadyExists(files_.WritePiecesDurably(Path("a"), next)));
+}
+
+TEST_F(PosixFileTest, ACopyOfOneFileFollowsNoLinkAndReplacesNothing) {
+  folder_.Write("a", "bytes");
+  fs::create_symlink("a", Path("link"));
+  EXPECT_TRUE(files_.CopyFileDurably(Path("a"), Path("b")).ok());
+  EXPECT_EQ(folder_.Read("b"), "bytes");
+  EXPECT_TRUE(absl::IsAlreadyExists(files_.CopyFileDurably(Path("a"), Path("b"))));
+  EXPECT_FALSE(files_.CopyFileDurably(Path("link"), Path("c")).ok());
+  EXPECT_TRUE(absl::IsNotFound(files_.CopyFileDurably(Path("none"), Path("c"))));
+  EXPECT_THAT(Names(), ElementsAre("a", "b", "link"));
+}
+
 TEST_F(PosixFileTest, AppendAddsAndSyncsTheFolderOfANewFile) {
   ASSERT_TRUE(files_.AppendDurably(Path("log"), "1\n").ok());
   const std::string folder = folder_.path().filename().string();

@@ -56,6 +56,17 @@ TEST_F(SafetensorsTest, AFileWithoutTensorsIsRead) {
   EXPECT_TRUE(Open(SafetensorsBytes({}).value())->tensors().empty());
 }
 
+TEST_F(SafetensorsTest, HeadAndTensorsAreTheWholeFile) {
+  const std::string bytes = SafetensorsBytes({{"b", 2, 3, kValues}, {"a", 1, 2, kValues}}).value();
+  const SafetensorsFile file = Open(bytes).value();
+  std::string whole(file.head());
+  for (const TensorView& tensor : file.tensors())
+    whole.append(static_cast<const char*>(tensor.data), tensor.bytes);
+  EXPECT_EQ(whole, bytes);
+  const std::string none = SafetensorsBytes({}).value();
+  EXPECT_EQ(Open(none)->head(), none);
+}
+
 TEST_F(SafetensorsTest, ViewsOutliveAMove) {
   SafetensorsFile file = Open(SafetensorsBytes({{"a", 2, 3, kValues}}).value()).value();
   const SafetensorsFile moved = std::move(file);

@@ -189,7 +189,7 @@ TEST_F(BranchExportTest, ADamagedVersionIsRefused) {
   for (const bool merged : {false, true}) {
     const absl::Status refused = ExportOf("current", merged).status();
     EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss);
-    EXPECT_THAT(std::string(refused.message()), HasSubstr("v0001 is damaged"));
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("v0001 is missing or damaged"));
   }
   EXPECT_THAT(Left(), IsEmpty());
 }

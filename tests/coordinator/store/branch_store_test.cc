@@ -196,6 +196,40 @@ TEST_F(BranchStoreTest, UnknownNameIsNotFound) {
   }
 }
 
+TEST_F(BranchStoreTest, FindsWhatANameMeansAndChangesNothing) {
+  CommitRuns(4);
+  fs::create_symlink("versions/v0003", adapters_ / "pin");
+  const std::string ledger = Text(LedgerFile());
+  const BranchStore store = Open();
+  for (const auto& [name, version] : std::vector<std::pair<std::string, uint32_t>>{
+           {"current", 4}, {"previous", 3}, {"v0004", 4}, {"pin", 3}}) {
+    const absl::StatusOr<StoredVersion> found = store.Find(name);
+    ASSERT_TRUE(found.ok()) << name << ": " << found.status();
+    EXPECT_EQ(found->version, Version(version)) << name;
+    EXPECT_EQ(found->folder, store.VersionDir(Version(version))) << name;
+    EXPECT_EQ(found->manifest.version, Version(version)) << name;
+  }
+  EXPECT_EQ(Text(LedgerFile()), ledger);
+}
+
+TEST_F(BranchStoreTest, FindsABackupWhereTheVersionIsGoneOrDamaged) {
+  CommitRuns(4);
+  const std::string backup = "backup_current_20251031_104044";
+  EXPECT_EQ(Open().Find("v0001")->folder, adapters_ / "backups" / backup);
+  EXPECT_EQ(Open().Find(backup)->folder, adapters_ / "backups" / backup);
+  Overwrite(adapters_ / "versions/v0003/adapter_model.safetensors", "damaged");
+  EXPECT_EQ(Open().Find("previous")->folder.parent_path(), adapters_ / "backups");
+  Overwrite(adapters_ / "versions/v0004/adapter_config.json", "damaged");
+  EXPECT_TRUE(absl::IsDataLoss(Open().Find("current").status()));
+}
+
+TEST_F(BranchStoreTest, FindsNothingByAnUnknownName) {
+  EXPECT_TRUE(absl::IsNotFound(Open().Find("current").status()));
+  CommitRuns(1);
+  for (const char* name : {"v0009", "previous", "", "../x", "backup_current_20200101_000000"})
+    EXPECT_TRUE(absl::IsNotFound(Open().Find(name).status())) << name;
+}
+
 TEST_F(BranchStoreTest, CandidateOfAnOldParentIsParkedUntilTaken) {
   CommitRuns(2);
   BranchStore store = Open();
