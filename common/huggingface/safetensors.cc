@@ -61,6 +61,15 @@ std::string_view SafetensorsFile::head() const {
   return {begin, head_bytes};
 }
 
+void SafetensorsFile::Forget(const void* begin, uint64_t bytes) const {
+  if (bytes == 0) return;
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  auto* const mapped = static_cast<char*>(mapping_);
+  const auto from = static_cast<uint64_t>(static_cast<const char*>(begin) - mapped);
+  const uint64_t first = (from + page - 1) / page * page, end = (from + bytes) / page * page;
+  if (first < end) madvise(mapped + first, end - first, MADV_DONTNEED);
+}
+
 absl::StatusOr<std::string> SafetensorsBytes(const std::vector<MatrixToWrite>& matrices) {
   std::vector<StrataMatrix> views;
   for (const MatrixToWrite& matrix : matrices) {

@@ -33,6 +33,9 @@ class SafetensorsFile {
   const std::vector<TensorView>& tensors() const { return tensors_; }
   // What stands before the first tensor: the header's length and the header, metadata included.
   std::string_view head() const;
+  // Lets the pages that lie wholly within `bytes` at `begin`, a place in a view, leave memory: what
+  // was read once and is larger than memory. They are read again when they are touched.
+  void Forget(const void* begin, uint64_t bytes) const;
 
  private:
   SafetensorsFile() = default;

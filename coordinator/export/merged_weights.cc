@@ -42,6 +42,7 @@ class Pieces {
 
   absl::StatusOr<std::string_view> Next() {
     if (!std::exchange(begun_, true)) return base_.head();
+    base_.Forget(read_.data(), read_.size());
     const std::vector<TensorView>& tensors = base_.tensors();
     while (tensor_ < tensors.size() && done_ == tensors[tensor_].bytes) {
       ++tensor_;
@@ -52,28 +53,32 @@ class Pieces {
     const TensorView& tensor = tensors[tensor_];
     const auto target = targets_.find(tensor.name);
     if (target != targets_.end()) return NextRows(tensor, target->second);
-    const uint64_t bytes = std::min(kPieceBytes, tensor.bytes - done_);
-    const char* from = static_cast<const char*>(tensor.data) + done_;
-    done_ += bytes;
-    return std::string_view(from, bytes);
+    return Read(tensor, std::min(kPieceBytes, tensor.bytes - done_));
   }
 
  private:
+  // The base's next bytes of the tensor.
+  std::string_view Read(const TensorView& tensor, uint64_t bytes) {
+    read_ = {static_cast<const char*>(tensor.data) + done_, bytes};
+    done_ += bytes;
+    return read_;
+  }
+
   absl::StatusOr<std::string_view> NextRows(const TensorView& tensor, const LoraFactors& factors) {
     const NumberFormat format = *NumberFormatOf(tensor.dtype);
     if (!merge_) merge_.emplace(factors, format, threads_);
     const auto row_bytes = static_cast<uint64_t>(factors.in * BytesOf(format));
     const uint64_t rows = std::min(std::max<uint64_t>(1, kPieceBytes / row_bytes),
                                    (tensor.bytes - done_) / row_bytes);
+    const auto begin = static_cast<int64_t>(done_ / row_bytes);
     buffer_.resize(rows * row_bytes);
-    if (!merge_->MergeRows(static_cast<int64_t>(done_ / row_bytes), static_cast<int64_t>(rows),
-                           static_cast<const char*>(tensor.data) + done_, buffer_.data())) {
+    if (!merge_->MergeRows(begin, static_cast<int64_t>(rows), Read(tensor, buffer_.size()).data(),
+                           buffer_.data())) {
       return absl::DataLossError(
           absl::StrCat(tensor.name, " has numbers that are not finite in ", tensor.dtype,
                        " once merged. Export the adapter alone (without --merged), which servers "
                        "compute in higher precision"));
     }
-    done_ += buffer_.size();
     return std::string_view(buffer_);
   }
 
@@ -84,6 +89,7 @@ class Pieces {
   size_t tensor_ = 0;
   uint64_t done_ = 0;  // bytes of the tensor
   std::optional<LoraMerge> merge_;
+  std::string_view read_;  // what the last piece was made of
   std::string buffer_;
 };
 

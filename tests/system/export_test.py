@@ -2,8 +2,11 @@
 the real transformers and PEFT on exports of small branches, over bases in one file and in shards, in fp32, bf16 and
 fp16; and the rules of llama.cpp's converter read by a reader written here."""
 import json
+import os
 import shutil
+import signal
 import struct
+import subprocess
 
 import branch
 import nll
@@ -183,6 +186,33 @@ class ExportTest(branch.BranchTest):
         (self.folder / "out/theirs").write_text("x")
         self.assertIn("is not empty", self.export(code=73))
         self.assertEqual([path.name for path in (self.folder / "out").iterdir()], ["theirs"])
+        self.assertEqual([path.name for path in self.folder.glob(".*")], [])
+
+    def pad_base(self, extra_bytes):
+        """Gives the base a tensor that nobody reads, so that merging takes a while; a hole on disk."""
+        path = self.use_base() / "model.safetensors"
+        data = path.read_bytes()
+        size = struct.unpack("<Q", data[:8])[0]
+        header, body = json.loads(data[8:8 + size]), data[8 + size:]
+        header["unread"] = {"dtype": "U8", "shape": [extra_bytes],
+                            "data_offsets": [len(body), len(body) + extra_bytes]}
+        text = json.dumps(header).encode()
+        path.write_bytes(struct.pack("<Q", len(text)) + text + body)
+        os.truncate(path, 8 + len(text) + len(body) + extra_bytes)
+
+    def test_a_merge_that_is_interrupted_leaves_nothing(self):
+        self.pad_base(512 << 20)
+        self.train()
+        command = [branch.STRATA, "export", "-C", str(self.branch), str(self.folder / "out"), "--merged"]
+        for sent, code in ((signal.SIGINT, 75), (signal.SIGKILL, -9)):
+            process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+            half = self.folder / ".out.incoming/model.safetensors"
+            self.wait_until(half.exists, 60, "the weights are being written")
+            process.send_signal(sent)
+            self.assertEqual(process.wait(60), code)
+            self.assertFalse((self.folder / "out").exists())
+            self.assertEqual(half.exists(), sent == signal.SIGKILL)
+        self.export("--merged")
         self.assertEqual([path.name for path in self.folder.glob(".*")], [])
 
     def test_json_says_where_what_and_how(self):

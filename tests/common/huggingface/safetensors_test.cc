@@ -67,6 +67,18 @@ TEST_F(SafetensorsTest, HeadAndTensorsAreTheWholeFile) {
   EXPECT_EQ(Open(none)->head(), none);
 }
 
+TEST_F(SafetensorsTest, WhatIsForgottenIsReadAgain) {
+  const std::vector<float> values(1 << 16, 3.5f);
+  const SafetensorsFile file =
+      Open(SafetensorsBytes({{"a", 256, 256, values.data()}}).value()).value();
+  const TensorView& tensor = file.tensors()[0];
+  const auto* data = static_cast<const char*>(tensor.data);
+  file.Forget(data, tensor.bytes);
+  file.Forget(data + 1, 3);
+  file.Forget(data + tensor.bytes, 0);
+  EXPECT_EQ(std::memcmp(data, values.data(), tensor.bytes), 0);
+}
+
 TEST_F(SafetensorsTest, ViewsOutliveAMove) {
   SafetensorsFile file = Open(SafetensorsBytes({{"a", 2, 3, kValues}}).value()).value();
   const SafetensorsFile moved = std::move(file);
