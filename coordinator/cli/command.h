@@ -39,6 +39,7 @@ void AddBranchOptions(CLI::App* command, BranchOptions* options);
 
 // Each adds one subcommand and sets *action when it is chosen.
 void AddConfig(CLI::App* app, Action* action);
+void AddCompletion(CLI::App* app, Action* action);
 void AddInit(CLI::App* app, Action* action);
 void AddPlan(CLI::App* app, Action* action);
 void AddInspect(CLI::App* app, Action* action);

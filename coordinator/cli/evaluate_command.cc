@@ -34,10 +34,12 @@ void AddEvaluate(CLI::App* app, Action* action) {
   auto request = std::make_shared<EvaluateRequest>();
   AddBranchOptions(command, options.get());
   command->add_option("--data", request->data, "A JSONL file of any shape that training takes")
+      ->type_name("FILE")
       ->required();
   command
       ->add_option("--adapter", request->adapter,
                    "current, previous, none, a version, or an adapter's folder")
+      ->type_name(kAdapterValue)
       ->capture_default_str();
   command->callback([=] { *action = [=] { return RunEvaluate(*options, *request); }; });
 }

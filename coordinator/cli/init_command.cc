@@ -108,8 +108,10 @@ void AddInit(CLI::App* app, Action* action) {
   CLI::App* command = app->add_subcommand("init", "Make a branch with a commented branch.yaml");
   auto folder = std::make_shared<std::string>(), base = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
-  command->add_option("DIR", *folder, "The new branch's folder")->required();
-  command->add_option("--base-model", *base, "The base model: a Hugging Face folder")->required();
+  command->add_option("DIR", *folder, "The new branch's folder")->type_name("DIR")->required();
+  command->add_option("--base-model", *base, "The base model: a Hugging Face folder")
+      ->type_name("DIR")
+      ->required();
   command->add_flag("--json", *json, "Print JSON");
   command->callback([=] { *action = [=] { return Init(*folder, *base, *json); }; });
 }

@@ -138,7 +138,8 @@ void AddInspect(CLI::App* app, Action* action) {
   auto options = std::make_shared<BranchOptions>();
   auto request = std::make_shared<InspectRequest>();
   AddBranchOptions(command, options.get());
-  command->add_option("--dataset", request->dataset, "Which, trained or not; default: the first");
+  command->add_option("--dataset", request->dataset, "Which, trained or not; default: the first")
+      ->type_name(kDatasetValue);
   command->add_option("--epoch", request->epoch, "Which epoch, from 0")->capture_default_str();
   CLI::Option* limit =
       command->add_option("--limit", request->limit, "How many rows (default: 5; with --json all)");

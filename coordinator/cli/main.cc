@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   strata::AddExport(&app, &action);
   strata::AddGenerate(&app, &action);
   strata::AddAsk(&app, &action);
+  strata::AddCompletion(&app, &action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

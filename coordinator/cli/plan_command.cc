@@ -149,6 +149,7 @@ void AddPlan(CLI::App* app, Action* action) {
   AddBranchOptions(command, options.get());
   command->add_flag("--all", request->all, "As if everything were to be trained again");
   command->add_option("--dataset", *names, "Only this dataset; repeatable")
+      ->type_name(kDatasetValue)
       ->allow_extra_args(false);
   command->callback([=] {
     request->datasets.insert(names->begin(), names->end());

@@ -244,6 +244,7 @@ void AddRestore(CLI::App* app, Action* action) {
   command
       ->add_option("NAME", *name,
                    "A version (v0003), previous, a backup's name or a pin (strata backups)")
+      ->type_name(kVersionValue)
       ->required();
   command->callback([=] { *action = [=] { return RunRestore(*options, *name); }; });
 }

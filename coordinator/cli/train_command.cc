@@ -140,6 +140,7 @@ void AddTrain(CLI::App* app, Action* action) {
   command->add_flag("--all", options->all, "Train everything again, with other shuffles and masks");
   command
       ->add_option("--dataset", options->datasets, "Only this dataset, held ones too; repeatable")
+      ->type_name(kDatasetValue)
       ->allow_extra_args(false);
   command->add_option("--workers", options->workers, "MPI ranks, instead of branch.yaml's")
       ->check(CLI::Range(1, 65536));

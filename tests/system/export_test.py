@@ -44,10 +44,10 @@ class ExportTest(branch.BranchTest):
         """Gives the branch a base of its own: the demo's, in `dtype` and in shards of `shard_size`."""
         base = self.branch / "base"
         base.unlink()
-        model = AutoModelForCausalLM.from_pretrained(branch.DEMO / "base", dtype=dtype)
+        model = AutoModelForCausalLM.from_pretrained(branch.BASE, dtype=dtype)
         model.save_pretrained(base, max_shard_size=shard_size)
         for name in ("tokenizer.json", "tokenizer_config.json"):
-            shutil.copy(branch.DEMO / "base" / name, base)
+            shutil.copy(branch.BASE / name, base)
         return base
 
     def train(self, lines=None):
@@ -73,7 +73,7 @@ class ExportTest(branch.BranchTest):
         lines = self.lines()
         self.train(lines)
         self.export()
-        base = AutoModelForCausalLM.from_pretrained(branch.DEMO / "base", dtype=torch.float32)
+        base = AutoModelForCausalLM.from_pretrained(branch.BASE, dtype=torch.float32)
         model = PeftModel.from_pretrained(base, self.folder / "out").eval()
         tokenizer = AutoTokenizer.from_pretrained(self.folder / "out")
         with torch.no_grad():
@@ -96,9 +96,9 @@ class ExportTest(branch.BranchTest):
         self.assertLess((merged - peft).abs().max().item(), 1e-4)
 
     def base_logits(self):
-        tokenizer = AutoTokenizer.from_pretrained(branch.DEMO / "base")
+        tokenizer = AutoTokenizer.from_pretrained(branch.BASE)
         ids = tokenizer([json.loads(self.lines()[0])["output"]], return_tensors="pt").input_ids
-        model = AutoModelForCausalLM.from_pretrained(branch.DEMO / "base", dtype=torch.float32).eval()
+        model = AutoModelForCausalLM.from_pretrained(branch.BASE, dtype=torch.float32).eval()
         with torch.no_grad():
             return model(ids).logits
 

@@ -4,7 +4,7 @@ import subprocess
 
 import branch
 
-COMMANDS = ["init", "config", "plan", "inspect", "train", "status", "history", "backups", "restore", "verify", "evaluate"]
+COMMANDS = ["init", "config", "completion", "plan", "inspect", "train", "status", "history", "backups", "restore", "verify", "evaluate"]
 
 
 class StartTest(branch.BranchTest):
