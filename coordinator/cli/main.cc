@@ -36,6 +36,9 @@ int main(int argc, char** argv) {
   strata::AddHistory(&app, &action);
   strata::AddBackups(&app, &action);
   strata::AddRestore(&app, &action);
+  strata::AddExclude(&app, &action);
+  strata::AddInclude(&app, &action);
+  strata::AddRelease(&app, &action);
   strata::AddPin(&app, &action);
   strata::AddUnpin(&app, &action);
   strata::AddVerify(&app, &action);

@@ -182,7 +182,7 @@ absl::StatusOr<ExitCode> RunRestore(const BranchOptions& options, const std::str
                                   {"previous", NameOrNull(store.previous())}})
                             .c_str());
   } else {
-    std::printf("%s is current; what was trained after it is held, not pending\n",
+    std::printf("%s is current; what was trained after it is held, not pending (strata release)\n",
                 VersionName(version).c_str());
   }
   return ExitCode::kOk;

@@ -58,7 +58,10 @@ Pending PendingOf(const Config& config, const Dataset& dataset, const Lineage& l
                   const PlanRequest& request, const std::vector<const Dataset*>& earlier) {
   const bool requested = Requested(request, dataset.name);
   if (!request.datasets.empty() && !requested) return Skip("not asked for");
-  if (dataset.excluded || lineage.excluded.count(dataset.name) != 0) return Skip("excluded");
+  if (dataset.excluded) return Skip("excluded by branch.yaml");
+  if (lineage.excluded.count(dataset.name) != 0) {
+    return Skip(absl::StrCat("excluded; take it in again with strata include ", dataset.name));
+  }
   if (dataset.examples.empty()) {
     const bool broken = dataset.bad_line_count > 0;
     return Skip(broken ? absl::StrCat("no good line: ", dataset.bad_line_count,
@@ -84,7 +87,8 @@ Pending PendingOf(const Config& config, const Dataset& dataset, const Lineage& l
   const bool held = lineage.held.count(dataset.sha256) != 0 ||
                     (!known_name && lineage.held_names.count(dataset.name) != 0);
   if (held && !requested) {
-    return Skip(absl::StrCat("held: undone by a restore; train it with --dataset ", dataset.name));
+    return Skip(absl::StrCat("held: undone by a restore; train it with --dataset ", dataset.name,
+                             ", or strata release it"));
   }
   return Train(
       0, known_name && !request.all && config.changed_datasets == ChangedDatasets::kNewExamples);

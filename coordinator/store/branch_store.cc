@@ -331,6 +331,16 @@ absl::Status BranchStore::RecordAlone(const std::string& kind, Time now, Json bo
   return absl::OkStatus();
 }
 
+std::set<Digest> BranchStore::HeldUnder(const std::string& dataset) const {
+  std::set<Digest> held;
+  for (const auto& [version, commit] : state_.versions) {
+    for (const StageResult& stage : commit.stages) {
+      if (stage.dataset == dataset && state_.held.contains(stage.sha256)) held.insert(stage.sha256);
+    }
+  }
+  return held;
+}
+
 absl::Status BranchStore::Release(const Digest& dataset_sha256, Time now) {
   return RecordAlone("release", now, {{"sha256", dataset_sha256.Hex()}});
 }

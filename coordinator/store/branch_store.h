@@ -18,6 +18,7 @@
 #include <chrono>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -119,6 +120,8 @@ class BranchStore {
   absl::StatusOr<Version> Unpin(const std::string& pin, Time now);
   std::vector<PinInfo> Pins() const;  // by name
 
+  // The held contents that were trained in a file of that name.
+  std::set<Digest> HeldUnder(const std::string& dataset) const;
   // Lets a held content be trained again.
   absl::Status Release(const Digest& dataset_sha256, Time now);
   // Leaves a file of training/ out of the plans, or takes it in again.

@@ -102,7 +102,8 @@ TEST_F(PendingTest, HeldDatasetWaitsUntilItIsAskedForByName) {
   branch_.Add("b.jsonl", {{"2"}});
   branch_.lineage.held = {branch_.dataset(0).sha256};
   EXPECT_THAT(Stages(), ElementsAre("b.jsonl 1"));
-  EXPECT_EQ(WhySkipped("a.jsonl"), "held: undone by a restore; train it with --dataset a.jsonl");
+  EXPECT_EQ(WhySkipped("a.jsonl"),
+            "held: undone by a restore; train it with --dataset a.jsonl, or strata release it");
   EXPECT_THAT(Stages({false, {"a"}}), ElementsAre("a.jsonl 1"));
   EXPECT_THAT(Stages({true, {}}), ElementsAre("b.jsonl 1"));
 }
@@ -111,7 +112,8 @@ TEST_F(PendingTest, HeldFileThatHasGrownStaysHeld) {
   branch_.Add("a.jsonl", {{"uno"}, {"dos"}});
   branch_.lineage.held_names = {"a.jsonl"};
   EXPECT_THAT(Stages(), IsEmpty());
-  EXPECT_EQ(WhySkipped("a.jsonl"), "held: undone by a restore; train it with --dataset a.jsonl");
+  EXPECT_EQ(WhySkipped("a.jsonl"),
+            "held: undone by a restore; train it with --dataset a.jsonl, or strata release it");
   TrainedDataset known;
   known.name = "a.jsonl";
   branch_.lineage.trained = {known};
@@ -124,8 +126,8 @@ TEST_F(PendingTest, ExcludedDatasetIsLeftAloneEvenWithAll) {
   branch_.dataset(0).excluded = true;
   branch_.lineage.excluded = {"b.jsonl"};
   EXPECT_THAT(Stages({true, {}}), IsEmpty());
-  EXPECT_EQ(WhySkipped("a.jsonl"), "excluded");
-  EXPECT_EQ(WhySkipped("b.jsonl"), "excluded");
+  EXPECT_EQ(WhySkipped("a.jsonl"), "excluded by branch.yaml");
+  EXPECT_EQ(WhySkipped("b.jsonl"), "excluded; take it in again with strata include b.jsonl");
 }
 
 TEST_F(PendingTest, AllTrainsAgainWithTheNextPass) {
