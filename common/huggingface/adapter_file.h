@@ -1,5 +1,5 @@
 // Reads an adapter_model.safetensors into the flat values that training goes by. Takes a file and
-// the layout that it must have; the store and `strata evaluate` read adapters through it.
+// the layout that it must have; the store reads its versions through it.
 #pragma once
 
 #include <filesystem>

@@ -1,11 +1,15 @@
 #include "coordinator/run/adapter_folder.h"
 
-#include <string>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <set>
 
 #include "absl/strings/str_cat.h"
-#include "common/huggingface/adapter_file.h"
-#include "common/json.h"
-#include "common/posix_file.h"
+#include "absl/strings/str_join.h"
+#include "common/huggingface/float_values.h"
+#include "common/huggingface/safetensors.h"
 #include "common/status_macros.h"
 
 namespace strata {
@@ -13,48 +17,222 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kConfigBytesMax = 16 << 20;
+constexpr size_t kNamedMax = 4;  // tensors that a message names one by one
+constexpr double kSameAlpha = 1e-9;
+constexpr char kAdapter[] = "adapter_model.safetensors";
+constexpr std::string_view kDefault = ".default.";
 
-absl::Status CheckEqual(const fs::path& file, const Json& json, const char* key, double ours) {
-  ASSIGN_OR_RETURN(const double theirs, JsonNumber(json, key, file.string()));
-  if (theirs == ours) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("the adapter does not fit this branch: ", key,
-                                                 " is ", theirs, " in ", file.string(), ", ", ours,
-                                                 " in branch.yaml"));
+// The views by the names that a layout has: without the adapter's own name in them.
+using Views = std::map<std::string, const TensorView*>;
+
+// The shortest text that reads back as `value`: 32 and not 32.0, 45.254833995939045.
+std::string Text(double value) {
+  char text[64];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
-// PEFT's other ways to scale B·A are not this program's.
-absl::Status CheckScaling(const fs::path& file, const Json& json) {
-  for (const char* key : {"use_rslora", "use_dora", "rank_pattern", "alpha_pattern"}) {
-    const auto at = json.find(key);
-    const bool off = at == json.end() || at->is_null() || *at == Json(false) || at->empty();
-    if (off) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("the adapter does not fit this branch: ", file.string(), " sets ", key,
-                     ", which this version does not compute"));
+std::string Shape(const std::vector<int64_t>& shape) {
+  return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
+}
+
+std::string Some(const std::vector<std::string>& names) {
+  const size_t shown = std::min(names.size(), kNamedMax);
+  const std::vector<std::string> first(names.begin(), names.begin() + static_cast<int64_t>(shown));
+  const size_t more = names.size() - shown;
+  return absl::StrCat(absl::StrJoin(first, ", "),
+                      more > 0 ? absl::StrCat(" and ", more, " more") : "");
+}
+
+// Pickled tensors run code when they are read.
+absl::Status NoTensors(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::exists(folder / "adapter_model.bin", error)) {
+    return absl::NotFoundError(absl::StrCat(folder.string(), " has no ", kAdapter,
+                                            "; give the folder that PEFT's save_pretrained wrote"));
   }
-  return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(folder.string(),
+                   " has its tensors in adapter_model.bin, a pickle, which may run code when it "
+                   "is read and is never read here; convert it where you trust it: cd ",
+                   folder.string(),
+                   " && python -c \"import torch; from safetensors.torch import save_file; "
+                   "save_file({k: v.contiguous() for k, v in torch.load('adapter_model.bin', "
+                   "map_location='cpu', weights_only=True).items()}, '",
+                   kAdapter, "')\""));
 }
 
-absl::Status CheckConfig(const fs::path& file, const Config& config) {
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(file, kConfigBytesMax));
-  ASSIGN_OR_RETURN(const Json json, ParseJson(text, file.string()));
-  RETURN_IF_ERROR(CheckEqual(file, json, "r", config.lora_r));
-  RETURN_IF_ERROR(CheckEqual(file, json, "lora_alpha", config.lora_alpha));
-  return CheckScaling(file, json);
+absl::StatusOr<Views> ViewsOf(const fs::path& path, const SafetensorsFile& file) {
+  Views views;
+  for (const TensorView& view : file.tensors()) {
+    std::string name = view.name;
+    const size_t at = name.rfind(kDefault);
+    if (at != std::string::npos) name.erase(at, kDefault.size() - 1);
+    if (views.emplace(name, &view).second) continue;
+    return absl::DataLossError(
+        absl::StrCat(path.string(), " has ", name, " twice, with and without .default"));
+  }
+  return views;
 }
+
+// Of every lora_A; 0 when they differ or have none.
+int64_t RankOf(const Views& views) {
+  std::set<int64_t> ranks;
+  for (const auto& [name, view] : views) {
+    if (name.find(".lora_A.") != std::string::npos && view->shape.size() == 2)
+      ranks.insert(view->shape[0]);
+  }
+  return ranks.size() == 1 ? *ranks.begin() : 0;
+}
+
+absl::Status CheckRank(const fs::path& path, const Views& views, uint32_t r) {
+  if (views.empty()) {
+    return absl::DataLossError(
+        absl::StrCat(path.string(),
+                     " has no tensors at all (sharded training saves such files when the shards "
+                     "were not gathered); save the adapter again"));
+  }
+  const int64_t rank = RankOf(views);
+  if (rank == 0 || rank == static_cast<int64_t>(r)) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("adapter_config.json says r is ", r, ", the tensors of ",
+                                          path.string(), " have rank ", rank,
+                                          ": one of the two files is another adapter's"));
+}
+
+// The projections' names that have a tensor in any layer.
+std::vector<std::string> TargetsOf(const ModelConfig& model, const Views& views) {
+  std::vector<std::string> targets;
+  for (const Projection& projection : ProjectionsOf(model)) {
+    const std::string prefix = "base_model.model." + projection.path;
+    const bool has =
+        views.contains(prefix + ".lora_A.weight") || views.contains(prefix + ".lora_B.weight");
+    if (has && std::find(targets.begin(), targets.end(), projection.name) == targets.end())
+      targets.push_back(projection.name);
+  }
+  return targets;
+}
+
+// What keeps the tensors from being those of a layout.
+struct Differences {
+  std::vector<std::string> missing, beyond, other;
+  bool none() const { return missing.empty() && beyond.empty() && other.empty(); }
+};
+
+Differences DifferencesOf(const AdapterLayout& layout, Views views) {
+  Differences differences;
+  for (const AdapterTensor& tensor : layout.tensors) {
+    const auto at = views.find(tensor.name);
+    if (at == views.end()) {
+      differences.missing.push_back(tensor.name);
+      continue;
+    }
+    const TensorView& view = *at->second;
+    const std::vector<int64_t> shape = {tensor.rows, tensor.columns};
+    if (view.shape != shape || !IsWidened(view.dtype)) {
+      differences.other.push_back(absl::StrCat(tensor.name, " is ", view.dtype, Shape(view.shape),
+                                               " and not F32, BF16 or F16", Shape(shape)));
+    }
+    views.erase(at);
+  }
+  for (const auto& [name, view] : views) differences.beyond.push_back(name);
+  return differences;
+}
+
+absl::Status Unfit(const AdapterFolder& adapter, const Differences& differences,
+                   const std::string& base_model_name) {
+  std::vector<std::string> parts;
+  if (!differences.other.empty()) parts.push_back(Some(differences.other));
+  if (!differences.missing.empty())
+    parts.push_back(absl::StrCat("it lacks ", Some(differences.missing)));
+  if (!differences.beyond.empty())
+    parts.push_back(
+        absl::StrCat("it has beyond the base's projections ", Some(differences.beyond)));
+  const std::string& theirs = adapter.peft.base_model_name;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "the adapter in ", adapter.folder.string(), " (r ", adapter.peft.r, " on ",
+      theirs.empty() ? "a base that it does not name" : theirs, ") does not fit the branch's base ",
+      base_model_name, ": ", absl::StrJoin(parts, "; "),
+      "; an adapter fits only the base that it was trained on, whole"));
+}
+
+std::string DtypeOf(const Views& views) {
+  std::set<std::string> dtypes;
+  for (const auto& [name, view] : views) dtypes.insert(view->dtype);
+  return dtypes.size() == 1 ? *dtypes.begin() : "mixed";
+}
+
+bool SameAlpha(double a, double b) { return std::abs(a - b) <= kSameAlpha * std::max(a, b); }
 
 }  // namespace
 
-absl::StatusOr<std::vector<float>> ReadAdapterFolder(const fs::path& folder, const Config& config,
-                                                     const AdapterLayout& layout) {
-  RETURN_IF_ERROR(CheckConfig(folder / "adapter_config.json", config));
-  absl::StatusOr<std::vector<float>> flat =
-      ReadAdapterTensors(folder / "adapter_model.safetensors", layout);
-  // Here it is not the branch that is wrong but what was asked for.
-  if (absl::IsFailedPrecondition(flat.status()))
-    return absl::InvalidArgumentError(flat.status().message());
-  return flat;
+absl::StatusOr<AdapterFolder> ReadAdapterFolder(const fs::path& folder, const ModelConfig& model,
+                                                const std::string& base_model_name) {
+  AdapterFolder adapter;
+  adapter.folder = folder;
+  ASSIGN_OR_RETURN(adapter.peft, ReadPeftConfig(folder));
+  const fs::path path = folder / kAdapter;
+  std::error_code error;
+  if (!fs::exists(path, error)) return NoTensors(folder);
+  ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(path));
+  ASSIGN_OR_RETURN(const Views views, ViewsOf(path, file));
+  RETURN_IF_ERROR(CheckRank(path, views, adapter.peft.r));
+  adapter.target_modules = TargetsOf(model, views);
+  adapter.layout = LayoutOf(model, {adapter.peft.r, adapter.target_modules});
+  const Differences differences = DifferencesOf(adapter.layout, views);
+  if (!differences.none() || adapter.layout.elements == 0)
+    return Unfit(adapter, differences, base_model_name);
+  adapter.values.resize(static_cast<size_t>(adapter.layout.elements));
+  for (const AdapterTensor& tensor : adapter.layout.tensors)
+    WidenToFloat(*views.at(tensor.name), adapter.values.data() + tensor.offset);
+  adapter.dtype = DtypeOf(views);
+  ASSIGN_OR_RETURN(adapter.file_sha256, Sha256OfFile(path));
+  return adapter;
+}
+
+absl::Status CheckFits(const AdapterFolder& adapter, const Config& config) {
+  const PeftConfig& peft = adapter.peft;
+  const std::set<std::string> theirs(adapter.target_modules.begin(), adapter.target_modules.end()),
+      ours(config.lora_target_modules.begin(), config.lora_target_modules.end());
+  std::vector<std::string> differ, lines;
+  if (peft.r != config.lora_r) {
+    differ.push_back(absl::StrCat("lora_r is ", config.lora_r, ", the adapter's r ", peft.r));
+    lines.push_back(absl::StrCat("lora_r: ", peft.r));
+  }
+  if (!SameAlpha(peft.PlainAlpha(), config.lora_alpha)) {
+    differ.push_back(absl::StrCat(
+        "lora_alpha is ", Text(config.lora_alpha), ", the adapter's ", Text(peft.PlainAlpha()),
+        peft.use_rslora ? absl::StrCat(" (rsLoRA's ", Text(peft.lora_alpha), " · √", peft.r, ")")
+                        : ""));
+    lines.push_back("lora_alpha: " + Text(peft.PlainAlpha()));
+  }
+  if (theirs != ours) {
+    differ.push_back(
+        absl::StrCat("lora_target_modules is [", absl::StrJoin(config.lora_target_modules, ", "),
+                     "], the adapter is on [", absl::StrJoin(adapter.target_modules, ", "), "]"));
+    lines.push_back(
+        absl::StrCat("lora_target_modules: [", absl::StrJoin(adapter.target_modules, ", "), "]"));
+  }
+  if (differ.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the adapter in ", adapter.folder.string(), " does not fit branch.yaml: ",
+      absl::StrJoin(differ, "; "), ". To go on from this adapter, have these lines in ",
+      (config.branch / "branch.yaml").string(), ":\n  ", absl::StrJoin(lines, "\n  ")));
+}
+
+std::vector<std::string> WarningsOf(const AdapterFolder& adapter, const Config& config) {
+  std::vector<std::string> warnings;
+  const std::string& theirs = adapter.peft.base_model_name;
+  if (!theirs.empty() && theirs != config.base_model_name) {
+    warnings.push_back(
+        absl::StrCat("the adapter says it was trained on ", theirs,
+                     ", the branch's base is called ", config.base_model_name,
+                     "; its tensors fit, but only you know whether it is the same base: "
+                     "strata evaluate measures what it is worth here"));
+  }
+  for (const std::string& key : adapter.peft.unknown_set) {
+    warnings.push_back(absl::StrCat((adapter.folder / "adapter_config.json").string(), " sets ",
+                                    key, ", which this version does not know and leaves alone"));
+  }
+  return warnings;
 }
 
 }  // namespace strata

@@ -10,6 +10,7 @@
 #include "coordinator/run/run_driver.h"
 
 namespace strata {
+
 absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequest& request) {
   ASSIGN_OR_RETURN(const Base base, OpenBase(config));
   ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));

@@ -23,8 +23,8 @@ struct EvaluateResult {
   uint64_t bad_lines = 0, refused = 0;
 };
 
-// INVALID_ARGUMENT for an adapter that does not exist, or a folder's that is not what this branch
-// would train; OUT_OF_RANGE when no line of the file can be
+// INVALID_ARGUMENT for an adapter that does not exist; what ReadAdapterFolder and CheckFits say of
+// a folder's that is not what this branch would train; OUT_OF_RANGE when no line of the file can be
 // evaluated.
 absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequest& request);
 

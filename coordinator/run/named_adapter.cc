@@ -1,6 +1,7 @@
 #include "coordinator/run/named_adapter.h"
 
 #include <filesystem>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -23,7 +24,10 @@ absl::StatusOr<std::vector<float>> AdapterNamed(const Config& config, const Bran
   } else if (name.size() > 1 && name[0] == 'v' && absl::SimpleAtoi(name.substr(1), &number)) {
     version = Version(number);
   } else if (std::filesystem::is_directory(name)) {
-    return ReadAdapterFolder(name, config, base.layout);
+    ASSIGN_OR_RETURN(AdapterFolder adapter,
+                     ReadAdapterFolder(name, base.model, config.base_model_name));
+    RETURN_IF_ERROR(CheckFits(adapter, config));
+    return std::move(adapter.values);
   } else {
     return absl::InvalidArgumentError(absl::StrCat("no adapter '", name,
                                                    "': give current, previous, none, a version "
