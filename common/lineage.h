@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_set>
@@ -38,7 +39,8 @@ struct TrainedDataset {
   uint32_t pass = 0;  // 0 for the first training of this content, then 1, 2, … (`--all`)
   uint64_t examples = 0;
   uint32_t epochs = 0;
-  double loss = 0;        // token mean over the last epoch, in nats
+  // Token mean over the last epoch, in nats; nullopt = trained elsewhere, not measured here.
+  std::optional<double> loss;
   std::string timestamp;  // ISO 8601, UTC
 };
 

@@ -58,5 +58,6 @@ void AddEvaluate(CLI::App* app, Action* action);
 void AddExport(CLI::App* app, Action* action);
 void AddGenerate(CLI::App* app, Action* action);
 void AddAsk(CLI::App* app, Action* action);
+void AddImport(CLI::App* app, Action* action);
 
 }  // namespace strata

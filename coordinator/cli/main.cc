@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
   strata::AddGenerate(&app, &action);
   strata::AddAsk(&app, &action);
   strata::AddCompletion(&app, &action);
+  strata::AddImport(&app, &action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -134,13 +134,16 @@ absl::StatusOr<ExitCode> RunHistory(const BranchOptions& options) {
                     {"tier", entry.tier},
                     {"examples", entry.examples},
                     {"epochs", entry.epochs},
-                    {"loss", entry.loss},
+                    {"loss", entry.loss ? Json(*entry.loss) : Json()},
                     {"timestamp", entry.timestamp}});
     if (options.json) continue;
-    std::printf("%s  %s  %-14s %-56s %6llu examples x %u  loss %.4f\n",
-                VersionName(entry.version).c_str(), entry.timestamp.c_str(),
-                entry.tier.empty() ? "-" : entry.tier.c_str(), entry.dataset.c_str(),
-                static_cast<unsigned long long>(entry.examples), entry.epochs, entry.loss);
+    std::printf("%s  %s  %-14s %-56s %6llu examples", VersionName(entry.version).c_str(),
+                entry.timestamp.c_str(), entry.tier.empty() ? "-" : entry.tier.c_str(),
+                entry.dataset.c_str(), static_cast<unsigned long long>(entry.examples));
+    if (entry.loss) std::printf(" x %u  loss %.4f\n", entry.epochs, *entry.loss);
+    if (!entry.loss)
+      std::printf("  trained elsewhere, before %s was imported\n",
+                  VersionName(entry.version).c_str());
   }
   if (options.json) std::printf("%s\n", DumpJson(list, 1).c_str());
   return ExitCode::kOk;

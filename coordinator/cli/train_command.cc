@@ -34,7 +34,7 @@ void PrintTable(const TrainResult& result) {
                 stage.tier.empty() ? "-" : stage.tier.c_str());
     if (stage.trained()) {
       std::printf("%8llu %6u %9.4f\n", static_cast<unsigned long long>(stage.examples),
-                  stage.epochs, stage.loss);
+                  stage.epochs, stage.loss.value_or(0));
     } else {
       std::printf("error: %s\n", stage.error.c_str());
     }
@@ -75,13 +75,14 @@ Json ToJson(const TrainResult& result) {
       {"backups_created", result.backups},
       {"datasets", Json::array()}};
   for (const StageResult& stage : result.stages) {
-    json["datasets"].push_back({{"dataset", stage.dataset},
-                                {"tier", stage.tier},
-                                {"status", stage.trained() ? "trained" : "error"},
-                                {"examples", stage.examples},
-                                {"epochs", stage.epochs},
-                                {"loss", stage.trained() ? Json(stage.loss) : Json()},
-                                {"error", stage.error}});
+    json["datasets"].push_back(
+        {{"dataset", stage.dataset},
+         {"tier", stage.tier},
+         {"status", stage.trained() ? "trained" : "error"},
+         {"examples", stage.examples},
+         {"epochs", stage.epochs},
+         {"loss", stage.trained() && stage.loss ? Json(*stage.loss) : Json()},
+         {"error", stage.error}});
   }
   for (const SkippedDataset& skipped : result.skipped) {
     json["datasets"].push_back({{"dataset", skipped.dataset},

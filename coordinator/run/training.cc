@@ -1,6 +1,5 @@
 #include "coordinator/run/training.h"
 
-#include <ctime>
 #include <deque>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +9,7 @@
 #include "coordinator/plan/initial_adapter.h"
 #include "coordinator/plan/shards.h"
 #include "coordinator/run/preparation.h"
+#include "coordinator/run/run_lock.h"
 #include "coordinator/store/report.h"
 #include "coordinator/store/writable.h"
 
@@ -41,16 +41,6 @@ absl::Status MendBranch(const Config& config, const TrainRequest& request, Branc
                                " was missing and is written from the ledger"));
   }
   return absl::OkStatus();
-}
-
-// "20251031-104042-3f9a"
-RunId NewRunId(SystemClock::time_point now) {
-  const std::time_t seconds = SystemClock::to_time_t(now);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y%m%d-%H%M%S-", &utc);
-  return RunId(text + RandomHex(2));
 }
 
 v1::JoinReply TaskOf(const Config& config, const Base& base, const Plan& plan) {
@@ -356,14 +346,7 @@ absl::StatusOr<TrainResult> Training::Run() {
 }  // namespace
 
 absl::StatusOr<TrainResult> Train(const Config& config, const TrainRequest& request) {
-  RETURN_IF_ERROR(FileSystem::Real()->CreateDirectories(config.CacheDir()));
-  const auto lock = FileLock::TryAcquire(config.CacheDir() / "run.lock");
-  if (!lock.ok() && !absl::IsAborted(lock.status())) return lock.status();
-  if (!lock.ok()) {
-    return absl::AbortedError(absl::StrCat("another strata train holds this branch (",
-                                           config.branch.string(),
-                                           "); wait for it to end, or stop it"));
-  }
+  ASSIGN_OR_RETURN(const FileLock lock, HoldForRun(config));
   ASSIGN_OR_RETURN(BranchStore store, BranchStore::Open(config.AdaptersDir()));
   RETURN_IF_ERROR(MendBranch(config, request, &store));
   return Training(config, request, &store).Run();

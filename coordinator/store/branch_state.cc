@@ -72,9 +72,20 @@ absl::StatusOr<Digest> DigestAt(const Json& json, std::string_view key) {
 }
 
 Json StageJson(const StageResult& stage) {
-  return {{"dataset", stage.dataset}, {"tier", stage.tier},         {"sha256", stage.sha256.Hex()},
-          {"pass", stage.pass},       {"examples", stage.examples}, {"epochs", stage.epochs},
-          {"loss", stage.loss}};
+  return {{"dataset", stage.dataset},
+          {"tier", stage.tier},
+          {"sha256", stage.sha256.Hex()},
+          {"pass", stage.pass},
+          {"examples", stage.examples},
+          {"epochs", stage.epochs},
+          {"loss", stage.loss ? Json(*stage.loss) : Json()}};
+}
+
+// null = trained elsewhere.
+absl::StatusOr<std::optional<double>> LossOf(const Json& json) {
+  const auto at = json.find("loss");
+  if (at != json.end() && at->is_null()) return std::nullopt;
+  return JsonNumber(json, "loss", kBody);
 }
 
 absl::StatusOr<StageResult> StageOf(const Json& json) {
@@ -85,7 +96,7 @@ absl::StatusOr<StageResult> StageOf(const Json& json) {
   ASSIGN_OR_RETURN(const uint64_t pass, CountAt(json, "pass", UINT32_MAX));
   ASSIGN_OR_RETURN(stage.examples, CountAt(json, "examples", INT64_MAX));
   ASSIGN_OR_RETURN(const uint64_t epochs, CountAt(json, "epochs", UINT32_MAX));
-  ASSIGN_OR_RETURN(stage.loss, JsonNumber(json, "loss", kBody));
+  ASSIGN_OR_RETURN(stage.loss, LossOf(json));
   stage.pass = static_cast<uint32_t>(pass);
   stage.epochs = static_cast<uint32_t>(epochs);
   return stage;
@@ -98,6 +109,9 @@ absl::StatusOr<CommittedVersion> CommitOf(const LedgerEvent& event) {
   ASSIGN_OR_RETURN(commit.parent, VersionOrNoneAt(event.body, "parent"));
   ASSIGN_OR_RETURN(commit.run, RunAt(event.body));
   ASSIGN_OR_RETURN(commit.parked, JsonBool(event.body, "parked", kBody));
+  if (event.body.contains("imported")) {
+    ASSIGN_OR_RETURN(commit.imported, JsonBool(event.body, "imported", kBody));
+  }
   ASSIGN_OR_RETURN(commit.manifest_sha256, DigestAt(event.body, "manifest_sha256"));
   ASSIGN_OR_RETURN(commit.adapter_digest, DigestAt(event.body, "adapter_digest"));
   ASSIGN_OR_RETURN(commit.base_fingerprint, DigestAt(event.body, "base_fingerprint"));
@@ -312,15 +326,17 @@ Json CommitBody(const CommittedVersion& commit, const std::vector<BackupRecord>&
   for (const BackupRecord& backup : backups) {
     copies.push_back({{"name", backup.name}, {"version", backup.version.value()}});
   }
-  return {{"version", commit.version.value()},
-          {"parent", commit.parent.value()},
-          {"run", commit.run},
-          {"parked", commit.parked},
-          {"manifest_sha256", commit.manifest_sha256.Hex()},
-          {"adapter_digest", commit.adapter_digest.Hex()},
-          {"base_fingerprint", commit.base_fingerprint.Hex()},
-          {"stages", std::move(stages)},
-          {"backups", std::move(copies)}};
+  Json body = {{"version", commit.version.value()},
+               {"parent", commit.parent.value()},
+               {"run", commit.run},
+               {"parked", commit.parked},
+               {"manifest_sha256", commit.manifest_sha256.Hex()},
+               {"adapter_digest", commit.adapter_digest.Hex()},
+               {"base_fingerprint", commit.base_fingerprint.Hex()},
+               {"stages", std::move(stages)},
+               {"backups", std::move(copies)}};
+  if (commit.imported) body["imported"] = true;
+  return body;
 }
 
 Json BeginBody(Version version, const std::string& run) {

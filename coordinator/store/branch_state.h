@@ -22,6 +22,7 @@ struct CommittedVersion {
   Digest adapter_digest;    // of the flat fp32 bytes
   Digest base_fingerprint;  // of the base model it was trained on
   bool parked = false;      // not made current when committed, nor since
+  bool imported = false;    // made elsewhere: no run of this branch
   std::vector<StageResult> stages;
 };
 

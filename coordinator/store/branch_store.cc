@@ -26,6 +26,7 @@ Version NextVersion(const BranchWriter& writer) {
 
 absl::StatusOr<Inheritance> InheritanceFrom(const BranchWriter& writer,
                                             const Candidate& candidate) {
+  if (candidate.origin) return Inheritance{MetadataFromElsewhere(candidate.origin->metadata), {}};
   if (candidate.fresh_lineage || candidate.parent == Version()) return Inheritance{};
   const auto parent = writer.state().versions.find(candidate.parent);
   if (parent == writer.state().versions.end()) {
@@ -53,6 +54,7 @@ CommittedVersion CommitOf(const Candidate& candidate, Version version) {
   commit.run = candidate.run.value();
   commit.adapter_digest = candidate.digest;
   commit.base_fingerprint = candidate.base_fingerprint;
+  commit.imported = candidate.origin.has_value();
   for (const StageResult& stage : candidate.stages) {
     if (stage.trained()) commit.stages.push_back(stage);
   }
@@ -201,6 +203,12 @@ absl::StatusOr<StoredVersion> BranchStore::Find(const std::string& name) const {
   }
   ASSIGN_OR_RETURN(Manifest manifest, ReadManifest(*folder, nullptr));
   return StoredVersion{found.version, *folder, std::move(manifest)};
+}
+
+std::optional<Digest> BranchStore::AdapterDigestOf(Version version) const {
+  const auto at = state_.versions.find(version);
+  if (at == state_.versions.end()) return std::nullopt;
+  return at->second.adapter_digest;
 }
 
 absl::StatusOr<CommitOutcome> BranchStore::Commit(const Candidate& candidate) {
@@ -366,8 +374,10 @@ absl::StatusOr<std::vector<BackupInfo>> BranchStore::Backups() const {
 
 absl::StatusOr<std::optional<RunReport>> BranchStore::ReportOfNewest() const {
   RETURN_IF_ERROR(damage_);
-  if (state_.versions.empty()) return std::nullopt;
-  const CommittedVersion& commit = state_.versions.rbegin()->second;
+  const auto newest = std::find_if(state_.versions.rbegin(), state_.versions.rend(),
+                                   [](const auto& known) { return !known.second.imported; });
+  if (newest == state_.versions.rend()) return std::nullopt;
+  const CommittedVersion& commit = newest->second;
   std::vector<std::string> backups;
   for (const BackupRecord& backup : state_.backups) {
     if (backup.committed == commit.version) backups.push_back(backup.name);

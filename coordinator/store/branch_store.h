@@ -52,7 +52,7 @@ struct HistoryEntry {
   std::string dataset, tier;
   uint64_t examples = 0;
   uint32_t epochs = 0;
-  double loss = 0;
+  std::optional<double> loss;  // nullopt = trained elsewhere
   std::string timestamp;
 };
 
@@ -95,6 +95,7 @@ class BranchStore {
   // is named, else the version's own folder, else a backup of it. NOT_FOUND for an unknown name,
   // DATA_LOSS with what is wrong when none is whole.
   absl::StatusOr<StoredVersion> Find(const std::string& name) const;
+  std::optional<Digest> AdapterDigestOf(Version version) const;
 
   // Writes, checks and commits. A candidate whose parent is not current any more is parked: a
   // version, but not current. Committing the same run again gives the same outcome and changes
@@ -128,7 +129,7 @@ class BranchStore {
   absl::Status SetExcluded(const std::string& dataset, bool excluded, Time now);
 
   absl::StatusOr<std::vector<BackupInfo>> Backups() const;  // oldest first
-  // The report of the run that made the newest version; nullopt = nothing was ever committed.
+  // The report of the newest run that made a version; nullopt = none ever did.
   absl::StatusOr<std::optional<RunReport>> ReportOfNewest() const;
   // What sizes, times and links show to be wrong, in sentences; empty = healthy.
   std::vector<std::string> CheapFindings() const;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,17 +27,25 @@ struct LeftOut {
   uint64_t skipped = 0;          // only in steps that were not finite and were not applied
 };
 
-// What became of one dataset of a run.
+// What became of one dataset of a run; or of one that the adapter has seen elsewhere, as its owner
+// says.
 struct StageResult {
   std::string dataset, tier;
   Digest sha256;
   uint32_t pass = 0;
-  uint64_t examples = 0;   // trained
-  uint32_t epochs = 0;     // completed
-  double loss = 0;         // token mean over the last epoch, in nats
+  uint64_t examples = 0;  // trained
+  uint32_t epochs = 0;    // completed; 0 = not known, of one trained elsewhere
+  // Token mean over the last epoch, in nats; nullopt = trained elsewhere, not measured here.
+  std::optional<double> loss;
   std::string error = {};  // "" = trained
   LeftOut left_out = {};
   bool trained() const { return error.empty(); }
+};
+
+// Where an adapter comes from that was not trained here.
+struct Origin {
+  Json imported_from;  // for the metadata: the folder, its hash, the settings it had there
+  Json metadata;       // its own training_metadata.json; null = none
 };
 
 struct Candidate {
@@ -54,6 +63,7 @@ struct Candidate {
   std::string base_model_name;  // the public one, not a private path
   Digest base_fingerprint;
   std::string chat_template;                                   // "" writes no chat_template.jinja
+  std::optional<Origin> origin;                                // set: made elsewhere, imported
   std::vector<StageResult> stages;                             // trained ones enter the lineage
   std::map<std::string, std::vector<ExampleDigest>> examples;  // of this run, by dataset
   // branch.yaml's keys with the values that this run had.

@@ -31,15 +31,64 @@ Json HistoryOf(const Json& parent) {
 }
 
 Json HistoryLine(const StageResult& stage, const std::string& timestamp) {
-  return {{"dataset", stage.dataset},
-          {"examples", stage.examples},
-          {"epochs", stage.epochs},
-          {"loss", stage.loss},
-          {"timestamp", timestamp},
-          {"tier", stage.tier},
-          {"sha256", stage.sha256.Hex()},
-          {"pass", stage.pass},
-          {"left_out", LeftOutJson(stage.left_out)}};
+  Json line = {{"dataset", stage.dataset},
+               {"examples", stage.examples},
+               {"epochs", stage.epochs},
+               {"loss", stage.loss ? Json(*stage.loss) : Json()},
+               {"timestamp", timestamp},
+               {"tier", stage.tier},
+               {"sha256", stage.sha256.Hex()},
+               {"pass", stage.pass},
+               {"left_out", LeftOutJson(stage.left_out)}};
+  if (stage.loss) return line;
+  line["elsewhere"] = true;
+  line["timestamp"] = nullptr;
+  if (stage.epochs == 0) line["epochs"] = nullptr;
+  return line;
+}
+
+bool Names(const Json& history, const std::string& dataset) {
+  return std::any_of(history.begin(), history.end(), [&](const Json& line) {
+    const absl::StatusOr<std::string> name = JsonString(line, "dataset", "the history");
+    return name.ok() && *name == dataset;
+  });
+}
+
+// The value at `key`, whatever it is; null when there is none.
+Json At(const Json& json, const char* key) {
+  if (!json.is_object()) return nullptr;
+  const auto at = json.find(key);
+  return at != json.end() ? *at : Json(nullptr);
+}
+
+// The parent's figures with the candidate's stages added.
+struct Totals {
+  Json history, best_loss;
+  uint64_t examples = 0, epochs = 0;
+  const StageResult* last = nullptr;  // of the stages trained here
+};
+
+void AddStage(const StageResult& stage, const std::string& now, Totals* totals) {
+  if (!stage.loss && Names(totals->history, stage.dataset)) return;
+  totals->history.push_back(HistoryLine(stage, now));
+  totals->examples += stage.examples;
+  totals->epochs += stage.epochs;
+  if (!stage.loss) return;
+  totals->last = &stage;
+  const bool best = totals->best_loss.is_null() || *stage.loss < totals->best_loss.get<double>();
+  if (best) totals->best_loss = *stage.loss;
+}
+
+Totals TotalsOf(const Candidate& candidate, const Json& parent, const std::string& now) {
+  const absl::StatusOr<double> best = JsonNumber(parent, "best_loss", "the metadata");
+  Totals totals{.history = HistoryOf(parent),
+                .best_loss = best.ok() ? Json(*best) : Json(nullptr),
+                .examples = CountAt(parent, "total_examples_trained"),
+                .epochs = CountAt(parent, "total_epochs")};
+  for (const StageResult& stage : candidate.stages) {
+    if (stage.trained()) AddStage(stage, now, &totals);
+  }
+  return totals;
 }
 
 }  // namespace
@@ -95,45 +144,66 @@ Json AdapterConfig(const Candidate& candidate) {
   return config;
 }
 
+Json MetadataFromElsewhere(const Json& foreign) {
+  const Json history = HistoryOf(foreign);
+  if (history.empty()) return nullptr;
+  Json carried = Json::object();
+  Json lines = Json::array();
+  uint64_t examples = 0, epochs = 0;
+  for (Json line : history) {
+    if (!JsonString(line, "dataset", "the history").ok()) continue;
+    examples += CountAt(line, "examples");
+    epochs += CountAt(line, "epochs");
+    line["elsewhere"] = true;
+    lines.push_back(std::move(line));
+  }
+  const uint64_t total_examples = CountAt(foreign, "total_examples_trained"),
+                 total_epochs = CountAt(foreign, "total_epochs");
+  carried["total_examples_trained"] = total_examples > 0 ? total_examples : examples;
+  carried["total_epochs"] = total_epochs > 0 ? total_epochs : epochs;
+  for (const char* key : {"last_dataset", "last_training_examples", "last_training_epochs",
+                          "last_training_time_seconds"}) {
+    carried[key] = At(foreign, key);
+  }
+  carried["training_history"] = std::move(lines);
+  return carried;
+}
+
 Json TrainingMetadata(const Candidate& candidate, Version version, const Json& parent) {
   const std::string now = Iso8601(candidate.now);
-  Json history = HistoryOf(parent);
-  uint64_t examples = CountAt(parent, "total_examples_trained");
-  uint64_t epochs = CountAt(parent, "total_epochs");
-  const absl::StatusOr<double> best = JsonNumber(parent, "best_loss", "the metadata");
-  Json best_loss = best.ok() ? Json(*best) : Json(nullptr);
-  const StageResult* last = nullptr;
-  for (const StageResult& stage : candidate.stages) {
-    if (!stage.trained()) continue;
-    last = &stage;
-    history.push_back(HistoryLine(stage, now));
-    examples += stage.examples;
-    epochs += stage.epochs;
-    if (best_loss.is_null() || stage.loss < best_loss.get<double>()) best_loss = stage.loss;
-  }
+  Totals totals = TotalsOf(candidate, parent, now);
+  const StageResult* const last = totals.last;
   Json metadata = Json::object();
   metadata["adapter_name"] = candidate.adapter_name;
   metadata["base_model"] = candidate.base_model_name;
   metadata["training_mode"] = "incremental";
-  metadata["last_dataset"] = last ? Json(last->dataset) : Json(nullptr);
-  metadata["last_training_examples"] = last ? last->examples : 0;
-  metadata["last_training_epochs"] = last ? last->epochs : 0;
-  metadata["total_examples_trained"] = examples;
-  metadata["total_epochs"] = epochs;
+  metadata["last_dataset"] = last ? Json(last->dataset) : At(parent, "last_dataset");
+  metadata["last_training_examples"] =
+      last ? last->examples : CountAt(parent, "last_training_examples");
+  metadata["last_training_epochs"] = last ? last->epochs : CountAt(parent, "last_training_epochs");
+  metadata["total_examples_trained"] = totals.examples;
+  metadata["total_epochs"] = totals.epochs;
   metadata["lora_r"] = candidate.lora_r;
   metadata["lora_alpha"] = WholeIfPossible(candidate.lora_alpha);
   metadata["lora_dropout"] = candidate.lora_dropout;
   metadata["trainable_params"] = candidate.layout.elements;
-  metadata["last_training_time_seconds"] = candidate.training_seconds;
-  metadata["last_loss"] = last ? Json(last->loss) : Json(nullptr);
-  metadata["best_loss"] = best_loss;
+  metadata["last_training_time_seconds"] =
+      last ? Json(candidate.training_seconds) : At(parent, "last_training_time_seconds");
+  metadata["last_loss"] = last ? Json(*last->loss) : Json(nullptr);
+  metadata["best_loss"] = totals.best_loss;
   metadata["quality_improvement"] = nullptr;
   metadata["last_updated"] = now;
-  metadata["training_history"] = std::move(history);
+  metadata["training_history"] = std::move(totals.history);
   metadata["version"] = VersionName(version);
   metadata["run"] = candidate.run.value();
   metadata["settings"] = Json::object();
   for (const auto& [key, value] : candidate.settings) metadata["settings"][key] = value;
+  const Json source =
+      candidate.origin ? candidate.origin->imported_from : At(parent, "imported_from");
+  if (source.is_object()) {
+    metadata["imported_from"] = source;
+    if (candidate.origin) metadata["imported_from"]["version"] = VersionName(version);
+  }
   return metadata;
 }
 

@@ -23,8 +23,14 @@ LeftOut LeftOutOf(const Json& json);
 // Exactly the keys that PEFT, vLLM and llama.cpp read.
 Json AdapterConfig(const Candidate& candidate);
 
+// What an adapter from elsewhere brings along as if it were its parent's metadata: its history with
+// each line marked "elsewhere", totals and last_… figures. best_loss begins anew, for only what was
+// measured here compares. null when `foreign` has no training_history.
+Json MetadataFromElsewhere(const Json& foreign);
+
 // The parent's metadata (null for none) carried on by the candidate's trained stages: totals add
-// up, the history grows, best_loss is the least over all stages.
+// up, the history grows, best_loss is the least over all stages that were measured. A stage trained
+// elsewhere that the history names already is not counted again.
 Json TrainingMetadata(const Candidate& candidate, Version version, const Json& parent);
 
 }  // namespace strata

@@ -91,7 +91,7 @@ absl::Status WriteReport(const std::filesystem::path& file, const RunReport& rep
                  {"status", stage.trained() ? "trained" : "error"}};
     if (stage.trained()) {
       total += stage.examples;
-      line["loss"] = stage.loss;
+      line["loss"] = stage.loss ? Json(*stage.loss) : Json();
       line["total_examples"] = total;
     } else {
       line["error"] = stage.error;

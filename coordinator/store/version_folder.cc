@@ -150,11 +150,12 @@ absl::Status CheckCandidate(const Candidate& candidate) {
   for (const StageResult& stage : candidate.stages) {
     if (!stage.trained()) continue;
     any_trained = true;
-    if (!std::isfinite(stage.loss)) {
+    if (stage.loss && !std::isfinite(*stage.loss)) {
       return Refused(absl::StrCat("the loss of ", stage.dataset, " is not finite"));
     }
   }
-  if (!any_trained) return absl::InvalidArgumentError("no dataset was trained: nothing to commit");
+  if (!any_trained && !candidate.origin)
+    return absl::InvalidArgumentError("no dataset was trained: nothing to commit");
   RETURN_IF_ERROR(CheckValues(candidate.layout, candidate.adapter));
   const Digest digest = DigestOfValues(candidate.adapter);
   if (digest != candidate.digest) {

@@ -1,10 +1,9 @@
 """Goal: the command line starts in milliseconds on a login node. Method: what is linked, not the clock: `strata` needs
 neither libtorch nor MPI; every command teaches how it is used."""
+import re
 import subprocess
 
 import branch
-
-COMMANDS = ["init", "config", "completion", "plan", "inspect", "train", "status", "history", "backups", "restore", "verify", "evaluate"]
 
 
 class StartTest(branch.BranchTest):
@@ -21,8 +20,9 @@ class StartTest(branch.BranchTest):
 
     def test_every_command_teaches_its_use(self):
         overview = subprocess.run([branch.STRATA, "--help"], capture_output=True, text=True, check=True).stdout
-        for command in COMMANDS:
-            self.assertIn(command, overview)
+        commands = re.findall(r"^  ([a-z]+) ", overview.split("Subcommands:")[1], re.MULTILINE)
+        self.assertLessEqual({"init", "plan", "train", "status", "restore", "generate", "export"}, set(commands))
+        for command in commands:
             said = subprocess.run([branch.STRATA, command, "--help"], capture_output=True, text=True, check=True).stdout
             self.assertIn("Usage", said, command)
 
