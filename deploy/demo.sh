@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Shows strata at work: sets up and builds, trains the demo branch (twelve datasets, 1,920 examples, two ranks) in a
-# fresh copy, build/demo/antropologia, and shows its status. Arguments go to setup.sh.
+# Shows strata at work: sets up and builds, asks the demo's base a question, trains the demo branch (twelve datasets,
+# 1,920 examples, two ranks) in a fresh copy, build/demo/antropologia, asks again, and scores the answers to thirty
+# expert questions before and after. Arguments go to setup.sh.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -8,9 +9,21 @@ deploy/setup.sh "$@"
 rm -rf build/demo
 mkdir -p build/demo
 cp -r deploy/demo/antropologia build/demo/antropologia
-printf '\n$ strata plan -C build/demo/antropologia\n'
-build/bin/strata plan -C build/demo/antropologia
-printf '\n$ strata train -C build/demo/antropologia\n'
-build/bin/strata train -C build/demo/antropologia
-printf '\n$ strata status -C build/demo/antropologia\n'
-build/bin/strata status -C build/demo/antropologia
+export PATH="$PWD/build/bin:$PATH"
+cd build/demo/antropologia
+
+show() {
+  printf '\n$ %s\n' "$(printf '%q ' "$@")"
+  "$@"
+}
+question='¿Qué es el bipedismo?'
+printf '\nIn build/demo/antropologia:\n'
+printf '\n$ strata generate "%s" --adapter none\n' "$question"
+strata generate "$question" --adapter none --max-new-tokens 60
+show strata plan
+show strata train
+printf '\n$ strata generate "%s"\n' "$question"
+strata generate "$question"
+show strata ask
+show strata status
+printf '\nGo on in build/demo/antropologia: drop a file into training/ and run strata train again.\n'
