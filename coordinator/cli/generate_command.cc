@@ -64,9 +64,7 @@ void PrintFigures(const std::vector<Generated>& answers) {
     seconds = std::max(seconds, answer.seconds);
   }
   std::fprintf(stderr, "\n%zu tokens, %.0f a second", tokens, seconds > 0 ? tokens / seconds : 0.0);
-  if (cut > 0 && answers.size() == 1) std::fprintf(stderr, "; cut at --max-new-tokens");
-  if (cut > 0 && answers.size() > 1)
-    std::fprintf(stderr, "; %zu of %zu cut at --max-new-tokens", cut, answers.size());
+  if (cut > 0) std::fprintf(stderr, "; %zu of %zu cut by length", cut, answers.size());
   std::fprintf(stderr, "\n");
 }
 

@@ -13,7 +13,8 @@ constexpr char kAbout[] =
     "  strata init DIR --base-model PATH   make a branch\n"
     "  strata plan -C DIR                  see what would be trained, and why\n"
     "  strata train -C DIR                 train it; run it again whenever there is new data\n"
-    "  strata status -C DIR                see what serves now";
+    "  strata status -C DIR                see what serves now\n"
+    "  strata generate -C DIR TEXT         have it answer";
 
 constexpr char kExitCodes[] =
     "Exit codes: 0 done, 64 usage, 65 data, 69 something needed is missing, 70 a bug of strata, 73 "

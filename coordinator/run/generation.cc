@@ -1,5 +1,6 @@
 #include "coordinator/run/generation.h"
 
+#include <algorithm>
 #include <cmath>
 #include <deque>
 
@@ -20,11 +21,19 @@ namespace {
 constexpr uint64_t kPromptTokensMax =
     8 << 20;  // of all prompts: they go to the worker in one message
 
+// Of the model for each thread: a pass of a small one is over before other threads have woken up.
+constexpr int64_t kWeightsPerThread = 16 << 20;
+
 using PromptIds = std::vector<std::vector<uint32_t>>;
 
 // "the prompt", or "prompt 3 of 30".
 std::string NameOf(size_t prompt, size_t prompts) {
   return prompts == 1 ? "the prompt" : absl::StrCat("prompt ", prompt + 1, " of ", prompts);
+}
+
+int ThreadsFor(const ModelConfig& model) {
+  return static_cast<int>(
+      std::clamp<int64_t>(LinearWeights(model) / kWeightsPerThread, 1, ThreadsPerRank(1)));
 }
 
 absl::Status CheckSampling(const Sampling& sampling) {
@@ -163,7 +172,7 @@ absl::StatusOr<std::vector<Generated>> Generate(const Config& config,
   input.launch = {.mpirun = config.mpirun,
                   .mpirun_args = config.mpirun_args,
                   .ranks = 1,
-                  .threads = ThreadsPerRank(1),
+                  .threads = ThreadsFor(base.model),
                   .worker = WorkerProgram(),
                   .arguments = {"--device", config.device},
                   .environment = {},

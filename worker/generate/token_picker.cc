@@ -29,14 +29,15 @@ double WeightOf(const std::vector<Candidate>& candidates) {
 
 size_t Likeliest(std::span<const float> logits_V) {
   size_t best = 0;
+  bool finite = true;
   for (size_t i = 0; i < logits_V.size(); ++i) {
-    if (std::isnan(logits_V[i]) || logits_V[i] == HUGE_VALF)
-      throw std::runtime_error(
-          "the model's logits are not finite: the adapter or the base makes numbers overflow; try "
-          "dtype: float32");
+    finite = finite && !std::isnan(logits_V[i]);
     if (logits_V[i] > logits_V[best]) best = i;
   }
-  return best;
+  if (finite && std::isfinite(logits_V[best])) return best;
+  throw std::runtime_error(
+      "the model's logits are not finite: the adapter or the base makes numbers overflow; try "
+      "dtype: float32");
 }
 
 void KeepTopK(uint32_t top_k, std::vector<Candidate>* candidates) {

@@ -27,7 +27,7 @@ std::string WordsOf(const c10::Error& error) {
   std::string words = error.what_without_backtrace();
   for (const char* sign : {"out of memory", "not enough memory", "can't allocate memory"}) {
     if (words.find(sign) == std::string::npos) continue;
-    return words + "; lower micro_batch_size or max_length";
+    return words + "; lower micro_batch_size or max_length (generate: --batch-size)";
   }
   return words;
 }
