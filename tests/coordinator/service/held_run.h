@@ -72,7 +72,8 @@ class HeldRun final : public RunHost {
   absl::StatusOr<bool> TakeGeneration(const v1::ReportGenerationRequest& report) override {
     const std::lock_guard lock(mutex_);
     for (const v1::GeneratedTokens& tokens : report.tokens()) {
-      if (tokens.prompt() > 0) return absl::InvalidArgumentError("no such prompt");
+      if (state_.spec.purpose != Purpose::kGenerate || tokens.prompt() > 0)
+        return absl::InvalidArgumentError("no such prompt");
       seen_.generated.insert(seen_.generated.end(), tokens.ids().begin(), tokens.ids().end());
       ended_ |= tokens.end() != v1::GENERATION_END_UNSPECIFIED;
     }

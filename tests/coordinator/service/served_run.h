@@ -16,7 +16,7 @@ namespace strata {
 
 class ServedRun : public testing::Test {
  protected:
-  ServedRun() {
+  explicit ServedRun(Purpose purpose = Purpose::kTrain) : run_(purpose) {
     auto started = TrainingServer::Start(&run_, kToken);
     EXPECT_TRUE(started.ok()) << started.status();
     server_ = *std::move(started);
