@@ -1,7 +1,6 @@
 // The program `strata`: reads the command line, runs one command, gives its exit code.
-#include <cstdio>
-
 #include "coordinator/cli/command.h"
+#include "coordinator/cli/error_text.h"
 
 namespace {
 
@@ -56,6 +55,6 @@ int main(int argc, char** argv) {
   }
   const absl::StatusOr<strata::ExitCode> result = action();
   if (result.ok()) return static_cast<int>(*result);
-  std::fprintf(stderr, "strata: %s\n", std::string(result.status().message()).c_str());
+  strata::PrintError(std::string(result.status().message()));
   return static_cast<int>(strata::ExitCodeOf(result.status()));
 }

@@ -7,7 +7,9 @@
 #include "coordinator/cli/command.h"
 #include "coordinator/cli/plan_table.h"
 #include "coordinator/cli/progress.h"
+#include "coordinator/cli/stage_view.h"
 #include "coordinator/cli/terminal.h"
+#include "coordinator/cli/text_table.h"
 #include "coordinator/run/estimate.h"
 #include "coordinator/run/preparation.h"
 
@@ -28,16 +30,16 @@ Totals TotalsOf(const Plan& plan) {
   return totals;
 }
 
-void PrintBadLines(const Catalog& catalog) {
+void PrintBadLines(const Catalog& catalog, const Terminal& terminal) {
+  const auto refused = [&](const std::string& what) {
+    std::printf("%s", Sentence("refused: " + what, Style::kYellow, terminal).c_str());
+  };
   for (const Dataset& dataset : catalog.datasets) {
-    for (const BadLine& bad : dataset.bad_lines) {
-      std::printf("refused: %s:%llu: %s\n", dataset.name.c_str(),
-                  static_cast<unsigned long long>(bad.line), bad.reason.c_str());
-    }
+    for (const BadLine& bad : dataset.bad_lines)
+      refused(absl::StrCat(dataset.name, ":", bad.line, ": ", bad.reason));
     if (dataset.bad_line_count > dataset.bad_lines.size()) {
-      std::printf(
-          "refused: %s: %llu more\n", dataset.name.c_str(),
-          static_cast<unsigned long long>(dataset.bad_line_count - dataset.bad_lines.size()));
+      refused(absl::StrCat(dataset.name, ": ", dataset.bad_line_count - dataset.bad_lines.size(),
+                           " more"));
     }
   }
 }
@@ -91,44 +93,52 @@ Json ToJson(const Config& config, const Base& base, const Preparation& prepared)
   return json;
 }
 
-void PrintText(const Config& config, const Base& base, const Preparation& prepared) {
-  PrintBadLines(prepared.catalog);
-  for (const std::string& missing : prepared.catalog.missing) {
-    std::printf("warning: the configuration names %s, which training/ does not have\n",
-                missing.c_str());
-  }
-  PrintPlanTable(prepared.plan);
-  const Totals totals = TotalsOf(prepared.plan);
+std::string TimeText(const Config& config, const Totals& totals) {
   const double rate = MeasuredTokensPerSecond(config.RunsDir(), config.device);
-  std::printf("\n%s", absl::StrFormat(
-                          "%d examples in %d stages, %d tokens over all epochs, %d updates\n",
-                          totals.examples, prepared.plan.stages.size(), totals.tokens, totals.steps)
-                          .c_str());
-  std::printf("trainable parameters: %lld\n", static_cast<long long>(base.layout.elements));
-  std::printf(
-      "memory of a worker: about %.2f GiB beside the program, at micro_batch_size %u in %s\n",
-      static_cast<double>(WorkerMemoryEstimate(config, base)) / (1 << 30), config.micro_batch_size,
-      base.dtype.c_str());
-  std::printf("time: %s\n",
-              rate > 0 ? absl::StrFormat("about %.0f s at the %.0f tokens/s of the last run",
-                                         static_cast<double>(totals.tokens) / rate, rate)
-                             .c_str()
-                       : "unknown before a first run");
-  if (prepared.tokenized_bytes > 0) {
-    std::printf("tokenised: %.1f MB at %.1f MB/s\n",
-                static_cast<double>(prepared.tokenized_bytes) / 1e6,
-                static_cast<double>(prepared.tokenized_bytes) / 1e6 / prepared.tokenize_seconds);
-  } else {
-    std::printf("tokenised: nothing, the cache has it all\n");
+  if (rate <= 0) return "time: unknown before a first run";
+  return absl::StrFormat("time: about %s at the %.0f tokens/s of the last run",
+                         DurationText(static_cast<double>(totals.tokens) / rate), rate);
+}
+
+std::string TokenizedText(const Preparation& prepared) {
+  if (prepared.tokenized_bytes == 0) return "tokenised: nothing, the cache has it all";
+  const double megabytes = static_cast<double>(prepared.tokenized_bytes) / 1e6;
+  return absl::StrFormat("tokenised: %.1f MB at %.1f MB/s", megabytes,
+                         megabytes / prepared.tokenize_seconds);
+}
+
+void PrintText(const Config& config, const Base& base, const Preparation& prepared) {
+  const Terminal terminal = Terminal::Of(fileno(stdout));
+  const auto say = [&](const std::string& sentence, Style style = Style::kPlain) {
+    std::printf("%s", Sentence(sentence, style, terminal).c_str());
+  };
+  PrintBadLines(prepared.catalog, terminal);
+  for (const std::string& missing : prepared.catalog.missing) {
+    say(absl::StrCat("warning: the configuration names ", missing,
+                     ", which training/ does not have"),
+        Style::kYellow);
   }
-  if (prepared.plan.stages.empty()) std::printf("nothing pending\n");
+  PrintPlanTable(prepared.plan, terminal);
+  const Totals totals = TotalsOf(prepared.plan);
+  std::printf("\n");
+  say(absl::StrFormat("%d examples in %d stages, %d tokens over all epochs, %d updates",
+                      totals.examples, prepared.plan.stages.size(), totals.tokens, totals.steps));
+  say(absl::StrFormat("trainable parameters: %d", base.layout.elements));
+  say(
+      absl::StrFormat("memory of a worker: about %.2f GiB beside the program, at micro_batch_size "
+                      "%u in %s",
+                      static_cast<double>(WorkerMemoryEstimate(config, base)) / (1 << 30),
+                      config.micro_batch_size, base.dtype));
+  say(TimeText(config, totals));
+  say(TokenizedText(prepared));
+  if (prepared.plan.stages.empty()) say("nothing pending");
 }
 
 absl::StatusOr<ExitCode> RunPlan(const BranchOptions& options, const PlanRequest& request) {
   ASSIGN_OR_RETURN(const Config config, options.Load());
   ASSIGN_OR_RETURN(const Base base, OpenBase(config));
   ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
-  Progress progress(Terminal::Of(fileno(stdout)).draws, options.json);
+  Progress progress(options.json);
   const auto on_tokenize = [&](uint64_t done, uint64_t total) { progress.OnTokenize(done, total); };
   ASSIGN_OR_RETURN(const Preparation prepared, Prepare(config, store, request, on_tokenize));
   if (options.json) {

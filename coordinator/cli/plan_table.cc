@@ -1,10 +1,13 @@
 #include "coordinator/cli/plan_table.h"
 
-#include <algorithm>
 #include <cstdio>
+#include <map>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/cli/stage_view.h"
+#include "coordinator/cli/text_table.h"
+#include "coordinator/cli/text_width.h"
 
 namespace strata {
 namespace {
@@ -33,30 +36,63 @@ std::string Remarks(const StagePlan& stage) {
   return remarks;
 }
 
+// A reason too long for a column goes below.
+constexpr size_t kReasonColumns = 26;
+
+void PrintStages(const Plan& plan, std::map<std::string, Style>* styles, const Terminal& terminal) {
+  TextTable table({{"", /*right=*/true},
+                   {"tier", false, /*shrinks=*/true},
+                   {"dataset", false, /*shrinks=*/true},
+                   {"examples", true},
+                   {"rows", true, false, /*leaves=*/2},
+                   {"tokens", true, false, /*leaves=*/1},
+                   {"steps", true, false, /*leaves=*/3},
+                   {"updates", true}});
+  for (const StagePlan& stage : plan.stages) {
+    const bool has_tier = !stage.tier.empty();
+    table.AddRow({{absl::StrCat(stage.index + 1)},
+                  {has_tier ? stage.tier : "-", has_tier ? (*styles)[stage.tier] : Style::kPlain},
+                  {stage.dataset},
+                  {absl::StrCat(stage.examples.size())},
+                  {absl::StrCat(stage.rows[0])},
+                  {absl::StrCat(stage.tokens)},
+                  {absl::StrCat(stage.steps[0])},
+                  {absl::StrCat(stage.total_steps())}});
+    if (const std::string remarks = Remarks(stage); !remarks.empty())
+      table.AddNote(1, {remarks, Style::kYellow});
+  }
+  table.AddNote(1, {"rows, tokens and steps of one epoch; updates of all", Style::kDim});
+  std::printf("%s", table.Render(terminal).c_str());
+}
+
+void PrintSkipped(const Plan& plan, std::map<std::string, Style>* styles,
+                  const Terminal& terminal) {
+  TextTable table({{"", true}, {"", false, /*shrinks=*/true}, {"", false, true}, {""}});
+  for (const SkippedDataset& skipped : plan.skipped) {
+    const std::string mark = skipped.is_error ? terminal.Mark("✗", "x") : "-";
+    const TableCell reason = {skipped.is_error ? "error: " + skipped.reason : skipped.reason,
+                              skipped.is_error ? Style::kRed : Style::kDim};
+    const bool beside = terminal.columns == 0 || DisplayWidth(reason.text) <= kReasonColumns;
+    const bool has_tier = !skipped.tier.empty();
+    table.AddRow(
+        {{mark, skipped.is_error ? Style::kRed : Style::kPlain},
+         {has_tier ? skipped.tier : "-", has_tier ? (*styles)[skipped.tier] : Style::kPlain},
+         {skipped.dataset},
+         beside ? reason : TableCell()});
+    if (!beside) table.AddNote(1, reason);
+  }
+  std::printf("%s", table.Render(terminal).c_str());
+}
+
 }  // namespace
 
-void PrintPlanTable(const Plan& plan) {
-  size_t longest = 0;
-  for (const StagePlan& stage : plan.stages) longest = std::max(longest, stage.dataset.size());
-  for (const SkippedDataset& skipped : plan.skipped)
-    longest = std::max(longest, skipped.dataset.size());
-  const int width = static_cast<int>(longest);
-  std::printf("%3s  %-14s %-*s  %8s %6s %9s %6s %7s\n", "", "tier", width, "dataset", "examples",
-              "rows", "tokens", "steps", "updates");
-  for (const StagePlan& stage : plan.stages) {
-    std::printf("%3u  %-14s %-*s  %8zu %6llu %9llu %6u %7u\n", stage.index + 1,
-                stage.tier.empty() ? "-" : stage.tier.c_str(), width, stage.dataset.c_str(),
-                stage.examples.size(), static_cast<unsigned long long>(stage.rows[0]),
-                static_cast<unsigned long long>(stage.tokens), stage.steps[0], stage.total_steps());
-    if (const std::string remarks = Remarks(stage); !remarks.empty())
-      std::printf("     %s\n", remarks.c_str());
-  }
-  for (const SkippedDataset& skipped : plan.skipped) {
-    std::printf("  -  %-14s %-*s  %s\n", skipped.tier.empty() ? "-" : skipped.tier.c_str(), width,
-                skipped.dataset.c_str(), skipped.reason.c_str());
-  }
-  if (!plan.stages.empty())
-    std::printf("     rows, tokens and steps of one epoch; updates of all\n");
+void PrintPlanTable(const Plan& plan, const Terminal& terminal) {
+  std::vector<std::string> tiers;
+  for (const StagePlan& stage : plan.stages) tiers.push_back(stage.tier);
+  for (const SkippedDataset& skipped : plan.skipped) tiers.push_back(skipped.tier);
+  std::map<std::string, Style> styles = TierStyles(tiers);
+  if (!plan.stages.empty()) PrintStages(plan, &styles, terminal);
+  if (!plan.skipped.empty()) PrintSkipped(plan, &styles, terminal);
 }
 
 }  // namespace strata

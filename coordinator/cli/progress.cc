@@ -1,48 +1,79 @@
 #include "coordinator/cli/progress.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
 #include "absl/strings/str_format.h"
 #include "coordinator/cli/plan_table.h"
+#include "coordinator/cli/text_width.h"
 
 namespace strata {
 namespace {
 
-constexpr int kBarWidth = 24;
-constexpr size_t kColumns = 100;
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kColumns = 100;     // of the settings, where nothing bounds them
 constexpr double kLossMemory = 0.9;  // of the running mean, per step
+constexpr size_t kLossesKept = 64;   // more than any sparkline shows
+// A terminal far away is slow, and nobody sees more.
+constexpr std::chrono::milliseconds kDrawInterval{50};
 
 }  // namespace
 
+Progress::Progress(bool quiet) : quiet_(quiet), terminal_(Terminal::Of(fileno(stdout))) {}
+
 void Progress::Begin(const RunStart& start) {
+  std::vector<std::string> tiers;
+  for (const StagePlan& stage : start.plan.stages) tiers.push_back(stage.tier);
+  std::map<std::string, Style> styles = TierStyles(tiers);
+  size_t tier_columns = 0;
+  for (const std::string& tier : tiers) tier_columns = std::max(tier_columns, DisplayWidth(tier));
   for (const StagePlan& stage : start.plan.stages) {
-    stages_.push_back({stage.dataset, stage.steps, stage.total_steps()});
+    StageView view;
+    view.number = stage.index + 1;
+    view.count = static_cast<uint32_t>(start.plan.stages.size());
+    view.dataset = stage.dataset;
+    view.tier = stage.tier;
+    view.tier_columns = tier_columns;
+    view.examples = stage.examples.size();
+    view.tier_style = stage.tier.empty() ? Style::kPlain : styles[stage.tier];
+    view.epochs = static_cast<uint32_t>(stage.steps.size());
+    view.total = stage.total_steps();
+    stages_.push_back(
+        {std::move(view), stage.steps,
+         static_cast<double>(stage.tokens) * static_cast<double>(stage.steps.size())});
   }
   if (quiet_) return;
   PrintSettings(start);
-  PrintPlanTable(start.plan);
-  std::printf("%zu stages, %lld trainable parameters\n", stages_.size(),
-              static_cast<long long>(start.trainable));
+  PrintPlanTable(start.plan, terminal_);
+  std::printf("%zu stage%s, %lld trainable parameters\n", stages_.size(),
+              stages_.size() == 1 ? "" : "s", static_cast<long long>(start.trainable));
   std::fflush(stdout);
 }
 
 void Progress::PrintSettings(const RunStart& start) const {
-  std::string line = "settings:";
+  constexpr char kHead[] = "settings:", kIndent[] = "         ";
+  const size_t columns = terminal_.columns > 0 ? static_cast<size_t>(terminal_.columns) : kColumns;
+  std::string line = kHead;
   for (const auto& [key, value] : start.settings) {
     if (key == "tiers" || key == "datasets") continue;  // the plan shows what follows from them
-    const std::string item = " " + key + "=" + value;
-    if (line.size() + item.size() > kColumns) {
-      std::printf("%s\n", line.c_str());
-      line = "         ";
+    const bool is_text = value.size() > 2 && value[0] == '"';
+    std::string item =
+        " " + key + "=" + Printable(is_text ? value.substr(1, value.size() - 2) : value);
+    if (terminal_.columns > 0)
+      item = Shortened(item, columns - sizeof kIndent, terminal_.Mark("…", ".."));
+    if (DisplayWidth(line) + DisplayWidth(item) > columns) {
+      std::printf("%s\n", terminal_.Styled(Style::kDim, line).c_str());
+      line = kIndent;
     }
     line += item;
   }
-  std::printf("%s\n", line.c_str());
+  std::printf("%s\n", terminal_.Styled(Style::kDim, line).c_str());
 }
 
 void Progress::OnTokenize(uint64_t bytes_done, uint64_t bytes_total) {
-  if (!terminal_ || quiet_) return;
+  if (!terminal_.draws || quiet_ || bytes_total >> 20 == 0) return;
   std::printf("\r\033[Ktokenising: %llu of %llu MB%s",
               static_cast<unsigned long long>(bytes_done >> 20),
               static_cast<unsigned long long>(bytes_total >> 20),
@@ -50,54 +81,107 @@ void Progress::OnTokenize(uint64_t bytes_done, uint64_t bytes_total) {
   std::fflush(stdout);
 }
 
+void Progress::Enter(uint32_t stage) {
+  End();
+  // A stage that no update was seen of says so.
+  for (uint32_t i = stage_ == UINT32_MAX ? 0 : stage_ + 1; terminal_.draws && i < stage; ++i)
+    std::printf("%s\n", StageEndLine(stages_[i].view, terminal_).c_str());
+  stage_ = stage;
+  measured_ = {};
+  stages_[stage].view.done = 0;
+  stages_[stage].view.losses.clear();
+  stage_began_ = Clock::now();
+}
+
+void Progress::Measure(const StepSeen& step) {
+  measured_.tokens += static_cast<double>(step.tokens);
+  measured_.seconds += step.seconds;
+  run_tokens_ += static_cast<double>(step.tokens);
+  run_seconds_ += step.seconds;
+  if (step.epoch != measured_.epoch) {
+    measured_.epoch = step.epoch;
+    measured_.epoch_loss = 0;
+    measured_.epoch_supervised = 0;
+  }
+  if (step.skipped || !std::isfinite(step.loss)) return;
+  const double weight = measured_.finite++ == 0 ? 1 : 1 - kLossMemory;
+  measured_.mean_loss += weight * (step.loss - measured_.mean_loss);
+  measured_.epoch_loss += step.loss * static_cast<double>(step.supervised);
+  measured_.epoch_supervised += step.supervised;
+  std::vector<double>& losses = stages_[stage_].view.losses;
+  losses.push_back(step.loss);
+  if (losses.size() > kLossesKept) losses.erase(losses.begin());
+}
+
+void Progress::UpdateView(const StepSeen& step, uint32_t done) {
+  StageView& view = stages_[stage_].view;
+  view.epoch = step.epoch + 1;
+  view.done = done;
+  view.loss = measured_.finite > 0 ? measured_.mean_loss : std::nan("");
+  view.tokens_per_second = measured_.seconds > 0 ? measured_.tokens / measured_.seconds : 0;
+  view.seconds = std::chrono::duration<double>(Clock::now() - stage_began_).count();
+  view.stage_seconds_left = done > 0 ? measured_.seconds / done * (view.total - done) : 0;
+  double tokens_left = 0;
+  for (size_t i = stage_ + 1; i < stages_.size(); ++i) tokens_left += stages_[i].tokens;
+  view.run_seconds_left =
+      view.stage_seconds_left + (run_tokens_ > 0 ? tokens_left * run_seconds_ / run_tokens_ : 0);
+}
+
 void Progress::OnStep(const StepSeen& step) {
   if (quiet_ || step.stage >= stages_.size()) return;
   const Stage& stage = stages_[step.stage];
-  if (step.stage != stage_) {
-    End();
-    stage_ = step.stage;
-    tokens_ = seconds_ = 0;
-    loss_ = 0;
-    counted_ = 0;
-  }
-  tokens_ += static_cast<double>(step.tokens);
-  seconds_ += step.seconds;
-  if (std::isfinite(step.loss)) {
-    const double weight = counted_++ == 0 ? 1 : 1 - kLossMemory;
-    loss_ += weight * (step.loss - loss_);
-  }
   uint32_t done = step.step + 1;
   for (uint32_t epoch = 0; epoch < step.epoch; ++epoch) done += stage.steps[epoch];
-  if (terminal_) {
-    DrawBar(stage, step, done);
+  // Another stage; or an attempt that begins this one again.
+  if (step.stage != stage_ || done <= stage.view.done) Enter(step.stage);
+  Measure(step);
+  UpdateView(step, done);
+  if (terminal_.draws) {
+    Draw(/*at_once=*/done == stage.view.total);
   } else if (step.step + 1 == stage.steps[step.epoch]) {
-    std::printf("%s\n",
-                absl::StrFormat("stage %d/%d %s: epoch %d/%d, loss %.4f, %.0f tokens/s",
-                                step.stage + 1, stages_.size(), stage.name, step.epoch + 1,
-                                stage.steps.size(), loss_, seconds_ > 0 ? tokens_ / seconds_ : 0)
-                    .c_str());
-    std::fflush(stdout);
+    PrintEpoch(stage.view);
   }
 }
 
-void Progress::DrawBar(const Stage& stage, const StepSeen& step, uint32_t done) {
-  const uint32_t filled = stage.total > 0 ? done * kBarWidth / stage.total : 0;
-  std::string bar;
-  for (uint32_t i = 0; i < kBarWidth; ++i) bar += i < filled ? "█" : "░";
-  const double eta = done > 0 ? seconds_ / done * (stage.total - done) : 0;
-  std::string name = stage.name.substr(0, 30);
-  name.resize(30, ' ');
-  std::printf("\r\033[K%s", absl::StrFormat("%2d/%d %s %s loss %.4f  %.0f tok/s  ETA %.0f s",
-                                            step.stage + 1, stages_.size(), name, bar, loss_,
-                                            seconds_ > 0 ? tokens_ / seconds_ : 0, eta)
-                                .c_str());
+void Progress::PrintEpoch(const StageView& view) const {
+  const std::string begin = absl::StrFormat("stage %d/%d ", view.number, view.count);
+  const std::string end = absl::StrFormat(": epoch %d/%d, loss %.4f, %.0f tokens/s", view.epoch,
+                                          view.epochs, view.loss, view.tokens_per_second);
+  const size_t used = begin.size() + end.size();
+  const size_t columns = static_cast<size_t>(terminal_.columns);
+  const std::string name = Printable(view.dataset);
+  std::printf("%s%s%s\n", begin.c_str(),
+              columns > used ? Shortened(name, columns - used, "..").c_str() : name.c_str(),
+              end.c_str());
+  std::fflush(stdout);
+}
+
+void Progress::Draw(bool at_once) {
+  const auto now = Clock::now();
+  if (!at_once && drawing_ && now - drawn_ < kDrawInterval) return;
+  drawn_ = now;
+  terminal_ = Terminal::Of(fileno(stdout));
+  Erase();
+  const std::vector<std::string> lines = StageLines(stages_[stage_].view, terminal_);
+  std::printf("%s\n%s", lines[0].c_str(), lines[1].c_str());
   std::fflush(stdout);
   drawing_ = true;
 }
 
-void Progress::End() {
-  if (drawing_) std::printf("\n");
+void Progress::Erase() {
+  if (drawing_) std::printf("\033[1A\r\033[J");
   drawing_ = false;
+}
+
+void Progress::End() {
+  if (!drawing_) return;
+  Erase();
+  StageView& view = stages_[stage_].view;
+  // The loss that the summary tells too.
+  if (measured_.epoch_supervised > 0)
+    view.loss = measured_.epoch_loss / static_cast<double>(measured_.epoch_supervised);
+  std::printf("%s\n", StageEndLine(view, terminal_).c_str());
+  std::fflush(stdout);
 }
 
 }  // namespace strata

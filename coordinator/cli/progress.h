@@ -1,4 +1,5 @@
-// Shows a run while it goes: a bar for each stage in a terminal, plain lines elsewhere.
+// Shows a run while it goes: two lines for the stage that is trained in a terminal, drawn over, and
+// one for each that has ended; plain lines elsewhere.
 #pragma once
 
 #include <chrono>
@@ -6,36 +7,56 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/cli/stage_view.h"
+#include "coordinator/cli/terminal.h"
 #include "coordinator/run/training.h"
 
 namespace strata {
 
 class Progress {
  public:
-  // `terminal`: bars that are drawn over; else a line when an epoch ends. `quiet` prints nothing.
-  Progress(bool terminal, bool quiet) : terminal_(terminal), quiet_(quiet) {}
+  // `quiet` prints nothing.
+  explicit Progress(bool quiet);
   // Prints the settings that the run goes by and what it is about to do.
   void Begin(const RunStart& start);
   void OnStep(const StepSeen& step);
   // Shows how much of a dataset has been tokenised, in a terminal only.
   void OnTokenize(uint64_t bytes_done, uint64_t bytes_total);
-  // Ends a bar that is being drawn.
+  // Ends the lines that are being drawn.
   void End();
 
  private:
   struct Stage {
-    std::string name;
+    StageView view;
     std::vector<uint32_t> steps;  // per epoch
-    uint32_t total = 0;
+    double tokens = 0;            // over all epochs
   };
+  // Sums over one stage, begun anew when an attempt begins it again.
+  struct Measured {
+    double tokens = 0, seconds = 0;
+    double mean_loss = 0;  // running, over `finite` updates
+    uint64_t finite = 0;
+    double epoch_loss = 0;  // Σ over the epoch, by supervised token
+    uint64_t epoch_supervised = 0;
+    uint32_t epoch = 0;
+  };
+  void Measure(const StepSeen& step);
+  void Enter(uint32_t stage);
+  void UpdateView(const StepSeen& step, uint32_t done);
+  // Where nothing can be drawn over.
+  void PrintEpoch(const StageView& view) const;
+  void Draw(bool at_once);
+  // Takes away what is being drawn, to print below what stays.
+  void Erase();
   void PrintSettings(const RunStart& start) const;
-  void DrawBar(const Stage& stage, const StepSeen& step, uint32_t done);
 
-  const bool terminal_, quiet_;
+  const bool quiet_;
+  Terminal terminal_;
   std::vector<Stage> stages_;
   uint32_t stage_ = UINT32_MAX;
-  double tokens_ = 0, seconds_ = 0, loss_ = 0;  // of the stage; loss is a running mean
-  uint32_t counted_ = 0;                        // steps in that mean
+  Measured measured_;
+  double run_tokens_ = 0, run_seconds_ = 0;
+  std::chrono::steady_clock::time_point stage_began_, drawn_;
   bool drawing_ = false;
 };
 

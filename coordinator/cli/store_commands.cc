@@ -2,6 +2,7 @@
 // training.
 #include <chrono>
 #include <cstdio>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -9,6 +10,9 @@
 #include "common/posix_file.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
+#include "coordinator/cli/stage_view.h"
+#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/text_table.h"
 #include "coordinator/store/branch_store.h"
 
 namespace strata {
@@ -76,38 +80,45 @@ std::string Loss(const Json& metadata, const char* key) {
 }
 
 void PrintStatus(const Config& config, const Json& json, bool known) {
-  std::printf("branch    %s\n", config.branch.c_str());
-  std::printf("health    %s\n", json["health"].get<std::string>().c_str());
-  for (const Json& finding : json["findings"])
-    std::printf("          %s\n", finding.get<std::string>().c_str());
-  const Json& version = json["current"]["version"];
+  const Terminal terminal = Terminal::Of(fileno(stdout));
+  TextTable table({{""}, {"", false, /*shrinks=*/true}});
+  const auto line = [&](const char* what, const std::string& value, Style style = Style::kPlain) {
+    table.AddRow({{what, Style::kDim}, {value, style}});
+  };
   const auto name = [&](const Json& value, const char* none) {
     return !known ? "unknown" : value.is_null() ? none : value.get<std::string>();
   };
-  std::printf("current   %s\n", name(version, "none yet: strata train").c_str());
+  line("branch", config.branch.string());
+  line("health", json["health"].get<std::string>(),
+       json["findings"].empty() ? Style::kGreen : Style::kRed);
+  for (const Json& finding : json["findings"])
+    table.AddNote(1, {finding.get<std::string>(), Style::kRed});
+  line("current", name(json["current"]["version"], "none yet: strata train"), Style::kBold);
   const Json& metadata = json["current"]["metadata"];
   if (metadata.is_object()) {
-    std::printf("trained   %s examples, %s epochs, last loss %s, best %s\n",
-                DumpJson(metadata.value("total_examples_trained", Json())).c_str(),
-                DumpJson(metadata.value("total_epochs", Json())).c_str(),
-                Loss(metadata, "last_loss").c_str(), Loss(metadata, "best_loss").c_str());
+    line("trained",
+         absl::StrCat(DumpJson(metadata.value("total_examples_trained", Json())), " examples, ",
+                      DumpJson(metadata.value("total_epochs", Json())), " epochs"));
+    line("loss", absl::StrCat("last ", Loss(metadata, "last_loss"), ", best ",
+                              Loss(metadata, "best_loss")));
   }
-  std::printf("previous  %s\n", name(json["previous"], "none").c_str());
+  line("previous", name(json["previous"], "none"));
   for (const Json& parked : json["parked"]) {
     const std::string version = parked.get<std::string>();
-    std::printf("parked    %s: current had moved on; take it with strata restore %s\n",
-                version.c_str(), version.c_str());
+    line("parked", version, Style::kYellow);
+    table.AddNote(1, {"current had moved on; take it with strata restore " + version});
   }
   for (const Json& pin : json["pins"]) {
-    std::printf("pin       %s is %s%s\n", pin["name"].get<std::string>().c_str(),
-                pin["version"].get<std::string>().c_str(),
-                pin["by_hand"].get<bool>() ? ", by a link made by hand" : "");
+    line("pin",
+         absl::StrCat(pin["name"].get<std::string>(), " is ", pin["version"].get<std::string>(),
+                      pin["by_hand"].get<bool>() ? ", by a link made by hand" : ""));
   }
-  if (known) std::printf("backups   %zu\n", json["backups"].size());
+  if (known) line("backups", absl::StrCat(json["backups"].size()));
   if (json["last_run"].is_object()) {
-    std::printf("last run  %s, ended %s\n", json["last_run"].value("status", "?").c_str(),
-                json["last_run"].value("end_time", "?").c_str());
+    line("last run", absl::StrCat(json["last_run"].value("status", "?"), ", ended ",
+                                  json["last_run"].value("end_time", "?")));
   }
+  std::printf("%s", table.Render(terminal).c_str());
 }
 
 absl::StatusOr<ExitCode> RunStatus(const BranchOptions& options) {
@@ -122,10 +133,46 @@ absl::StatusOr<ExitCode> RunStatus(const BranchOptions& options) {
   return json["findings"].empty() ? ExitCode::kOk : ExitCode::kData;
 }
 
+void PrintHistory(const std::vector<HistoryEntry>& history) {
+  TextTable table({{"version"},
+                   {"when", false, false, /*leaves=*/3},
+                   {"tier", false, false, /*leaves=*/2},
+                   {"dataset", false, /*shrinks=*/true},
+                   {"examples", true},
+                   {"epochs", true, false, /*leaves=*/1},
+                   {"loss", true}});
+  std::vector<std::string> tiers;
+  for (const HistoryEntry& entry : history) tiers.push_back(entry.tier);
+  std::map<std::string, Style> styles = TierStyles(tiers);
+  for (const HistoryEntry& entry : history) {
+    table.AddRow({{VersionName(entry.version)},
+                  {entry.timestamp, Style::kDim},
+                  entry.tier.empty() ? TableCell{"-"} : TableCell{entry.tier, styles[entry.tier]},
+                  {entry.dataset},
+                  {absl::StrCat(entry.examples)},
+                  {absl::StrCat(entry.epochs)},
+                  entry.loss ? TableCell{absl::StrFormat("%.4f", *entry.loss), Style::kBold}
+                             : TableCell{"-"}});
+    if (!entry.loss) {
+      table.AddNote(3, {absl::StrCat("trained elsewhere, before ", VersionName(entry.version),
+                                     " was imported")});
+    }
+  }
+  if (history.empty()) {
+    std::printf("nothing trained yet\n");
+  } else {
+    std::printf("%s", table.Render(Terminal::Of(fileno(stdout))).c_str());
+  }
+}
+
 absl::StatusOr<ExitCode> RunHistory(const BranchOptions& options) {
   ASSIGN_OR_RETURN(const Config config, options.Load());
   ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
   ASSIGN_OR_RETURN(const std::vector<HistoryEntry> history, store.History());
+  if (!options.json) {
+    PrintHistory(history);
+    return ExitCode::kOk;
+  }
   Json list = Json::array();
   for (const HistoryEntry& entry : history) {
     list.push_back({{"version", VersionName(entry.version)},
@@ -136,16 +183,8 @@ absl::StatusOr<ExitCode> RunHistory(const BranchOptions& options) {
                     {"epochs", entry.epochs},
                     {"loss", entry.loss ? Json(*entry.loss) : Json()},
                     {"timestamp", entry.timestamp}});
-    if (options.json) continue;
-    std::printf("%s  %s  %-14s %-56s %6llu examples", VersionName(entry.version).c_str(),
-                entry.timestamp.c_str(), entry.tier.empty() ? "-" : entry.tier.c_str(),
-                entry.dataset.c_str(), static_cast<unsigned long long>(entry.examples));
-    if (entry.loss) std::printf(" x %u  loss %.4f\n", entry.epochs, *entry.loss);
-    if (!entry.loss)
-      std::printf("  trained elsewhere, before %s was imported\n",
-                  VersionName(entry.version).c_str());
   }
-  if (options.json) std::printf("%s\n", DumpJson(list, 1).c_str());
+  std::printf("%s\n", DumpJson(list, 1).c_str());
   return ExitCode::kOk;
 }
 
@@ -157,8 +196,13 @@ absl::StatusOr<ExitCode> RunBackups(const BranchOptions& options) {
     std::printf("%s\n", DumpJson(BackupsToJson(backups), 1).c_str());
     return ExitCode::kOk;
   }
-  for (const BackupInfo& backup : backups) {
-    std::printf("%-40s of %s\n", backup.name.c_str(), VersionName(backup.version).c_str());
+  TextTable table({{"backup"}, {"of"}, {"made", false, false, /*leaves=*/1}});
+  for (const BackupInfo& backup : backups)
+    table.AddRow({{backup.name}, {VersionName(backup.version)}, {backup.when, Style::kDim}});
+  if (backups.empty()) {
+    std::printf("no backups yet\n");
+  } else {
+    std::printf("%s", table.Render(Terminal::Of(fileno(stdout))).c_str());
   }
   for (const PinInfo& pin : store.Pins()) {
     std::printf("%-40s is %s, pinned\n", pin.name.c_str(), VersionName(pin.version).c_str());

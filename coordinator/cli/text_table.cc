@@ -18,7 +18,23 @@ int TotalOf(const std::vector<int>& widths) {
   return total;
 }
 
+// Lines that begin in column `indent`.
+std::string Paragraph(std::string_view text, int indent, Style style, const Terminal& terminal) {
+  const size_t room =
+      terminal.columns > 0 ? static_cast<size_t>(std::max(20, terminal.columns - indent)) : 0;
+  std::string lines;
+  for (const std::string& line : Wrapped(text, room)) {
+    const std::string shown = room > 0 ? Shortened(line, room, terminal.Mark("…", "..")) : line;
+    lines += std::string(indent, ' ') + terminal.Styled(style, shown) + "\n";
+  }
+  return lines;
+}
+
 }  // namespace
+
+std::string Sentence(std::string_view text, Style style, const Terminal& terminal) {
+  return Paragraph(Printable(text), 0, style, terminal);
+}
 
 void TextTable::AddRow(std::vector<TableCell> cells) {
   cells.resize(columns_.size());
@@ -95,13 +111,7 @@ std::string TextTable::Note(const Terminal& terminal, const std::vector<int>& wi
                             const Row& row) const {
   std::vector<int> before(widths.begin(), widths.begin() + static_cast<std::ptrdiff_t>(row.from));
   const int indent = row.from == 0 ? 0 : TotalOf(before) + kGap;
-  const size_t room =
-      terminal.columns > 0 ? static_cast<size_t>(std::max(20, terminal.columns - indent)) : 0;
-  std::string lines;
-  for (const std::string& line : Wrapped(row.cells[0].text, room)) {
-    lines += std::string(indent, ' ') + terminal.Styled(row.cells[0].style, line) + "\n";
-  }
-  return lines;
+  return Paragraph(row.cells[0].text, indent, row.cells[0].style, terminal);
 }
 
 std::string TextTable::Render(const Terminal& terminal) const {

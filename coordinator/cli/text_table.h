@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "coordinator/cli/terminal.h"
@@ -20,6 +22,10 @@ struct TableCell {
   std::string text;
   Style style = Style::kPlain;
 };
+
+// A sentence as lines that fit, broken between words; a word wider than the terminal gives way in
+// its middle. Each with a line break.
+std::string Sentence(std::string_view text, Style style, const Terminal& terminal);
 
 class TextTable {
  public:

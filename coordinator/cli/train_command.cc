@@ -3,13 +3,17 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
+#include "coordinator/cli/error_text.h"
 #include "coordinator/cli/progress.h"
 #include "coordinator/cli/stop_signals.h"
+#include "coordinator/cli/text_table.h"
 #include "coordinator/run/training.h"
 
 namespace strata {
@@ -23,43 +27,68 @@ struct TrainOptions {
   std::string device;
 };
 
-void PrintTable(const TrainResult& result) {
-  int width = 0;
-  for (const StageResult& stage : result.stages)
-    width = std::max(width, static_cast<int>(stage.dataset.size()));
-  std::printf("\n%-*s  %-14s %8s %6s %9s\n", width, "dataset", "tier", "examples", "epochs",
-              "loss");
+// In a terminal the lines of the stages that ended well stand there already.
+void PrintTable(const TrainResult& result, const Terminal& terminal) {
+  const auto failed = [](const StageResult& stage) { return !stage.trained(); };
+  if (terminal.draws && std::none_of(result.stages.begin(), result.stages.end(), failed)) return;
+  TextTable table({{""},
+                   {"dataset", false, /*shrinks=*/true},
+                   {"tier", false, false, /*leaves=*/1},
+                   {"examples", true},
+                   {"epochs", true, false, /*leaves=*/2},
+                   {"loss", true}});
+  std::vector<std::string> tiers;
+  for (const StageResult& stage : result.stages) tiers.push_back(stage.tier);
+  std::map<std::string, Style> styles = TierStyles(tiers);
   for (const StageResult& stage : result.stages) {
-    std::printf("%-*s  %-14s ", width, stage.dataset.c_str(),
-                stage.tier.empty() ? "-" : stage.tier.c_str());
+    if (terminal.draws && stage.trained()) continue;
+    const TableCell tier =
+        stage.tier.empty() ? TableCell{"-"} : TableCell{stage.tier, styles[stage.tier]};
     if (stage.trained()) {
-      std::printf("%8llu %6u %9.4f\n", static_cast<unsigned long long>(stage.examples),
-                  stage.epochs, stage.loss.value_or(0));
+      table.AddRow({{terminal.Mark("✓", "+"), Style::kGreen},
+                    {stage.dataset},
+                    tier,
+                    {absl::StrCat(stage.examples)},
+                    {absl::StrCat(stage.epochs)},
+                    {absl::StrFormat("%.4f", stage.loss.value_or(0)), Style::kBold}});
     } else {
-      std::printf("error: %s\n", stage.error.c_str());
+      table.AddRow({{terminal.Mark("✗", "x"), Style::kRed}, {stage.dataset}, tier});
+      table.AddNote(1, {"error: " + stage.error, Style::kRed});
     }
+  }
+  std::printf("\n%s", table.Render(terminal).c_str());
+}
+
+void PrintSkipped(const TrainResult& result, const Terminal& terminal) {
+  for (const SkippedDataset& skipped : result.skipped) {
+    const bool is_held = skipped.reason.rfind("held", 0) == 0;
+    if (!skipped.is_error && !is_held) continue;
+    const std::string sentence =
+        absl::StrCat(skipped.is_error ? "error: " : "", skipped.dataset, ": ", skipped.reason);
+    const Style style = skipped.is_error ? Style::kRed : Style::kYellow;
+    std::printf("%s", Sentence(sentence, style, terminal).c_str());
   }
 }
 
 void PrintText(const TrainResult& result) {
-  if (!result.stages.empty()) PrintTable(result);
-  for (const SkippedDataset& skipped : result.skipped) {
-    if (skipped.is_error)
-      std::printf("error: %s: %s\n", skipped.dataset.c_str(), skipped.reason.c_str());
-    if (skipped.reason.rfind("held", 0) == 0)
-      std::printf("%s: %s\n", skipped.dataset.c_str(), skipped.reason.c_str());
-  }
+  const Terminal terminal = Terminal::Of(fileno(stdout));
+  if (!result.stages.empty()) PrintTable(result, terminal);
+  PrintSkipped(result, terminal);
+  const std::string version = VersionName(result.version);
   if (result.nothing_pending) {
     std::printf("nothing pending\n");
   } else if (result.version.value() == 0) {
-    std::fprintf(stderr, "strata: %s\n", result.reason.c_str());
+    PrintError(result.reason);
   } else if (result.parked) {
-    std::printf(
-        "\n%s committed but not made current: current moved on while it trained. Take it with: "
-        "strata restore %s\n",
-        VersionName(result.version).c_str(), VersionName(result.version).c_str());
+    const std::string sentence = absl::StrCat(
+        version,
+        " committed but not made current: current moved on while it trained. Take it with: "
+        "strata restore ",
+        version);
+    std::printf("\n%s", Sentence(sentence, Style::kYellow, terminal).c_str());
   } else {
-    std::printf("\n%s is current (%.0f s)\n", VersionName(result.version).c_str(), result.seconds);
+    std::printf("\n%s (%s)\n", terminal.Styled(Style::kGreen, version + " is current").c_str(),
+                DurationText(result.seconds).c_str());
   }
 }
 
@@ -107,7 +136,7 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
   CatchStops("strata: stopped before the training began; nothing was changed\n");
   // A closed pipe does not take the run with it: the run only loses its watcher.
   signal(SIGPIPE, SIG_IGN);
-  Progress progress(isatty(STDOUT_FILENO) != 0, branch.json);
+  Progress progress(branch.json);
   TrainRequest request;
   request.plan.all = options.all;
   request.plan.datasets.insert(options.datasets.begin(), options.datasets.end());
@@ -121,8 +150,9 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
     progress.Begin(start);
   };
   request.on_step = [&](const StepSeen& step) { progress.OnStep(step); };
-  ASSIGN_OR_RETURN(const TrainResult result, Train(config, request));
+  absl::StatusOr<TrainResult> trained = Train(config, request);
   progress.End();
+  ASSIGN_OR_RETURN(const TrainResult result, std::move(trained));
   if (branch.json) {
     std::printf("%s\n", DumpJson(ToJson(result), 1).c_str());
   } else {

@@ -92,6 +92,7 @@ void RunDriver::RecordStep(const v1::StepRecord& step) {
                .grad_norm = step.grad_norm(),
                .seconds = step.seconds(),
                .tokens = step.tokens(),
+               .supervised = totals.supervised,
                .skipped = step.skipped(),
                .ranks = state_.spec.world,
                .attempt = state_.attempt.value(),

@@ -25,8 +25,9 @@ struct StepSeen {
   double learning_rate = 0;
   double grad_norm = 0;  // global L2, before clipping
   double seconds = 0;
-  uint64_t tokens = 0;   // non-pad, of all ranks
-  bool skipped = false;  // not finite: no rank applied it
+  uint64_t tokens = 0;      // non-pad, of all ranks
+  uint64_t supervised = 0;  // those of them that the loss is over
+  bool skipped = false;     // not finite: no rank applied it
   int ranks = 0;
   uint32_t attempt = 0;
   std::string device;
