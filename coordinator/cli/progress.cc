@@ -3,17 +3,21 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "coordinator/cli/plan_table.h"
+#include "coordinator/cli/text_table.h"
 #include "coordinator/cli/text_width.h"
+#include "coordinator/config/branch_yaml.h"
 
 namespace strata {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr size_t kColumns = 100;     // of the settings, where nothing bounds them
+constexpr int kColumns = 100;        // of the settings, where nothing bounds them
 constexpr double kLossMemory = 0.9;  // of the running mean, per step
 constexpr size_t kLossesKept = 64;   // more than any sparkline shows
 // A terminal far away is slow, and nobody sees more.
@@ -53,23 +57,23 @@ void Progress::Begin(const RunStart& start) {
 }
 
 void Progress::PrintSettings(const RunStart& start) const {
-  constexpr char kHead[] = "settings:", kIndent[] = "         ";
-  const size_t columns = terminal_.columns > 0 ? static_cast<size_t>(terminal_.columns) : kColumns;
-  std::string line = kHead;
+  std::map<std::string, std::string> defaults;
+  for (const KeyInfo& key : DescribeKeys()) defaults[key.key] = key.default_value;
+  std::string line = "settings:";
+  bool left_out = false;
   for (const auto& [key, value] : start.settings) {
     if (key == "tiers" || key == "datasets") continue;  // the plan shows what follows from them
-    const bool is_text = value.size() > 2 && value[0] == '"';
-    std::string item =
-        " " + key + "=" + Printable(is_text ? value.substr(1, value.size() - 2) : value);
-    if (terminal_.columns > 0)
-      item = Shortened(item, columns - sizeof kIndent, terminal_.Mark("…", ".."));
-    if (DisplayWidth(line) + DisplayWidth(item) > columns) {
-      std::printf("%s\n", terminal_.Styled(Style::kDim, line).c_str());
-      line = kIndent;
+    if (terminal_.draws && value == defaults[key]) {
+      left_out = true;
+      continue;
     }
-    line += item;
+    const bool is_text = value.size() > 2 && value[0] == '"';
+    absl::StrAppend(&line, " ", key, "=", is_text ? value.substr(1, value.size() - 2) : value);
   }
-  std::printf("%s\n", terminal_.Styled(Style::kDim, line).c_str());
+  if (left_out) line += " (others as by default: strata config)";
+  Terminal bound = terminal_;
+  if (bound.columns == 0) bound.columns = kColumns;
+  std::printf("%s", Sentence(line, Style::kDim, bound).c_str());
 }
 
 void Progress::OnTokenize(uint64_t bytes_done, uint64_t bytes_total) {

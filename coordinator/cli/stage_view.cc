@@ -11,7 +11,7 @@ namespace strata {
 namespace {
 
 constexpr int kColumnsMin = 40, kColumnsMax = 120;
-constexpr size_t kBarMin = 8, kBarMax = 36, kSparkMin = 8, kSparkMax = 24, kIndent = 6;
+constexpr size_t kBarMin = 8, kBarMax = 36, kSparkMin = 8, kSparkMax = 24, kIndent = 7;
 constexpr size_t kNameColumns = 24;  // that a name keeps before figures are left out
 constexpr Style kTierStyles[] = {Style::kMagenta, Style::kBlue, Style::kCyan};
 
@@ -24,7 +24,7 @@ std::string LossText(double loss) {
 }
 
 std::string NumberText(const StageView& view) {
-  return PadLeft(absl::StrCat(view.number, "/", view.count), kIndent - 1) + " ";
+  return PadLeft(absl::StrCat(view.number, "/", view.count), kIndent - 2) + " ";
 }
 
 std::string Bar(const StageView& view, size_t columns, const Terminal& terminal) {
@@ -68,7 +68,8 @@ std::string HeadLine(const StageView& view, const Terminal& terminal) {
           : "";
   const std::string name =
       NameText(view, kIndent + TierRoom(view) + DisplayWidth(epoch + left), terminal);
-  return terminal.Styled(Style::kBold, NumberText(view)) + TierText(view, terminal) + name +
+  return terminal.Styled(view.tier_style, terminal.Mark("▸", ">")) +
+         terminal.Styled(Style::kBold, NumberText(view)) + TierText(view, terminal) + name +
          terminal.Styled(Style::kDim, epoch + left);
 }
 
@@ -120,7 +121,7 @@ std::string StageEndLine(const StageView& view, const Terminal& terminal) {
       whole ? absl::StrCat("  ", LossText(view.loss), PadLeft(DurationText(view.seconds), 11))
             : absl::StrCat("  ended after ", view.done, " of ", view.total, " updates");
   const std::string examples = PadLeft(absl::StrCat(view.examples, " x ", view.epochs), 11);
-  const size_t head = 1 + kIndent + TierRoom(view), room = RoomOf(terminal);
+  const size_t head = kIndent + TierRoom(view), room = RoomOf(terminal);
   const bool tells_examples =
       whole && room >= head + kNameColumns + DisplayWidth(examples) + DisplayWidth(end);
   if (tells_examples) end = examples + end;

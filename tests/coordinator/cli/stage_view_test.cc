@@ -46,10 +46,10 @@ StageView Sample() {
 TEST(StageViewTest, TellsWhatIsTrainedAndHowFarItIs) {
   const auto lines = StageLines(Sample(), Wide(100));
   EXPECT_EQ(lines[0],
-            " 3/12 premium        premium_antropología_de_…_años_del_español.jsonl  epoch 2/3  "
+            "▸ 3/12 premium        premium_antropología_de…_años_del_español.jsonl  epoch 2/3  "
             "run 1 h 06 m left");
   EXPECT_EQ(lines[1],
-            "      ━━━━━━━━━━━───────────  50%  loss 2.3457 ███▇▇▇▆▆▅▅▅▄▄▄▃▃▂▂▂▁▁▁  5330 tokens/s  "
+            "       ━━━━━━━━━━━───────────  50%  loss 2.3457 ███▇▇▇▆▆▅▅▄▄▄▃▃▃▂▂▁▁▁  5330 tokens/s  "
             "1 m 20 s left");
 }
 
