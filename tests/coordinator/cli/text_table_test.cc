@@ -58,15 +58,15 @@ TEST(TextTableTest, NamesGiveWayFirst) {
 }
 
 TEST(TextTableTest, ThenTheLeastNeededColumnsLeave) {
-  const std::string narrow = Sample().Render(Wide(30));
+  const std::string narrow = Sample().Render(Wide(36));
   EXPECT_THAT(narrow, Not(HasSubstr("tokens")));
   EXPECT_THAT(narrow, HasSubstr("rows"));
-  EXPECT_THAT(Sample().Render(Wide(23)), Not(HasSubstr("rows")));
-  EXPECT_THAT(Sample().Render(Wide(23)), HasSubstr("loss"));
+  EXPECT_THAT(Sample().Render(Wide(29)), Not(HasSubstr("rows")));
+  EXPECT_THAT(Sample().Render(Wide(29)), HasSubstr("loss"));
 }
 
 TEST(TextTableTest, NoLineIsWiderThanTheTerminal) {
-  for (int columns = 23; columns < 80; ++columns)
+  for (int columns = 29; columns < 80; ++columns)
     EXPECT_LE(Widest(Sample().Render(Wide(columns))), columns) << columns;
 }
 
