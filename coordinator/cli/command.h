@@ -44,6 +44,7 @@ void AddInit(CLI::App* app, Action* action);
 void AddPlan(CLI::App* app, Action* action);
 void AddInspect(CLI::App* app, Action* action);
 void AddTrain(CLI::App* app, Action* action);
+void AddRebuild(CLI::App* app, Action* action);
 void AddStatus(CLI::App* app, Action* action);
 void AddHistory(CLI::App* app, Action* action);
 void AddBackups(CLI::App* app, Action* action);

@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   strata::AddPlan(&app, &action);
   strata::AddInspect(&app, &action);
   strata::AddTrain(&app, &action);
+  strata::AddRebuild(&app, &action);
   strata::AddStatus(&app, &action);
   strata::AddHistory(&app, &action);
   strata::AddBackups(&app, &action);

@@ -157,10 +157,13 @@ void AddPlan(CLI::App* app, Action* action) {
   auto request = std::make_shared<PlanRequest>();
   auto names = std::make_shared<std::vector<std::string>>();
   AddBranchOptions(command, options.get());
-  command->add_flag("--all", request->all, "As if everything were to be trained again");
-  command->add_option("--dataset", *names, "Only this dataset; repeatable")
-      ->type_name(kDatasetValue)
-      ->allow_extra_args(false);
+  CLI::Option* all =
+      command->add_flag("--all", request->all, "As if everything were to be trained again");
+  CLI::Option* dataset = command->add_option("--dataset", *names, "Only this dataset; repeatable")
+                             ->type_name(kDatasetValue)
+                             ->allow_extra_args(false);
+  command->add_flag("--rebuild", request->rebuild, "What strata rebuild would train")
+      ->excludes(all, dataset);
   command->callback([=] {
     request->datasets.insert(names->begin(), names->end());
     *action = [=] { return RunPlan(*options, *request); };

@@ -21,7 +21,7 @@ namespace {
 
 struct TrainOptions {
   BranchOptions branch;
-  bool all = false;
+  bool all = false, rebuild = false;
   std::vector<std::string> datasets;
   int workers = 0;
   std::string device;
@@ -70,13 +70,13 @@ void PrintSkipped(const TrainResult& result, const Terminal& terminal) {
   }
 }
 
-void PrintText(const TrainResult& result) {
+void PrintText(const TrainResult& result, bool rebuild) {
   const Terminal terminal = Terminal::Of(fileno(stdout));
   if (!result.stages.empty()) PrintTable(result, terminal);
   PrintSkipped(result, terminal);
   const std::string version = VersionName(result.version);
   if (result.nothing_pending) {
-    std::printf("nothing pending\n");
+    std::printf("%s\n", result.reason.c_str());
   } else if (result.version.value() == 0) {
     PrintError(result.reason);
   } else if (result.parked) {
@@ -89,6 +89,10 @@ void PrintText(const TrainResult& result) {
   } else {
     std::printf("\n%s (%s)\n", terminal.Styled(Style::kGreen, version + " is current").c_str(),
                 DurationText(result.seconds).c_str());
+    if (rebuild) {
+      std::printf(
+          "made anew from the base; `strata restore previous` goes back to what served before\n");
+    }
   }
 }
 
@@ -139,6 +143,7 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
   Progress progress(branch.json);
   TrainRequest request;
   request.plan.all = options.all;
+  request.plan.rebuild = options.rebuild;
   request.plan.datasets.insert(options.datasets.begin(), options.datasets.end());
   request.stops = StopsAsked();
   request.on_tokenize = [&](uint64_t done, uint64_t total) { progress.OnTokenize(done, total); };
@@ -156,28 +161,44 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
   if (branch.json) {
     std::printf("%s\n", DumpJson(ToJson(result), 1).c_str());
   } else {
-    PrintText(result);
+    PrintText(result, options.rebuild);
   }
   return CodeOf(result);
 }
 
-}  // namespace
-
-void AddTrain(CLI::App* app, Action* action) {
-  CLI::App* command =
-      app->add_subcommand("train", "Train what is pending onto the branch's one adapter");
-  auto options = std::make_shared<TrainOptions>();
+CLI::App* AddTraining(CLI::App* app, Action* action, const char* name, const char* about,
+                      const std::shared_ptr<TrainOptions>& options) {
+  CLI::App* command = app->add_subcommand(name, about);
   AddBranchOptions(command, &options->branch);
-  command->add_flag("--all", options->all, "Train everything again, with other shuffles and masks");
-  command
-      ->add_option("--dataset", options->datasets, "Only this dataset, held ones too; repeatable")
-      ->type_name(kDatasetValue)
-      ->allow_extra_args(false);
   command->add_option("--workers", options->workers, "MPI ranks, instead of branch.yaml's")
       ->check(CLI::Range(1, 65536));
   command->add_option("--device", options->device, "cpu or cuda, instead of branch.yaml's")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   command->callback([=] { *action = [=] { return RunTrain(*options); }; });
+  return command;
+}
+
+}  // namespace
+
+void AddTrain(CLI::App* app, Action* action) {
+  auto options = std::make_shared<TrainOptions>();
+  CLI::App* command = AddTraining(app, action, "train",
+                                  "Train what is pending onto the branch's one adapter", options);
+  command->add_flag("--all", options->all, "Train everything again, with other shuffles and masks");
+  command
+      ->add_option("--dataset", options->datasets, "Only this dataset, held ones too; repeatable")
+      ->type_name(kDatasetValue)
+      ->allow_extra_args(false);
+}
+
+void AddRebuild(CLI::App* app, Action* action) {
+  auto options = std::make_shared<TrainOptions>();
+  options->rebuild = true;
+  AddTraining(app, action, "rebuild",
+              "Make the adapter anew from the base, over every dataset that is not excluded, held "
+              "ones too; also the way to another lora_r, lora_alpha, lora_target_modules or base. "
+              "What serves now serves on until the new one is committed, and is then previous",
+              options);
 }
 
 }  // namespace strata

@@ -69,6 +69,14 @@ Pending NothingLeft(const StagePlan& stage) {
   return pending;
 }
 
+// What a rebuild goes by: it takes nothing over but what the user has excluded.
+Lineage Anew(const Lineage& lineage) {
+  Lineage fresh;
+  fresh.current = lineage.current;
+  fresh.excluded = lineage.excluded;
+  return fresh;
+}
+
 }  // namespace
 
 uint32_t StagePlan::total_steps() const {
@@ -79,18 +87,23 @@ uint32_t StagePlan::total_steps() const {
 
 std::vector<bool> NeedsTokens(const Config& config, const Catalog& catalog, const Lineage& lineage,
                               const PlanRequest& request) {
+  const Lineage anew = Anew(lineage);
+  const Lineage& gone_by = request.rebuild ? anew : lineage;
   std::vector<bool> needed;
   for (const Dataset& dataset : catalog.datasets)
-    needed.push_back(PendingOf(config, dataset, lineage, request, {}).train);
+    needed.push_back(PendingOf(config, dataset, gone_by, request, {}).train);
   return needed;
 }
 
 absl::StatusOr<Plan> MakePlan(const Config& config, const Catalog& catalog,
-                              const TokensOfCatalog& tokens, const Lineage& lineage,
+                              const TokensOfCatalog& tokens, const Lineage& of_current,
                               const PlanRequest& request) {
   RETURN_IF_ERROR(CheckRequest(catalog, request));
+  const Lineage anew = Anew(of_current);
+  const Lineage& lineage = request.rebuild ? anew : of_current;
   Plan plan = EmptyPlan(config);
   plan.parent = lineage.current;
+  plan.rebuild = request.rebuild;
   std::vector<const Dataset*> trained;
   for (size_t i = 0; i < catalog.datasets.size(); ++i) {
     const Dataset& dataset = catalog.datasets[i];

@@ -61,7 +61,8 @@ struct SkippedDataset {
 };
 
 struct Plan {
-  Version parent;  // what current was when it was made
+  Version parent;        // what current was when it was made
+  bool rebuild = false;  // begins from a fresh adapter and not from that version
   // What decides rows and rates; the stored plan wins over a branch.yaml changed meanwhile.
   uint32_t max_length = 0, global_batch_size = 0;
   bool packing = true;
@@ -76,6 +77,8 @@ struct PlanRequest {
   bool all = false;  // train again what is trained, with the next pass number; not what is held
   std::set<std::string>
       datasets;  // only these (names with or without .jsonl), held ones too; empty is all pending
+  // A fresh adapter: as if nothing had been trained or undone yet; excluded stays excluded.
+  bool rebuild = false;
 };
 
 // Of each dataset of a catalog, in its order: its tokens; or the error of a dataset whose data

@@ -101,6 +101,7 @@ absl::StatusOr<StagePlan> StageFromJson(const Json& json, uint32_t index) {
 Json PlanToJson(const Plan& plan) {
   Json json = {{"format", kPlanFormat},
                {"parent", plan.parent.value()},
+               {"rebuild", plan.rebuild},
                {"max_length", plan.max_length},
                {"global_batch_size", plan.global_batch_size},
                {"packing", plan.packing},
@@ -129,6 +130,7 @@ absl::StatusOr<Plan> PlanFromJson(const Json& json) {
   }
   RETURN_IF_ERROR(ReadNumber(json, "parent", &parent));
   plan.parent = Version(parent);
+  ASSIGN_OR_RETURN(plan.rebuild, JsonBool(json, "rebuild", kWhat));
   RETURN_IF_ERROR(ReadNumber(json, "max_length", &plan.max_length));
   RETURN_IF_ERROR(ReadNumber(json, "global_batch_size", &plan.global_batch_size));
   if (plan.global_batch_size == 0) return Wrong("global_batch_size");

@@ -1,6 +1,7 @@
 #include "coordinator/run/base.h"
 
 #include <algorithm>
+#include <set>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,9 @@
 
 namespace strata {
 namespace {
+
+constexpr char kPutBack[] =
+    "; put the old values back in branch.yaml, or make the adapter anew with these: strata rebuild";
 
 std::string NamesOfProjections(const ModelConfig& model) {
   std::vector<std::string> names;
@@ -54,6 +58,17 @@ absl::Status CheckWeights(const BaseWeights& weights, const ModelConfig& model) 
   return absl::OkStatus();
 }
 
+// Empty for versions that were committed before the metadata told it.
+std::set<std::string> TargetsOf(const Json& metadata) {
+  std::set<std::string> targets;
+  const absl::StatusOr<const Json*> list = JsonNested(metadata, "lora_target_modules", "it");
+  if (!list.ok()) return targets;
+  for (const Json& target : **list) {
+    if (target.is_string()) targets.insert(target.get<std::string>());
+  }
+  return targets;
+}
+
 }  // namespace
 
 absl::StatusOr<Base> OpenBase(const Config& config) {
@@ -84,23 +99,31 @@ absl::StatusOr<Base> OpenBase(const Config& config) {
 
 absl::Status CheckContinues(const Config& config, const Base& base, const BranchStore& store,
                             Version version) {
+  const std::string name = VersionName(version);
   const std::optional<Digest> trained_on = store.BaseFingerprintOf(version);
   if (trained_on && *trained_on != base.fingerprint) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "the base model is not the one that ", VersionName(version), " was trained on: it was ",
-        trained_on->Hex(), ", ", config.model_name_or_path.string(), " is ", base.fingerprint.Hex(),
-        "; put the old base back, or begin another branch with this one"));
+        "the base model is not the one that ", name, " was trained on: it was ", trained_on->Hex(),
+        ", ", config.model_name_or_path.string(), " is ", base.fingerprint.Hex(),
+        "; put the old base back, or make the adapter anew on this one with `strata rebuild`"));
   }
   ASSIGN_OR_RETURN(const Json metadata, store.Metadata(version));
-  const std::string what = VersionName(version) + "'s training_metadata.json";
+  const std::string what = name + "'s training_metadata.json";
   ASSIGN_OR_RETURN(const double alpha, JsonNumber(metadata, "lora_alpha", what));
   ASSIGN_OR_RETURN(const int64_t rank, JsonInteger(metadata, "lora_r", what));
-  if (alpha == config.lora_alpha && rank == static_cast<int64_t>(config.lora_r))
-    return absl::OkStatus();
+  if (alpha != config.lora_alpha || rank != static_cast<int64_t>(config.lora_r)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("lora_r and lora_alpha are ", config.lora_r, " and ", config.lora_alpha, ", ",
+                     name, " was trained with ", rank, " and ", alpha, kPutBack));
+  }
+  // As a set: PEFT and the layout do not know their order.
+  const std::set<std::string> ours(config.lora_target_modules.begin(),
+                                   config.lora_target_modules.end());
+  const std::set<std::string> theirs = TargetsOf(metadata);
+  if (theirs.empty() || theirs == ours) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat("lora_r and lora_alpha are ", config.lora_r, " and ", config.lora_alpha, ", ",
-                   VersionName(version), " was trained with ", rank, " and ", alpha,
-                   "; put the old values back in branch.yaml, or begin another branch with these"));
+      absl::StrCat("lora_target_modules are ", absl::StrJoin(ours, ", "), ", ", name,
+                   " was trained on ", absl::StrJoin(theirs, ", "), kPutBack));
 }
 
 }  // namespace strata

@@ -31,7 +31,8 @@ struct Base {
 absl::StatusOr<Base> OpenBase(const Config& config);
 
 // That `version` continues on this base with these settings: its numbers mean alpha / r · B·A on
-// the base that it was trained on. FAILED_PRECONDITION with both values when they differ.
+// the base and the projections that it was trained on. FAILED_PRECONDITION with both values when
+// they differ.
 absl::Status CheckContinues(const Config& config, const Base& base, const BranchStore& store,
                             Version version);
 

@@ -107,7 +107,8 @@ class Training {
 
 absl::StatusOr<std::vector<float>> Training::FirstAdapter() const {
   const Version current = store_->current();
-  if (current.value() == 0) return InitialAdapter(base_.layout, config_.seed);
+  if (preparation_.plan.rebuild || current.value() == 0)
+    return InitialAdapter(base_.layout, config_.seed);
   RETURN_IF_ERROR(CheckContinues(config_, base_, *store_, current));
   return store_->ReadAdapter(current, base_.layout);
 }
@@ -200,6 +201,7 @@ std::vector<StageResult> Training::StageResults(const RunState& state) const {
 absl::Status Training::Commit(const std::vector<float>& adapter, const RunState& state) {
   Candidate candidate;
   candidate.parent = preparation_.plan.parent;
+  candidate.fresh_lineage = preparation_.plan.rebuild;
   candidate.run = result_.run;
   candidate.layout = base_.layout;
   candidate.adapter = adapter;
@@ -306,7 +308,9 @@ bool Training::NothingToTrain() {
   result_.nothing_pending = broken == nullptr;
   result_.status = broken != nullptr ? "failed" : "completed";
   result_.reason =
-      broken == nullptr ? "nothing pending"
+      broken == nullptr && request_.plan.rebuild
+          ? "no dataset is left to make the adapter from: each is excluded or empty"
+      : broken == nullptr ? "nothing pending"
       : stops ? absl::StrCat(broken->dataset, " cannot be trained (on_dataset_error: stop)")
               : "no dataset that is pending can be trained";
   return true;

@@ -24,6 +24,12 @@ uint64_t CountAt(const Json& json, const char* key) {
   return count.ok() && *count > 0 ? static_cast<uint64_t>(*count) : 0;
 }
 
+std::vector<std::string> SortedTargets(const Candidate& candidate) {
+  std::vector<std::string> targets = candidate.target_modules;
+  std::sort(targets.begin(), targets.end());
+  return targets;
+}
+
 Json HistoryOf(const Json& parent) {
   const absl::StatusOr<const Json*> history =
       JsonNested(parent, "training_history", "the metadata");
@@ -120,8 +126,6 @@ std::string CompactTime(std::chrono::system_clock::time_point time) {
 }
 
 Json AdapterConfig(const Candidate& candidate) {
-  std::vector<std::string> targets = candidate.target_modules;
-  std::sort(targets.begin(), targets.end());
   Json config = Json::object();
   config["peft_type"] = "LORA";
   config["task_type"] = "CAUSAL_LM";
@@ -131,7 +135,7 @@ Json AdapterConfig(const Candidate& candidate) {
   config["r"] = candidate.lora_r;
   config["lora_alpha"] = WholeIfPossible(candidate.lora_alpha);
   config["lora_dropout"] = candidate.lora_dropout;
-  config["target_modules"] = targets;
+  config["target_modules"] = SortedTargets(candidate);
   config["bias"] = "none";
   config["fan_in_fan_out"] = false;
   config["init_lora_weights"] = true;
@@ -186,6 +190,7 @@ Json TrainingMetadata(const Candidate& candidate, Version version, const Json& p
   metadata["lora_r"] = candidate.lora_r;
   metadata["lora_alpha"] = WholeIfPossible(candidate.lora_alpha);
   metadata["lora_dropout"] = candidate.lora_dropout;
+  metadata["lora_target_modules"] = SortedTargets(candidate);
   metadata["trainable_params"] = candidate.layout.elements;
   metadata["last_training_time_seconds"] =
       last ? Json(candidate.training_seconds) : At(parent, "last_training_time_seconds");

@@ -140,6 +140,28 @@ TEST_F(PendingTest, AllTrainsAgainWithTheNextPass) {
   EXPECT_EQ(plan_.stages[1].pass, 0u);
 }
 
+TEST_F(PendingTest, RebuildTrainsAllThatIsNotExcludedAtPassZero) {
+  for (const char* name : {"trained.jsonl", "changed.jsonl", "held.jsonl", "out.jsonl"})
+    branch_.Add(name, {{name}});
+  branch_.lineage.current = Version(3);
+  branch_.MarkTrained(0, 1);
+  branch_.lineage.trained.push_back({"changed.jsonl", Sha256Of("before"), 0, 1, 1, 0, ""});
+  branch_.lineage.examples["changed.jsonl"] = {branch_.dataset(1).examples[0].content};
+  branch_.lineage.held = {branch_.dataset(2).sha256};
+  branch_.lineage.held_names = {"held.jsonl"};
+  branch_.lineage.excluded = {"out.jsonl"};
+  EXPECT_THAT(Stages(), IsEmpty());
+  EXPECT_FALSE(plan_.rebuild);
+  const PlanRequest rebuild{false, {}, true};
+  EXPECT_THAT(Stages(rebuild), ElementsAre("trained.jsonl 1", "changed.jsonl 1", "held.jsonl 1"));
+  for (const StagePlan& stage : plan_.stages) EXPECT_EQ(stage.pass, 0u) << stage.dataset;
+  EXPECT_TRUE(plan_.rebuild);
+  EXPECT_EQ(plan_.parent, Version(3));
+  EXPECT_THAT(WhySkipped("out.jsonl"), HasSubstr("excluded"));
+  EXPECT_EQ(NeedsTokens(branch_.config(), branch_.catalog(), branch_.lineage, rebuild),
+            (std::vector<bool>{true, true, true, false}));
+}
+
 TEST_F(PendingTest, FileOfBrokenLinesOnlyIsAnError) {
   branch_.Add("a.jsonl", {});
   branch_.dataset(0).bad_line_count = 3;

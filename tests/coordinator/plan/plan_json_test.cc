@@ -18,6 +18,7 @@ Plan PlanWithEverything() {
   branch.dataset(2).tier = "premium";
   Plan plan = branch.Make();
   plan.stages[0].truncated = 3;
+  plan.rebuild = true;
   return plan;
 }
 
@@ -30,6 +31,7 @@ TEST(PlanJsonTest, StoredPlanIsThePlan) {
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(DumpJson(PlanToJson(*read), 1), text);
   EXPECT_EQ(read->parent, Version(7));
+  EXPECT_TRUE(read->rebuild);
   EXPECT_EQ(read->schedule, Schedule::kLinear);
   EXPECT_FALSE(read->packing);
   EXPECT_EQ(read->stages[1].index, 1u);
