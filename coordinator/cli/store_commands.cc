@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "common/json.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
@@ -14,6 +15,7 @@
 #include "coordinator/cli/terminal.h"
 #include "coordinator/cli/text_table.h"
 #include "coordinator/store/branch_store.h"
+#include "coordinator/store/portability.h"
 
 namespace strata {
 namespace {
@@ -41,6 +43,12 @@ Json PinsToJson(const std::vector<PinInfo>& pins) {
   return list;
 }
 
+// Versions that were committed before it was judged say nothing.
+PortabilityText PortabilityOfCurrent(const Json& metadata) {
+  const auto at = metadata.find("portability");
+  return at != metadata.end() ? TextOfPortability(*at) : PortabilityText();
+}
+
 // Answers for a damaged branch too: what is not known is null, and the findings say why.
 Json StatusOf(const Config& config, const BranchStore& store) {
   Json json;
@@ -51,6 +59,8 @@ Json StatusOf(const Config& config, const BranchStore& store) {
     absl::StatusOr<Json> read = store.Metadata(store.current());
     if (!read.ok()) findings.emplace_back(read.status().message());
     if (read.ok()) metadata = *std::move(read);
+    for (const std::string& breach : PortabilityOfCurrent(metadata).breaches)
+      findings.push_back(absl::StrCat(VersionName(store.current()), " is not portable: ", breach));
   }
   json["health"] = findings.empty() ? "healthy" : "damaged";
   json["findings"] = findings;
@@ -101,6 +111,8 @@ void PrintStatus(const Config& config, const Json& json, bool known) {
                       DumpJson(metadata.value("total_epochs", Json())), " epochs"));
     line("loss", absl::StrCat("last ", Loss(metadata, "last_loss"), ", best ",
                               Loss(metadata, "best_loss")));
+    const std::vector<std::string> loaders = PortabilityOfCurrent(metadata).loaders;
+    if (!loaders.empty()) line("loads in", absl::StrJoin(loaders, ", "));
   }
   line("previous", name(json["previous"], "none"));
   for (const Json& parked : json["parked"]) {

@@ -62,7 +62,7 @@ struct Candidate {
   std::string adapter_name;
   std::string base_model_name;  // the public one, not a private path
   Digest base_fingerprint;
-  std::string chat_template;                                   // "" writes no chat_template.jinja
+  std::string chat_template;                                   // chat_template.jinja; not empty
   std::optional<Origin> origin;                                // set: made elsewhere, imported
   std::vector<StageResult> stages;                             // trained ones enter the lineage
   std::map<std::string, std::vector<ExampleDigest>> examples;  // of this run, by dataset

@@ -7,6 +7,7 @@
 #include "common/huggingface/safetensors.h"
 #include "common/status_macros.h"
 #include "coordinator/store/metadata.h"
+#include "coordinator/store/portability.h"
 
 namespace strata {
 namespace {
@@ -17,6 +18,7 @@ constexpr int64_t kFormat = 1;
 constexpr uint64_t kDocumentBytesMax = uint64_t{256} << 20;
 constexpr uint64_t kExamplesBytesMax = uint64_t{16} << 30;
 constexpr char kManifest[] = "manifest.json";
+constexpr char kConfig[] = "adapter_config.json";
 constexpr char kAdapter[] = "adapter_model.safetensors";
 constexpr char kMetadata[] = "training_metadata.json";
 constexpr char kExamples[] = "trained_examples.bin";
@@ -104,6 +106,28 @@ absl::StatusOr<std::string> AdapterBytes(const Candidate& candidate) {
   return SafetensorsBytes(matrices);
 }
 
+absl::StatusOr<Portability> Judged(const Json& config, const std::vector<TensorView>& tensors) {
+  Portability portability = PortabilityOf(config, tensors);
+  if (portability.peft.ok()) return portability;
+  return Refused(absl::StrCat("PEFT would not load it: ", portability.peft.breaches.front()));
+}
+
+absl::Status JudgeCandidate(const Candidate& candidate) {
+  std::vector<TensorView> tensors;
+  for (const AdapterTensor& tensor : candidate.layout.tensors)
+    tensors.push_back({tensor.name, "F32", {tensor.rows, tensor.columns}});
+  return Judged(AdapterConfig(candidate), tensors).status();
+}
+
+// By the two files that others read, as they stand on disk.
+absl::StatusOr<Json> JudgeFolder(const fs::path& folder) {
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(folder / kConfig, kDocumentBytesMax));
+  ASSIGN_OR_RETURN(const Json config, ParseJson(text, (folder / kConfig).string()));
+  ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(folder / kAdapter));
+  ASSIGN_OR_RETURN(const Portability portability, Judged(config, file.tensors()));
+  return PortabilityJson(portability);
+}
+
 // Writes the files one by one and remembers what was written.
 class FolderWriter {
  public:
@@ -146,6 +170,10 @@ absl::Status CheckCandidate(const Candidate& candidate) {
                                                    " elements where its layout has ",
                                                    candidate.layout.elements));
   }
+  if (candidate.chat_template.empty()) {
+    return absl::InvalidArgumentError(
+        "there is no chat template: what serves the adapter could not ask it as it was trained");
+  }
   bool any_trained = false;
   for (const StageResult& stage : candidate.stages) {
     if (!stage.trained()) continue;
@@ -156,6 +184,7 @@ absl::Status CheckCandidate(const Candidate& candidate) {
   }
   if (!any_trained && !candidate.origin)
     return absl::InvalidArgumentError("no dataset was trained: nothing to commit");
+  RETURN_IF_ERROR(JudgeCandidate(candidate));
   RETURN_IF_ERROR(CheckValues(candidate.layout, candidate.adapter));
   const Digest digest = DigestOfValues(candidate.adapter);
   if (digest != candidate.digest) {
@@ -172,13 +201,11 @@ absl::StatusOr<Digest> WriteVersionFolder(const fs::path& folder, const Candidat
   FolderWriter writer(folder, files);
   ASSIGN_OR_RETURN(const std::string adapter, AdapterBytes(candidate));
   RETURN_IF_ERROR(writer.Write(kAdapter, adapter));
-  RETURN_IF_ERROR(
-      writer.Write("adapter_config.json", DumpJson(AdapterConfig(candidate), 2) + "\n"));
-  const Json metadata = TrainingMetadata(candidate, version, inheritance.metadata);
+  RETURN_IF_ERROR(writer.Write(kConfig, DumpJson(AdapterConfig(candidate), 2) + "\n"));
+  Json metadata = TrainingMetadata(candidate, version, inheritance.metadata);
+  ASSIGN_OR_RETURN(metadata["portability"], JudgeFolder(folder));
   RETURN_IF_ERROR(writer.Write(kMetadata, DumpJson(metadata, 2) + "\n"));
-  if (!candidate.chat_template.empty()) {
-    RETURN_IF_ERROR(writer.Write("chat_template.jinja", candidate.chat_template));
-  }
+  RETURN_IF_ERROR(writer.Write("chat_template.jinja", candidate.chat_template));
   ExamplesByDataset examples = inheritance.examples;
   for (const auto& [name, digests] : candidate.examples) {
     examples[name].insert(digests.begin(), digests.end());

@@ -41,11 +41,14 @@ struct Inheritance {
 };
 
 // Refuses, before anything is written, a candidate whose parts do not fit together:
-// INVALID_ARGUMENT for its names and sizes, DATA_LOSS for NaN, infinity, an untrained adapter (all
-// of B zero) or a digest that its values do not have.
+// INVALID_ARGUMENT for its names and sizes or a missing template, DATA_LOSS for NaN, infinity, an
+// untrained adapter (all of B zero), a digest that its values do not have, or what PEFT would not
+// load.
 absl::Status CheckCandidate(const Candidate& candidate);
 
 // Creates `folder` and gives the hash of its manifest. Each file is fsynced, and so is the folder.
+// The metadata gets the verdict of portability.h; DATA_LOSS when PEFT would not load what was
+// written.
 absl::StatusOr<Digest> WriteVersionFolder(const std::filesystem::path& folder,
                                           const Candidate& candidate, Version version,
                                           const Inheritance& inheritance, FileSystem* files);

@@ -71,6 +71,8 @@ TEST_F(BranchStoreTest, MetadataAndLineageAddUp) {
   EXPECT_THAT(lineage.examples, SizeIs(2));
   EXPECT_TRUE(lineage.examples.at("d1.jsonl").contains(ExampleDigest{1, 2}));
   EXPECT_EQ(store.History()->front().dataset, "d1.jsonl");
+  for (const char* loader : {"peft", "vllm", "llama_cpp"})
+    EXPECT_EQ(metadata["portability"][loader]["ok"], true) << loader;
   EXPECT_EQ(store.BaseFingerprintOf(Version(2)), Sha256Of("base"));
 }
 
@@ -288,6 +290,19 @@ TEST_F(GateTest, RefusesMissingElementsAndNothingTrained) {
   EXPECT_TRUE(absl::IsInvalidArgument(store.Commit(candidate).status()));
   candidate = CandidateOf(1, Version());
   candidate.stages.erase(candidate.stages.begin());
+  EXPECT_TRUE(absl::IsInvalidArgument(store.Commit(candidate).status()));
+}
+
+TEST_F(GateTest, RefusesWhatPeftWouldNotLoad) {
+  Candidate candidate = CandidateOf(2, Version(1));
+  candidate.layout.tensors[0].name = "q_proj.lora_A.weight";
+  ExpectRefused(candidate, "PEFT would not load it: q_proj.lora_A.weight is called otherwise");
+}
+
+TEST_F(GateTest, RefusesAnAdapterWithoutItsTemplate) {
+  BranchStore store = Open();
+  Candidate candidate = CandidateOf(1, Version());
+  candidate.chat_template = "";
   EXPECT_TRUE(absl::IsInvalidArgument(store.Commit(candidate).status()));
 }
 
