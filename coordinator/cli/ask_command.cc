@@ -1,10 +1,13 @@
 #include <cstdio>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
 #include "coordinator/cli/stop_signals.h"
+#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/text_table.h"
 #include "coordinator/run/asking.h"
 
 namespace strata {
@@ -56,48 +59,61 @@ Json ToJson(const AskResult& result) {
   return json;
 }
 
-void PrintAnswers(const AskResult& result) {
+void PrintAnswers(const AskResult& result, const Terminal& terminal) {
+  const auto print = [&](const std::string& adapter, const ScoredAnswer& answer) {
+    std::printf(
+        "%s", Sentence(absl::StrFormat("%s, %.2f: %s", adapter, answer.score.total(), answer.text),
+                       Style::kPlain, terminal)
+                  .c_str());
+  };
   for (const AskedQuestion& asked : result.questions) {
-    std::printf("\n%s%s%s\n", asked.question.question.c_str(),
-                asked.question.level.empty() ? "" : "  · ", asked.question.level.c_str());
-    std::printf("  %s %.2f  %s\n", result.adapter.c_str(), asked.answer.score.total(),
-                asked.answer.text.c_str());
-    std::printf("  %s %.2f  %s\n", result.beside.c_str(), asked.beside.score.total(),
-                asked.beside.text.c_str());
+    const std::string level =
+        asked.question.level.empty() ? "" : absl::StrCat(" (", asked.question.level, ")");
+    std::printf("\n%s", Sentence(asked.question.question + level, Style::kBold, terminal).c_str());
+    print(result.adapter, asked.answer);
+    print(result.beside, asked.beside);
   }
   std::printf("\n");
 }
 
-void PrintRow(const LevelScore& score, const char* name) {
-  std::printf("%s", absl::StrFormat("%-12s %9d  %7.3f %7.3f  %+7.3f   %7.2f %7.2f\n", name,
-                                    score.questions, score.answer.total(), score.beside.total(),
-                                    score.answer.total() - score.beside.total(),
-                                    score.answer.keywords, score.beside.keywords)
-                        .c_str());
+void AddScores(const LevelScore& score, const std::string& name, TextTable* table) {
+  const double gain = score.answer.total() - score.beside.total();
+  table->AddRow({{name},
+                 {absl::StrCat(score.questions)},
+                 {absl::StrFormat("%.3f", score.answer.total()), Style::kBold},
+                 {absl::StrFormat("%.3f", score.beside.total())},
+                 {absl::StrFormat("%+.3f", gain), gain > 0 ? Style::kGreen : Style::kYellow},
+                 {absl::StrFormat("%.2f", score.answer.keywords)},
+                 {absl::StrFormat("%.2f", score.beside.keywords)}});
 }
 
-// "+0.41 (95 %: +0.33 to +0.49)", and a word where that says nothing.
+// "+0.410 (95 %: +0.330 to +0.490)", and a word where that says nothing.
 std::string Shown(const PairedDifference& difference) {
   return absl::StrFormat("%+.3f (95 %%: %+.3f to %+.3f)%s", difference.mean, difference.low,
                          difference.high,
                          difference.excludes_zero() ? "" : ", which may be chance");
 }
 
-void PrintText(const AskResult& result) {
+void PrintScores(const AskResult& result, const Terminal& terminal) {
   std::vector<ExpertQuestion> questions;
   for (const AskedQuestion& asked : result.questions) questions.push_back(asked.question);
-  const std::string one = result.adapter.substr(0, 7), two = result.beside.substr(0, 7);
-  std::printf("%-12s %9s  %15s  %7s   %15s\n", "", "", "score", "", "keywords");
-  std::printf("%-12s %9s  %7s %7s  %7s   %7s %7s\n", "level", "questions", one.c_str(), two.c_str(),
-              "gain", one.c_str(), two.c_str());
+  TextTable table({{"level"},
+                   {"questions", true, false, /*leaves=*/2},
+                   {result.adapter, true, /*shrinks=*/true},
+                   {result.beside, true, /*shrinks=*/true},
+                   {"gain", true},
+                   {"keywords " + result.adapter, true, false, /*leaves=*/1},
+                   {"keywords " + result.beside, true, false, /*leaves=*/1}});
   for (const std::string& level : LevelsOf(questions))
-    PrintRow(MeanOfLevel(result, level), level.empty() ? "-" : level.c_str());
-  PrintRow(MeanOfAll(result), "all");
+    AddScores(MeanOfLevel(result, level), level.empty() ? "-" : level, &table);
+  AddScores(MeanOfAll(result), "all", &table);
+  std::printf("%s", table.Render(terminal).c_str());
   const AskDifference difference = DifferenceOf(result);
-  std::printf("\n%s beside %s: score %s\n%*s keywords %s\n", result.adapter.c_str(),
-              result.beside.c_str(), Shown(difference.total).c_str(),
-              static_cast<int>(result.adapter.size() + result.beside.size() + 9), "",
-              Shown(difference.keywords).c_str());
+  std::printf("%s", Sentence(absl::StrCat(result.adapter, " beside ", result.beside, ": score ",
+                                          Shown(difference.total), "; keywords ",
+                                          Shown(difference.keywords)),
+                             Style::kPlain, terminal)
+                        .c_str());
 }
 
 absl::StatusOr<ExitCode> RunAsk(const AskOptions& options) {
@@ -111,8 +127,9 @@ absl::StatusOr<ExitCode> RunAsk(const AskOptions& options) {
     std::printf("%s\n", DumpJson(ToJson(result), 1).c_str());
     return ExitCode::kOk;
   }
-  if (options.answers) PrintAnswers(result);
-  PrintText(result);
+  const Terminal terminal = Terminal::Of(fileno(stdout));
+  if (options.answers) PrintAnswers(result, terminal);
+  PrintScores(result, terminal);
   return ExitCode::kOk;
 }
 
@@ -127,14 +144,19 @@ void AddAsk(CLI::App* app, Action* action) {
       "and 0.3 × the share of its words that are different.");
   auto options = std::make_shared<AskOptions>();
   AddBranchOptions(command, &options->branch);
-  command->add_option("--questions", options->request.questions,
-                      "A JSONL file; default: evaluation/questions.jsonl of the branch");
+  command
+      ->add_option("--questions", options->request.questions,
+                   "A JSONL file; default: evaluation/questions.jsonl of the branch")
+      ->type_name("FILE");
   command
       ->add_option("--adapter", options->request.adapter,
                    "current, previous, none, a version, or an adapter's folder")
+      ->type_name(kAdapterValue)
       ->capture_default_str();
-  command->add_option("--beside", options->request.beside,
-                      "What to compare with; default: previous, or none (the base alone)");
+  command
+      ->add_option("--beside", options->request.beside,
+                   "What to compare with; default: previous, or none (the base alone)")
+      ->type_name(kAdapterValue);
   command->add_flag("--answers", options->answers, "Print the answers too");
   command->add_option("--max-new-tokens", options->request.max_new_tokens, "Tokens of an answer")
       ->check(CLI::Range(1, 1 << 20))

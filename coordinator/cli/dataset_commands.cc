@@ -40,6 +40,7 @@ void AddChange(CLI::App* app, Action* action, DatasetChange change, const char* 
   command
       ->add_option("DATASET", *names,
                    "Files of training/, with or without .jsonl, or globs in quotes ('*_old*')")
+      ->type_name(kDatasetValue)
       ->required();
   command->callback([=] { *action = [=] { return RunChange(*options, change, *names); }; });
 }

@@ -142,11 +142,13 @@ void AddExport(CLI::App* app, Action* action) {
   command
       ->add_option("DIR", request->folder,
                    "The folder to make: new or empty; it has its name only once it is whole")
+      ->type_name("DIR")
       ->required();
   command
       ->add_option(
           "--version", request->version,
           "current, previous, a version (v0003), a backup's name (strata backups) or a pin")
+      ->type_name(kVersionValue)
       ->capture_default_str();
   command->add_flag("--merged", request->merged,
                     "Write the base's weights with the adapter merged in, W + alpha/r B A, in the "

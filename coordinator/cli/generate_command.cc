@@ -119,13 +119,17 @@ void AddGenerate(CLI::App* app, Action* action) {
   CLI::App* command = app->add_subcommand("generate", "Answer a text with an adapter");
   auto options = std::make_shared<GenerateOptions>();
   AddBranchOptions(command, &options->branch);
-  command->add_option("text", options->text, "The text; - reads it from standard input");
-  command->add_option("--file", options->file, "Answer each line of this file instead");
+  command->add_option("text", options->text, "The text; - reads it from standard input")
+      ->type_name("WORDS");
+  command->add_option("--file", options->file, "Answer each line of this file instead")
+      ->type_name("FILE");
   command
       ->add_option("--adapter", options->request.adapter,
                    "current, previous, none, a version, or an adapter's folder")
+      ->type_name(kAdapterValue)
       ->capture_default_str();
-  command->add_option("--system", options->request.system, "The system message before the text");
+  command->add_option("--system", options->request.system, "The system message before the text")
+      ->type_name("WORDS");
   command->add_flag("--raw", options->request.raw,
                     "Continue the text as it is, without the chat template");
   AddSampling(command, options.get());

@@ -97,10 +97,13 @@ void AddImport(CLI::App* app, Action* action) {
   command->footer(kMore);
   auto options = std::make_shared<ImportOptions>();
   AddBranchOptions(command, &options->branch);
-  command->add_option("DIR", options->request.folder, "The adapter's folder")->required();
+  command->add_option("DIR", options->request.folder, "The adapter's folder")
+      ->type_name("DIR")
+      ->required();
   command
       ->add_option("--trained", options->request.trained,
                    "A file of training/ that the adapter has seen, or a glob of such; repeatable")
+      ->type_name(kDatasetValue)
       ->allow_extra_args(false);
   command->callback([=] { *action = [=] { return RunImport(*options); }; });
 }

@@ -72,10 +72,12 @@ void AddPin(CLI::App* app, Action* action) {
       ->add_option("NAME", *pin,
                    "The name: a link of that name appears in adapters/lora_adapters, and restore "
                    "takes it")
+      ->type_name("NAME")
       ->required();
   command
       ->add_option("VERSION", *name,
                    "current, previous, a version (v0003), a backup's name or another pin")
+      ->type_name(kVersionValue)
       ->capture_default_str();
   command->callback([=] { *action = [=] { return RunPin(*options, *pin, *name); }; });
 }
@@ -86,7 +88,9 @@ void AddUnpin(CLI::App* app, Action* action) {
   auto options = std::make_shared<BranchOptions>();
   auto pin = std::make_shared<std::string>();
   AddBranchOptions(command, options.get());
-  command->add_option("NAME", *pin, "The pin's name (strata status lists them)")->required();
+  command->add_option("NAME", *pin, "The pin's name (strata status lists them)")
+      ->type_name(kVersionValue)
+      ->required();
   command->callback([=] { *action = [=] { return RunUnpin(*options, *pin); }; });
 }
 
