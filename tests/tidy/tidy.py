@@ -28,8 +28,9 @@ ROOMS = {
     "coordinator/export": [],
     "coordinator/run": ["config", "catalog", "tokens", "plan", "core", "quality", "service", "launch", "store",
                         "export"],
+    "coordinator/doctor": ["config", "catalog", "tokens", "plan", "core", "service", "launch", "store", "run"],
     "coordinator/cli": ["config", "catalog", "tokens", "plan", "core", "quality", "service", "launch", "store",
-                        "export", "run"],
+                        "export", "run", "doctor"],
     "worker/model": [],
     "worker/train": ["model"],
     "worker/generate": ["model"],
@@ -52,12 +53,14 @@ DOORS = [
     ("CLI11", r"CLI/", ["coordinator/cli/", "worker/task/main.cc"]),
     ("the file system's calls", r"(fcntl\.h|sys/|linux/)",
      ["common/posix_file.", "common/huggingface/safetensors.cc", "common/huggingface/base_weights.cc",
-      "coordinator/launch/", "coordinator/cli/terminal.cc"]),
+      "coordinator/launch/", "coordinator/cli/terminal.cc", "coordinator/doctor/machine.cc"]),
     ("the process's calls", r"(unistd|signal|spawn)\.h",
      ["common/posix_file.", "common/huggingface/safetensors.cc", "coordinator/launch/",
       "coordinator/cli/train_command.cc", "coordinator/cli/terminal.cc", "worker/task/",
-      "coordinator/cli/export_command.cc", "coordinator/cli/stop_signals.cc", "coordinator/cli/generate_command.cc"]),
+      "coordinator/cli/export_command.cc", "coordinator/cli/stop_signals.cc", "coordinator/cli/generate_command.cc",
+      "coordinator/doctor/machine.cc"]),
     ("abseil", r"absl/", ["coordinator/", "common/", "worker/task/", "worker/collective/"]),
+    ("CUDA's runtime", r"cuda_runtime_api\.h", ["worker/task/probe.cc"]),
 ]
 
 TOP = {"CMakeLists.txt", "README.md", "proto", "coordinator", "worker", "common", "deploy", "tests"}

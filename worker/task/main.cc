@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "common/exit_code.h"
+#include "worker/task/probe.h"
 #include "worker/task/task_runner.h"
 
 namespace {
@@ -18,6 +19,9 @@ struct Options {
   strata::WorkerIdentity identity;
   std::string device = "auto";
   int threads = 1;
+  std::string probe;  // "machine" or "ranks": measures instead of joining a coordinator
+  int64_t probe_elements = 1 << 20;
+  unsigned probe_seconds_max = 60;
 };
 
 constexpr int kFailed = static_cast<int>(strata::ExitCode::kUnavailable);
@@ -72,19 +76,52 @@ void Run(Options& options, strata::MpiSession& session) {
   session.Barrier();
 }
 
+// Kills itself when it takes too long: no lease ends a rank that has no coordinator.
+void Probe(const Options& options, int* argc, char*** argv) {
+  alarm(options.probe_seconds_max);
+  if (options.probe == "machine") return strata::TellMachine();
+  strata::TellStarted();
+  strata::MpiSession session(argc, argv);
+  at::set_num_threads(options.threads);
+  try {
+    strata::ProbeRanks(session, {options.device, options.probe_elements});
+  } catch (const std::exception& error) {
+    const auto* of_torch = dynamic_cast<const c10::Error*>(&error);
+    Fail(of_torch != nullptr ? WordsOf(*of_torch) : error.what(), session, nullptr);
+  }
+}
+
+void AddProbeOptions(CLI::App* app, Options* options) {
+  app->add_option("--probe", options->probe, "Measure for strata doctor: machine or ranks")
+      ->check(CLI::IsMember({"machine", "ranks"}));
+  app->add_option("--probe-elements", options->probe_elements, "Floats to add up over the ranks");
+  app->add_option("--probe-seconds-max", options->probe_seconds_max, "Ends itself after these");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app("One worker of strata: started by strata through mpirun, not by hand",
                "strata-worker");
   Options options;
-  app.add_option("--coordinator", options.identity.coordinator, "HOST:PORT")->required();
-  app.add_option("--run", options.identity.run, "The run")->required();
-  app.add_option("--attempt", options.identity.attempt, "The launch within the run")->required();
+  CLI::Option* run = app.add_option("--run", options.identity.run, "The run");
+  CLI::Option* attempt =
+      app.add_option("--attempt", options.identity.attempt, "The launch within the run");
+  app.add_option("--coordinator", options.identity.coordinator, "HOST:PORT")
+      ->needs(run)
+      ->needs(attempt);
   app.add_option("--threads", options.threads, "Threads to compute with");
   app.add_option("--device", options.device, "auto, cpu or cuda");
+  AddProbeOptions(&app, &options);
   CLI11_PARSE(app, argc, argv);
+  if (options.probe.empty() && options.identity.coordinator.empty()) {
+    return app.exit(CLI::RequiredError("--coordinator"));
+  }
   try {
+    if (!options.probe.empty()) {
+      Probe(options, &argc, &argv);
+      return 0;
+    }
     strata::MpiSession session(&argc, &argv);
     Run(options, session);
   } catch (const std::exception& error) {
