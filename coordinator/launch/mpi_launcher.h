@@ -11,11 +11,16 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 
 namespace strata {
+
+// For every launch of ranks that compute. libgomp's threads spin for milliseconds by default: on
+// shared cores they take from one another what they wait for.
+inline const std::pair<std::string, std::string> kShortSpin = {"GOMP_SPINCOUNT", "10000"};
 
 struct Launch {
   std::string mpirun = "mpirun";  // found on PATH, or absolute

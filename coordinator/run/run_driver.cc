@@ -16,9 +16,6 @@ namespace strata {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
-// libgomp's threads spin for milliseconds by default: on shared cores they take from one another
-// what they wait for.
-constexpr char kSpinCount[] = "10000";
 constexpr int kLeaveSeconds = 5;  // for ranks that have done their task to end by themselves
 
 Millis Now() {
@@ -186,7 +183,7 @@ absl::StatusOr<DriveOutcome> RunDriver::Drive() {
   std::vector<std::string>& arguments = input_.launch.arguments;
   arguments.insert(arguments.end(), of_run.begin(), of_run.end());
   input_.launch.environment.emplace_back("STRATA_TOKEN", token_);
-  input_.launch.environment.emplace_back("GOMP_SPINCOUNT", kSpinCount);
+  input_.launch.environment.push_back(kShortSpin);
   ASSIGN_OR_RETURN(const std::unique_ptr<WorkerGroup> group, WorkerGroup::Start(input_.launch));
   for (;;) {
     Watch(*group);
