@@ -60,5 +60,6 @@ void AddExport(CLI::App* app, Action* action);
 void AddGenerate(CLI::App* app, Action* action);
 void AddAsk(CLI::App* app, Action* action);
 void AddImport(CLI::App* app, Action* action);
+void AddDoctor(CLI::App* app, Action* action);
 
 }  // namespace strata

@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
   strata::AddAsk(&app, &action);
   strata::AddCompletion(&app, &action);
   strata::AddImport(&app, &action);
+  strata::AddDoctor(&app, &action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

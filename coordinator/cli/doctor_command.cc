@@ -1,0 +1,95 @@
+#include <cstdio>
+
+#include "absl/strings/str_format.h"
+#include "common/json.h"
+#include "coordinator/cli/command.h"
+#include "coordinator/doctor/examination.h"
+
+namespace strata {
+namespace {
+
+struct DoctorOptions {
+  BranchOptions branch;
+  int ranks = 0;
+  unsigned patience_s = 30;
+  bool verbose = false;
+};
+
+void Print(const Finding& finding) {
+  std::printf("%-9s  %-13s  %s\n", NameOf(finding.state), finding.check.c_str(),
+              finding.found.c_str());
+  if (!finding.remedy.empty()) std::printf("%26s-> %s\n", "", finding.remedy.c_str());
+  std::fflush(stdout);
+}
+
+int Count(const std::vector<Finding>& findings, Health state) {
+  int count = 0;
+  for (const Finding& finding : findings) count += finding.state == state ? 1 : 0;
+  return count;
+}
+
+void PrintEnd(const std::vector<Finding>& findings) {
+  const int problems = Count(findings, Health::kProblem),
+            warnings = Count(findings, Health::kWarning);
+  std::printf("%s\n",
+              absl::StrFormat("%d checks: %d problem%s, %d warning%s", findings.size(), problems,
+                              problems == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s")
+                  .c_str());
+}
+
+void PrintJson(const std::vector<Finding>& findings) {
+  Json list = Json::array();
+  for (const Finding& finding : findings) {
+    list.push_back({{"check", finding.check},
+                    {"state", NameOf(finding.state)},
+                    {"found", finding.found},
+                    {"remedy", finding.remedy}});
+  }
+  std::printf("%s\n", DumpJson(list, 1).c_str());
+}
+
+ExitCode RunDoctor(const DoctorOptions& options, bool branch_named) {
+  const bool json = options.branch.json;
+  Examination examination({.branch = options.branch.branch,
+                           .branch_named = branch_named,
+                           .set = options.branch.set,
+                           .ranks = options.ranks,
+                           .patience = std::chrono::seconds(options.patience_s)},
+                          [&](const Finding& finding) {
+                            if (!json && (!finding.detail || options.verbose)) Print(finding);
+                          });
+  Examine(&examination);
+  const std::vector<Finding>& findings = examination.findings.all();
+  json ? PrintJson(findings) : PrintEnd(findings);
+  return Count(findings, Health::kProblem) == 0 ? ExitCode::kOk : ExitCode::kUnavailable;
+}
+
+}  // namespace
+
+void AddDoctor(CLI::App* app, Action* action) {
+  CLI::App* command = app->add_subcommand(
+      "doctor",
+      "Try out what this machine has and lacks for training, and say what to do about it.\n"
+      "With a branch, its settings, files and disk too. Trains nothing; what it writes it removes, "
+      "but for caches.\n"
+      "Exit code 0 when nothing is a problem (warnings allowed), else 69.");
+  auto options = std::make_shared<DoctorOptions>();
+  AddBranchOptions(command, &options->branch);
+  command
+      ->add_option("--ranks", options->ranks,
+                   "How many ranks add up with one another; default: the branch's workers, else 2")
+      ->check(CLI::Range(1, 65536));
+  command
+      ->add_option("--patience", options->patience_s,
+                   "Seconds to wait for the worker, and for the ranks, before they are ended")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+  command->add_flag("--verbose", options->verbose, "Say also what is harmless");
+  command->callback([=] {
+    // Settings are a branch's.
+    const bool named = command->count("--branch") + command->count("--set") > 0;
+    *action = [=]() -> absl::StatusOr<ExitCode> { return RunDoctor(*options, named); };
+  });
+}
+
+}  // namespace strata
