@@ -41,7 +41,7 @@ def steps_apart(a, b):
 
 class ExportTest(branch.BranchTest):
     def use_base(self, dtype=torch.float32, shard_size="5GB"):
-        """Gives the branch a base of its own: the demo's, in `dtype` and in shards of `shard_size`."""
+        """Gives the branch a base of its own: the tests', in `dtype` and in shards of `shard_size`."""
         base = self.branch / "base"
         base.unlink()
         model = AutoModelForCausalLM.from_pretrained(branch.BASE, dtype=dtype)
@@ -160,8 +160,8 @@ class ExportTest(branch.BranchTest):
         self.export()
         config = json.loads((self.folder / "out/adapter_config.json").read_text())
         self.assertEqual((config["r"], config["lora_alpha"], config["use_rslora"]), (8, 16, False))
-        model = json.loads((branch.DEMO / "base/config.json").read_text())
-        base = read_safetensors(branch.DEMO / "base/model.safetensors")[1]
+        model = json.loads((branch.BASE / "config.json").read_text())
+        base = read_safetensors(branch.BASE / "model.safetensors")[1]
         _, tensors = read_safetensors(self.folder / "out/adapter_model.safetensors")
         pairs = {}
         for name, tensor in tensors.items():

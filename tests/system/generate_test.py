@@ -1,5 +1,5 @@
 """Goal: `generate` answers as transformers and PEFT do with the same adapter, and says what it can't do. Method: the
-real program beside transformers' own greedy generation on the demo's base, and mistakes one at a time."""
+real program beside transformers' own greedy generation on the tests' base, and mistakes one at a time."""
 import json
 import pathlib
 import shutil
@@ -19,9 +19,8 @@ CLOSE = 1e-4  # two logits that fp32 may order either way
 
 class GenerateTest(branch.BranchTest):
     def prompts(self, count):
-        lines = [json.loads(line) for line in self.lines("adapter_premium_training_dataset.jsonl", 0,
-                                                         1000)]
-        found = {line["instruction"]: None for line in lines if "\n" not in line.get("instruction", "\n")}
+        lines = [json.loads(line) for line in self.lines("adapter_premium_training_dataset.jsonl", end=1000)]
+        found = dict.fromkeys(line["prompt"].strip() for line in lines)
         self.assertGreaterEqual(len(found), count)
         return list(found)[:count]
 
@@ -37,12 +36,12 @@ class GenerateTest(branch.BranchTest):
         return [json.loads(line) for line in self.run_strata("generate", *arguments, "--json").splitlines()]
 
     def model(self, adapter=None):
-        model = AutoModelForCausalLM.from_pretrained(branch.DEMO / "base", dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(branch.BASE, dtype=torch.float32)
         return (PeftModel.from_pretrained(model, adapter) if adapter else model).eval()
 
     def compare(self, model, ours, stops=(0,)):
         """Token for token, up to a place where their two best logits are too close to tell; returns those places."""
-        tokenizer, close, seconds = AutoTokenizer.from_pretrained(branch.DEMO / "base"), [], 0.0
+        tokenizer, close, seconds = AutoTokenizer.from_pretrained(branch.BASE), [], 0.0
         for answer in ours:
             text = f"### Instrucción:\n{answer['prompt']}\n\n### Respuesta:\n"
             ids = tokenizer(text, return_tensors="pt").input_ids
@@ -88,16 +87,18 @@ class GenerateTest(branch.BranchTest):
 
     def test_each_stop_token_of_the_base_ends_an_answer(self):
         (self.branch / "base").unlink()
-        base = shutil.copytree(branch.DEMO / "base", self.branch / "base")
-        period = AutoTokenizer.from_pretrained(base).convert_tokens_to_ids(".")
+        base = shutil.copytree(branch.BASE, self.branch / "base")
+        arguments = ["--adapter", "none", "--max-new-tokens", str(TOKENS)]
+        longest = max((answer["ids"] for answer in self.generate(*arguments, prompts=self.prompts(10))), key=len)
+        stop = longest[len(longest) // 2]
         config = json.loads((base / "generation_config.json").read_text())
-        (base / "generation_config.json").write_text(json.dumps({**config, "eos_token_id": [0, period]}))
-        ours = self.generate("--adapter", "none", "--max-new-tokens", str(TOKENS), prompts=self.prompts(10))
+        (base / "generation_config.json").write_text(json.dumps({**config, "eos_token_id": [0, stop]}))
+        ours = self.generate(*arguments, prompts=self.prompts(10))
         self.assertIn("eos", {answer["stopped_by"] for answer in ours})
-        self.assertNotIn(period, sum((answer["ids"] for answer in ours), []))
+        self.assertNotIn(stop, sum((answer["ids"] for answer in ours), []))
         with torch.no_grad():
             model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).eval()
-            self.assertLessEqual(len(self.compare(model, ours, stops=(0, period))), 1)
+            self.assertLessEqual(len(self.compare(model, ours, stops=(0, stop))), 1)
 
     def test_a_version_and_a_folder_are_the_adapters_they_name(self):
         self.train()
@@ -125,7 +126,7 @@ class GenerateTest(branch.BranchTest):
     def test_a_repetition_penalty_is_that_of_transformers(self):
         answer = self.generate("¿Qué es la cultura?", "--adapter", "none", "--max-new-tokens", "40",
                                "--repetition-penalty", "1.3", "--raw")[0]
-        tokenizer = AutoTokenizer.from_pretrained(branch.DEMO / "base")
+        tokenizer = AutoTokenizer.from_pretrained(branch.BASE)
         ids = tokenizer("¿Qué es la cultura?", return_tensors="pt").input_ids
         theirs = self.model().generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=40,
                                        do_sample=False, repetition_penalty=1.3, pad_token_id=tokenizer.eos_token_id)
@@ -153,7 +154,7 @@ class GenerateTest(branch.BranchTest):
         self.assertIn("a TEXT", said(64, *none))
         self.assertIn("a TEXT", said(64, "hola", "--file", "prompts.txt", *none))
         self.assertIn("nowhere.txt", said(69, "--file", "nowhere.txt", *none))
-        self.assertIn("512 positions", said(64, "palabra " * 400, *none))
+        self.assertIn("512 positions", said(64, "palabra " * 600, *none))
         self.assertIn("temperature", said(64, "hola", "--temperature", "-1", *none))
         self.assertIn("top_p", said(64, "hola", "--top-p", "0", *none))
         self.assertIn("repetition penalty", said(64, "hola", "--repetition-penalty", "0", *none))

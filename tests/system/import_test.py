@@ -1,6 +1,6 @@
 """Goal: an adapter that was made elsewhere becomes the branch's next version, worth what it was worth there, and
 training goes on from it; one that does not fit is refused with both values and what to do. Method: the real PEFT on the
-demo's base, B drawn at random; its loss against `strata evaluate`."""
+tests' base, B drawn at random; its loss against `strata evaluate`."""
 import json
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Adapters as the real PEFT makes and measures them, on the demo's base. Used by the tests of this folder."""
+"""Adapters as the real PEFT makes and measures them, on the tests' base. Used by the tests of this folder."""
 import branch
 import nll
 import torch
