@@ -122,11 +122,12 @@ absl::Status ExportFolder::Write(const std::string& name, std::string_view bytes
 }
 
 absl::Status ExportFolder::Finish() {
-  RETURN_IF_ERROR(files_->RemoveTree(incoming_ / kLock));
   RETURN_IF_ERROR(files_->FsyncDirectory(incoming_));
   RETURN_IF_ERROR(files_->Rename(incoming_, folder_));
   lock_.reset();
-  return absl::OkStatus();
+  // Not before: whoever found no lock would take the files for what a killed try left.
+  RETURN_IF_ERROR(files_->RemoveTree(folder_ / kLock));
+  return files_->FsyncDirectory(folder_);
 }
 
 }  // namespace strata
