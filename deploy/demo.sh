@@ -18,7 +18,7 @@ show() {
 }
 question='¿Qué es el bipedismo?'
 printf '\nIn build/demo/antropologia:\n'
-printf '\n$ strata generate "%s" --adapter none\n' "$question"
+printf '\n$ strata generate "%s" --adapter none --max-new-tokens 60\n' "$question"
 strata generate "$question" --adapter none --max-new-tokens 60
 show strata plan
 show strata train
