@@ -1,6 +1,7 @@
 #include "coordinator/run/named_adapter.h"
 
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -17,13 +18,14 @@ absl::StatusOr<std::vector<float>> AdapterNamed(const Config& config, const Bran
   if (name == "none") return InitialAdapter(base.layout, config.seed);
   Version version;
   uint32_t number = 0;
+  std::error_code ignored;
   if (name == "current") {
     version = store.current();
   } else if (name == "previous") {
     version = store.previous();
   } else if (name.size() > 1 && name[0] == 'v' && absl::SimpleAtoi(name.substr(1), &number)) {
     version = Version(number);
-  } else if (std::filesystem::is_directory(name)) {
+  } else if (std::filesystem::is_directory(name, ignored)) {
     ASSIGN_OR_RETURN(AdapterFolder adapter,
                      ReadAdapterFolder(name, base.model, config.base_model_name));
     RETURN_IF_ERROR(CheckFits(adapter, config));

@@ -13,9 +13,9 @@
 namespace strata {
 
 // `name` is "current", "previous", "none" (the base alone), a version ("v0003") or an adapter's
-// folder. INVALID_ARGUMENT when there is no such adapter, or a folder's is not what this branch
-// would train; FAILED_PRECONDITION when a version was trained on another base or with other
-// settings; DATA_LOSS when it is damaged.
+// folder. INVALID_ARGUMENT when there is no such adapter; FAILED_PRECONDITION when a version was
+// trained on another base or with other settings, or branch.yaml asks for another adapter than the
+// folder's; DATA_LOSS when it is damaged; else what ReadAdapterFolder says.
 absl::StatusOr<std::vector<float>> AdapterNamed(const Config& config, const BranchStore& store,
                                                 const Base& base, const std::string& name);
 
