@@ -41,7 +41,7 @@ Json OwnMetadata(const fs::path& folder, std::string* warning) {
   if (absl::IsNotFound(text.status())) return nullptr;
   absl::StatusOr<Json> json = text.ok() ? ParseJson(*text, (folder / kMetadata).string())
                                         : absl::StatusOr<Json>(text.status());
-  if (json.ok()) json->erase("imported_from");
+  if (json.ok() && json->is_object()) json->erase("imported_from");
   if (json.ok() && JsonNested(*json, "training_history", kMetadata).ok()) return *std::move(json);
   *warning = absl::StrCat("the history of the adapter is not carried over: ",
                           json.ok() ? absl::StrCat((folder / kMetadata).string(), " has none")

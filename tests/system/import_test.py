@@ -141,8 +141,9 @@ class ImportTest(branch.BranchTest):
 
     def test_a_history_that_cannot_be_read_is_warned_of(self):
         make_adapter(self.adapter)
-        (self.adapter / "training_metadata.json").write_text("{")
-        self.assertIn("history of the adapter is not carried over", self.run_strata("import", str(self.adapter)))
+        for text in ("{", "[]", "3", "null", "{}"):
+            (self.adapter / "training_metadata.json").write_text(text)
+            self.assertIn("history of the adapter is not carried over", self.run_strata("import", str(self.adapter)))
 
     def test_the_same_adapter_again_changes_nothing(self):
         make_adapter(self.adapter)
