@@ -180,7 +180,8 @@ Candidate CandidateFrom(const Config& config, const AdapterFolder& adapter, std:
   candidate.digest = Sha256Of({reinterpret_cast<const char*>(adapter.values.data()),
                                adapter.values.size() * sizeof(float)});
   candidate.lora_r = adapter.peft.r;
-  candidate.lora_alpha = adapter.peft.PlainAlpha();
+  // CheckFits allows a rounded alpha; CheckContinues compares the committed one to the last bit.
+  candidate.lora_alpha = config.lora_alpha;
   candidate.lora_dropout = adapter.peft.lora_dropout;
   candidate.target_modules = adapter.target_modules;
   candidate.adapter_name = config.name;

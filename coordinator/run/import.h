@@ -43,6 +43,7 @@ absl::StatusOr<ImportResult> Import(const Config& config, const ImportRequest& r
 
 // What `adapter` makes of a candidate, but for its stages: its values, its settings, its origin
 // with the training_metadata.json beside it, if that can be read; else *warning says why not.
+// REQUIRES: CheckFits.
 Candidate CandidateFrom(const Config& config, const AdapterFolder& adapter, std::string* warning);
 
 // `dataset` as one that an adapter has seen elsewhere.
