@@ -127,8 +127,10 @@ void PrintStatus(const Config& config, const Json& json, bool known) {
   }
   if (known) line("backups", absl::StrCat(json["backups"].size()));
   if (json["last_run"].is_object()) {
-    line("last run", absl::StrCat(json["last_run"].value("status", "?"), ", ended ",
-                                  json["last_run"].value("end_time", "?")));
+    const auto said = [&](const char* key) {
+      return JsonString(json["last_run"], key, "the report").value_or("?");
+    };
+    line("last run", absl::StrCat(said("status"), ", ended ", said("end_time")));
   }
   std::printf("%s", table.Render(terminal).c_str());
 }
