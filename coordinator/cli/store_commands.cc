@@ -14,6 +14,7 @@
 #include "coordinator/cli/stage_view.h"
 #include "coordinator/cli/terminal.h"
 #include "coordinator/cli/text_table.h"
+#include "coordinator/cli/text_width.h"
 #include "coordinator/store/branch_store.h"
 #include "coordinator/store/portability.h"
 
@@ -147,6 +148,9 @@ absl::StatusOr<ExitCode> RunStatus(const BranchOptions& options) {
   return json["findings"].empty() ? ExitCode::kOk : ExitCode::kData;
 }
 
+// 0 is a figure of a training, and unknown of one elsewhere.
+bool KnowsEpochs(const HistoryEntry& entry) { return entry.loss || entry.epochs > 0; }
+
 void PrintHistory(const std::vector<HistoryEntry>& history) {
   TextTable table({{"version"},
                    {"when", false, false, /*leaves=*/3},
@@ -164,7 +168,7 @@ void PrintHistory(const std::vector<HistoryEntry>& history) {
                   entry.tier.empty() ? TableCell{"-"} : TableCell{entry.tier, styles[entry.tier]},
                   {entry.dataset},
                   {absl::StrCat(entry.examples)},
-                  {absl::StrCat(entry.epochs)},
+                  {KnowsEpochs(entry) ? absl::StrCat(entry.epochs) : "-"},
                   entry.loss ? TableCell{absl::StrFormat("%.4f", *entry.loss), Style::kBold}
                              : TableCell{"-"}});
     if (!entry.loss) {
@@ -194,7 +198,7 @@ absl::StatusOr<ExitCode> RunHistory(const BranchOptions& options) {
                     {"dataset", entry.dataset},
                     {"tier", entry.tier},
                     {"examples", entry.examples},
-                    {"epochs", entry.epochs},
+                    {"epochs", KnowsEpochs(entry) ? Json(entry.epochs) : Json()},
                     {"loss", entry.loss ? Json(*entry.loss) : Json()},
                     {"timestamp", entry.timestamp}});
   }
@@ -219,7 +223,8 @@ absl::StatusOr<ExitCode> RunBackups(const BranchOptions& options) {
     std::printf("%s", table.Render(Terminal::Of(fileno(stdout))).c_str());
   }
   for (const PinInfo& pin : store.Pins()) {
-    std::printf("%-40s is %s, pinned\n", pin.name.c_str(), VersionName(pin.version).c_str());
+    std::printf("%s is %s, pinned\n", PadRight(Printable(pin.name), 40).c_str(),
+                VersionName(pin.version).c_str());
   }
   return ExitCode::kOk;
 }

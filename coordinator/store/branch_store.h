@@ -51,7 +51,7 @@ struct HistoryEntry {
   RunId run;
   std::string dataset, tier;
   uint64_t examples = 0;
-  uint32_t epochs = 0;
+  uint32_t epochs = 0;         // 0 without a loss = not known
   std::optional<double> loss;  // nullopt = trained elsewhere
   std::string timestamp;
 };
