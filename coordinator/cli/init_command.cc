@@ -82,7 +82,8 @@ absl::StatusOr<fs::path> AbsoluteBase(const fs::path& base) {
 absl::StatusOr<ExitCode> Init(const fs::path& folder, const fs::path& base, bool json) {
   ASSIGN_OR_RETURN(const ModelConfig model, ReadModelConfig(base));
   const fs::path file = folder / "branch.yaml";
-  if (fs::exists(file)) {
+  std::error_code ignored;
+  if (fs::exists(file, ignored)) {
     return absl::AlreadyExistsError(
         absl::StrCat(file.string(), " exists already; edit it, or choose another folder"));
   }
