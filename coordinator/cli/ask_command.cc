@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cstdio>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -59,17 +61,25 @@ Json ToJson(const AskResult& result) {
   return json;
 }
 
+// A line break of the text is one here too, where a sentence would show it as "?".
+void PrintLines(std::string_view text, Style style, const Terminal& terminal) {
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    std::printf("%s", Sentence(text.substr(0, end), style, terminal).c_str());
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
 void PrintAnswers(const AskResult& result, const Terminal& terminal) {
   const auto print = [&](const std::string& adapter, const ScoredAnswer& answer) {
-    std::printf(
-        "%s", Sentence(absl::StrFormat("%s, %.2f: %s", adapter, answer.score.total(), answer.text),
-                       Style::kPlain, terminal)
-                  .c_str());
+    PrintLines(absl::StrFormat("%s, %.2f: %s", adapter, answer.score.total(), answer.text),
+               Style::kPlain, terminal);
   };
   for (const AskedQuestion& asked : result.questions) {
     const std::string level =
         asked.question.level.empty() ? "" : absl::StrCat(" (", asked.question.level, ")");
-    std::printf("\n%s", Sentence(asked.question.question + level, Style::kBold, terminal).c_str());
+    std::printf("\n");
+    PrintLines(asked.question.question + level, Style::kBold, terminal);
     print(result.adapter, asked.answer);
     print(result.beside, asked.beside);
   }
