@@ -15,6 +15,10 @@
 namespace strata {
 namespace {
 
+// Fewer differences have all one sign by chance in more than 5 % of all cases (2 · 0.5⁵ is 6 %),
+// and the bootstrap's interval excludes 0 then.
+constexpr size_t kSureQuestionsMin = 6;
+
 struct AskOptions {
   BranchOptions branch;
   AskRequest request;
@@ -98,10 +102,10 @@ void AddScores(const LevelScore& score, const std::string& name, TextTable* tabl
 }
 
 // "+0.410 (95 %: +0.330 to +0.490)", and a word where that says nothing.
-std::string Shown(const PairedDifference& difference) {
+std::string Shown(const PairedDifference& difference, size_t questions) {
+  const bool sure = questions >= kSureQuestionsMin && difference.excludes_zero();
   return absl::StrFormat("%+.3f (95 %%: %+.3f to %+.3f)%s", difference.mean, difference.low,
-                         difference.high,
-                         difference.excludes_zero() ? "" : ", which may be chance");
+                         difference.high, sure ? "" : ", which may be chance");
 }
 
 void PrintScores(const AskResult& result, const Terminal& terminal) {
@@ -120,8 +124,8 @@ void PrintScores(const AskResult& result, const Terminal& terminal) {
   std::printf("%s", table.Render(terminal).c_str());
   const AskDifference difference = DifferenceOf(result);
   std::printf("%s", Sentence(absl::StrCat(result.adapter, " beside ", result.beside, ": score ",
-                                          Shown(difference.total), "; keywords ",
-                                          Shown(difference.keywords)),
+                                          Shown(difference.total, questions.size()), "; keywords ",
+                                          Shown(difference.keywords, questions.size())),
                              Style::kPlain, terminal)
                         .c_str());
 }
