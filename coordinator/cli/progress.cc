@@ -71,9 +71,13 @@ void Progress::PrintSettings(const RunStart& start) const {
     absl::StrAppend(&line, " ", key, "=", is_text ? value.substr(1, value.size() - 2) : value);
   }
   if (left_out) line += " (others as by default: strata config)";
-  Terminal bound = terminal_;
-  if (bound.columns == 0) bound.columns = kColumns;
-  std::printf("%s", Sentence(line, Style::kDim, bound).c_str());
+  if (terminal_.columns > 0) {
+    std::printf("%s", Sentence(line, Style::kDim, terminal_).c_str());
+    return;
+  }
+  // A log keeps each value whole, however long a path is.
+  for (const std::string& words : Wrapped(Printable(line), kColumns))
+    std::printf("%s\n", terminal_.Styled(Style::kDim, words).c_str());
 }
 
 void Progress::OnTokenize(uint64_t bytes_done, uint64_t bytes_total) {
