@@ -1,7 +1,7 @@
 // Reads an adapter from a folder that this branch need not have made, as PEFT writes it: for
-// `strata import`, `strata adopt` and `strata evaluate --adapter DIR`. Takes the folder and the
-// base's shapes, gives the adapter in the branch's own terms: flat fp32 values, a plain LoRA alpha,
-// the names of the projections it sits on.
+// `strata import` and whatever takes `--adapter DIR`. Takes the folder and the base's shapes, gives
+// the adapter in the branch's own terms: flat fp32 values, a plain LoRA alpha, the names of the
+// projections it sits on.
 #pragma once
 
 #include <filesystem>

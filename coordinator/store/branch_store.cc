@@ -85,7 +85,6 @@ absl::StatusOr<Restorable> Resolve(const fs::path& adapters, const BranchState& 
                                    const std::string& name) {
   if (name == "current" && state.current != Version()) return Restorable{state.current, ""};
   if (name == "previous" && state.previous != Version()) return Restorable{state.previous, ""};
-  if (name == "current" && state.current != Version()) return Restorable{state.current, ""};
   if (const auto pin = state.pins.find(name); pin != state.pins.end())
     return Restorable{pin->second, ""};
   for (const auto& [version, commit] : state.versions) {
