@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <thread>
 #include <utility>
@@ -188,6 +189,18 @@ absl::Status FileSystem::Rename(const fs::path& from, const fs::path& to) {
   return FsyncDirectory(FolderOf(to));
 }
 
+absl::Status FileSystem::Exchange(const fs::path& a, const fs::path& b) {
+  RETURN_IF_ERROR(Before("exchange", b));
+  if (renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) != 0) {
+    const int error = errno;
+    if (error != EINVAL && error != ENOSYS && error != ENOTSUP) return Failed("exchange", b, error);
+    return absl::UnimplementedError(
+        absl::StrCat("the file system of ", b.string(), " cannot exchange two names at once"));
+  }
+  RETURN_IF_ERROR(FsyncDirectory(FolderOf(b)));
+  return FolderOf(a) == FolderOf(b) ? absl::OkStatus() : FsyncDirectory(FolderOf(a));
+}
+
 absl::Status FileSystem::RemoveTree(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::symlink_status(path, error);
@@ -291,6 +304,12 @@ absl::StatusOr<std::string> ReadFile(const fs::path& path, uint64_t max_bytes) {
   }
   bytes.resize(done);
   return bytes;
+}
+
+absl::StatusOr<std::chrono::system_clock::time_point> TimeOfChange(const fs::path& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return Failed("read", path, errno);
+  return std::chrono::system_clock::from_time_t(status.st_mtim.tv_sec);
 }
 
 bool ChangedAfter(const fs::path& file, const fs::path& reference) {

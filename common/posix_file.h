@@ -56,6 +56,9 @@ class FileSystem {
   absl::Status FsyncFile(const std::filesystem::path& path);
   // Fsyncs the folder of `to`.
   absl::Status Rename(const std::filesystem::path& from, const std::filesystem::path& to);
+  // Gives each of two paths what the other one names, at once; fsyncs their folders. UNIMPLEMENTED,
+  // with nothing changed, where the file system has no such call.
+  absl::Status Exchange(const std::filesystem::path& a, const std::filesystem::path& b);
   // OK when `path` does not exist.
   absl::Status RemoveTree(const std::filesystem::path& path);
   // Copies the files and folders of `from` into the new folder `to`, each as CopyFileDurably does.
@@ -68,9 +71,9 @@ class FileSystem {
 
  protected:
   // Called before each system call that changes a file, a folder or what is durable of them
-  // ("create", "open", "write", "clone", "date", "fsync", "rename", "remove", "mkdir", "symlink",
-  // "truncate"), which is made only if it returns OK. Tests fail or die here. Only FileLock, which
-  // keeps nothing, does without.
+  // ("create", "open", "write", "clone", "date", "fsync", "rename", "exchange", "remove", "mkdir",
+  // "symlink", "truncate"), which is made only if it returns OK. Tests fail or die here. Only
+  // FileLock, which keeps nothing, does without.
   virtual absl::Status Before(std::string_view operation, const std::filesystem::path& path);
 
  private:
@@ -80,6 +83,10 @@ class FileSystem {
 
 // The whole file. NOT_FOUND when missing, OUT_OF_RANGE when larger than `max_bytes`.
 absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, uint64_t max_bytes);
+
+// When the content of `path` changed last. NOT_FOUND when missing.
+absl::StatusOr<std::chrono::system_clock::time_point> TimeOfChange(
+    const std::filesystem::path& path);
 
 // True when somebody changed `file` later than `reference`, by their times of change; false when
 // either cannot be read.

@@ -61,5 +61,6 @@ void AddGenerate(CLI::App* app, Action* action);
 void AddAsk(CLI::App* app, Action* action);
 void AddImport(CLI::App* app, Action* action);
 void AddDoctor(CLI::App* app, Action* action);
+void AddAdopt(CLI::App* app, Action* action);
 
 }  // namespace strata

@@ -97,6 +97,12 @@ absl::StatusOr<ExitCode> Init(const fs::path& folder, const fs::path& base, bool
                             .c_str());
     return ExitCode::kOk;
   }
+  // A branch that was made before strata.
+  if (fs::exists(folder / "adapters/lora_adapters/current/adapter_config.json")) {
+    std::printf("Made %s. Now take over the adapters that are there: strata adopt %s\n",
+                file.c_str(), folder.c_str());
+    return ExitCode::kOk;
+  }
   std::printf(
       "Made %s. Now put JSONL files into %s and see what would be trained: strata plan -C %s\n",
       file.c_str(), (folder / "training").c_str(), folder.c_str());

@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   strata::AddCompletion(&app, &action);
   strata::AddImport(&app, &action);
   strata::AddDoctor(&app, &action);
+  strata::AddAdopt(&app, &action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

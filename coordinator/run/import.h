@@ -15,9 +15,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "coordinator/catalog/catalog.h"
 #include "coordinator/config/config.h"
-#include "coordinator/run/adapter_folder.h"
 #include "coordinator/store/candidate.h"
 
 namespace strata {
@@ -40,13 +38,5 @@ struct ImportResult {
 };
 
 absl::StatusOr<ImportResult> Import(const Config& config, const ImportRequest& request);
-
-// What `adapter` makes of a candidate, but for its stages: its values, its settings, its origin
-// with the training_metadata.json beside it, if that can be read; else *warning says why not.
-// REQUIRES: CheckFits.
-Candidate CandidateFrom(const Config& config, const AdapterFolder& adapter, std::string* warning);
-
-// `dataset` as one that an adapter has seen elsewhere.
-StageResult TrainedElsewhere(const Dataset& dataset);
 
 }  // namespace strata

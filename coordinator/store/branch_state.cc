@@ -41,13 +41,6 @@ absl::Status CheckKnown(const BranchState& state, Version version) {
       absl::StrCat("it names ", VersionName(version), ", which was never committed"));
 }
 
-// backup_current_20251031_104042, with _2 and so on at the end.
-bool IsBackupName(const std::string& name) {
-  static const std::regex* const kPattern =
-      new std::regex("backup_(current|previous)_[0-9]{8}_[0-9]{6}(_[0-9]{1,9})?");
-  return name.size() < 64 && std::regex_match(name, *kPattern);
-}
-
 absl::StatusOr<std::string> BackupNameOf(const Json& json) {
   if (!json.is_string()) return absl::DataLossError("backups is no list of names");
   std::string name = json.get<std::string>();
@@ -130,6 +123,7 @@ absl::Status ApplyCommit(const LedgerEvent& event, BranchState* state) {
         absl::StrCat("it commits ", VersionName(commit.version), " a second time"));
   }
   if (commit.parent != Version()) RETURN_IF_ERROR(CheckKnown(*state, commit.parent));
+  state->versions[commit.version] = commit;
   ASSIGN_OR_RETURN(const Json* backups, JsonNested(event.body, "backups", kBody));
   for (const Json& json : *backups) {
     ASSIGN_OR_RETURN(const std::string named, JsonString(json, "name", kBody));
@@ -145,7 +139,6 @@ absl::Status ApplyCommit(const LedgerEvent& event, BranchState* state) {
     for (const StageResult& stage : commit.stages) state->held.erase(stage.sha256);
   }
   state->begun.erase(commit.version);
-  state->versions[commit.version] = std::move(commit);
   return absl::OkStatus();
 }
 
@@ -287,6 +280,12 @@ std::set<Digest> BranchState::Undone(Version from, Version to) const {
     for (const StageResult& stage : commit->stages) undone.erase(stage.sha256);
   }
   return undone;
+}
+
+bool IsBackupName(const std::string& name) {
+  static const std::regex* const kPattern =
+      new std::regex("backup_(current|previous)_[0-9]{8}_[0-9]{6}(_[0-9]{1,9})?");
+  return name.size() < 64 && std::regex_match(name, *kPattern);
 }
 
 absl::Status CheckPinName(const std::string& pin) {

@@ -55,6 +55,9 @@ struct BranchState {
   std::set<Digest> Undone(Version from, Version to) const;
 };
 
+// backup_current_20251031_104042 or backup_previous_…, with _2 and so on at the end.
+bool IsBackupName(const std::string& name);
+
 // OK for a name that a pin may have: one file's name that is none of strata's own. INVALID_ARGUMENT
 // says why not.
 absl::Status CheckPinName(const std::string& pin);

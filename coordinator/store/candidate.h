@@ -48,6 +48,12 @@ struct Origin {
   Json metadata;       // its own training_metadata.json; null = none
 };
 
+// A backup of the layout that an adoption replaces.
+struct AdoptedBackup {
+  std::string name;  // "backup_current_20251031_104042"
+  Version version;   // what it is a copy of; 0 = the candidate itself
+};
+
 struct Candidate {
   Version parent;  // what was current when the run began
   // Begun from the base alone: the version has no parent, and its lineage begins with it.
@@ -70,6 +76,9 @@ struct Candidate {
   std::vector<std::pair<std::string, std::string>> settings;
   double training_seconds = 0;
   uint32_t keep_backups = 5;  // commits whose backups stay
+  // Set in an adoption: these backups, oldest first, are made in place of those of a commit, and
+  // nothing is pruned.
+  std::optional<std::vector<AdoptedBackup>> adopted_backups;
   std::chrono::system_clock::time_point now;
 };
 

@@ -15,8 +15,11 @@ void CheckLink(const fs::path& adapters, const std::string& name, Version versio
   const bool exists = fs::symlink_status(link, error).type() != fs::file_type::not_found;
   if (version == Version()) {
     if (!exists) return;
-    findings->push_back(absl::StrCat(link.string(), " should not be there: the ledger knows no ",
-                                     name, " version"));
+    const bool is_adapter = fs::exists(link / "adapter_config.json", error) &&
+                            !fs::is_symlink(fs::symlink_status(link, error));
+    findings->push_back(absl::StrCat(
+        link.string(), " should not be there: the ledger knows no ", name, " version",
+        is_adapter ? "; it is of the layout before strata's, which strata adopt takes over" : ""));
   } else if (VersionOfLink(adapters, link) != version) {
     findings->push_back(absl::StrCat(link.string(), " does not lead to ", VersionName(version),
                                      ", as the ledger says"));

@@ -1,5 +1,7 @@
 #include "coordinator/store/rotation.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "coordinator/store/copies.h"
@@ -69,6 +71,13 @@ absl::Status FinishPruning(BranchWriter* writer, const std::string& time) {
   return writer->Record("pruned", time, PruneBody(backups, versions));
 }
 
+// Backups that are kept or go together: the pair that a commit made; of an adoption's, which one
+// commit made, each pair.
+std::pair<Version, std::string> PairOf(const BackupRecord& backup) {
+  const size_t kind = backup.name.find('_');
+  return {backup.committed, backup.name.substr(backup.name.find('_', kind + 1))};
+}
+
 }  // namespace
 
 absl::Status Mend(BranchWriter* writer, const std::string& time) {
@@ -84,15 +93,15 @@ absl::Status Mend(BranchWriter* writer, const std::string& time) {
 
 absl::Status Prune(BranchWriter* writer, uint32_t keep_backups, const std::string& time) {
   const BranchState& state = writer->state();
-  std::vector<Version> commits;
+  std::vector<std::pair<Version, std::string>> pairs;
   for (const BackupRecord& backup : state.backups) {
-    if (commits.empty() || commits.back() != backup.committed) commits.push_back(backup.committed);
+    if (pairs.empty() || pairs.back() != PairOf(backup)) pairs.push_back(PairOf(backup));
   }
-  const size_t excess = commits.size() > keep_backups ? commits.size() - keep_backups : 0;
-  const std::set<Version> old_commits(commits.begin(), commits.begin() + excess);
+  const size_t excess = pairs.size() > keep_backups ? pairs.size() - keep_backups : 0;
+  const std::set<std::pair<Version, std::string>> old(pairs.begin(), pairs.begin() + excess);
   std::set<std::string> backups;
   for (const BackupRecord& backup : state.backups) {
-    if (old_commits.contains(backup.committed)) backups.insert(backup.name);
+    if (old.contains(PairOf(backup))) backups.insert(backup.name);
   }
   std::set<Version> kept = {state.current, state.previous};
   for (const auto& [pin, version] : state.pins) kept.insert(version);

@@ -29,22 +29,6 @@ absl::Status Refused(absl::string_view why) {
 
 bool IsLoraB(const std::string& name) { return name.find(".lora_B.") != std::string::npos; }
 
-absl::Status CheckValues(const AdapterLayout& layout, const std::vector<float>& adapter) {
-  bool b_is_zero = true;
-  for (const AdapterTensor& tensor : layout.tensors) {
-    const float* values = adapter.data() + tensor.offset;
-    const bool is_b = IsLoraB(tensor.name);
-    for (int64_t i = 0; i < tensor.elements(); ++i) {
-      if (!std::isfinite(values[i])) {
-        return Refused(absl::StrCat(tensor.name, " has a value that is not finite at element ", i));
-      }
-      if (is_b && values[i] != 0) b_is_zero = false;
-    }
-  }
-  if (b_is_zero) return Refused("every lora_B is zero, so it changes nothing; nothing was learnt");
-  return absl::OkStatus();
-}
-
 Digest DigestOfValues(const std::vector<float>& values) {
   return Sha256Of({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)});
 }
@@ -159,6 +143,22 @@ absl::StatusOr<std::string> ReadVouched(const fs::path& folder, const Digest& ma
 }
 
 }  // namespace
+
+absl::Status CheckValues(const AdapterLayout& layout, const std::vector<float>& adapter) {
+  bool b_is_zero = true;
+  for (const AdapterTensor& tensor : layout.tensors) {
+    const float* values = adapter.data() + tensor.offset;
+    const bool is_b = IsLoraB(tensor.name);
+    for (int64_t i = 0; i < tensor.elements(); ++i) {
+      if (!std::isfinite(values[i])) {
+        return Refused(absl::StrCat(tensor.name, " has a value that is not finite at element ", i));
+      }
+      if (is_b && values[i] != 0) b_is_zero = false;
+    }
+  }
+  if (b_is_zero) return Refused("every lora_B is zero, so it changes nothing; nothing was learnt");
+  return absl::OkStatus();
+}
 
 absl::Status CheckCandidate(const Candidate& candidate) {
   const std::string& run = candidate.run.value();

@@ -46,6 +46,9 @@ struct Inheritance {
 // load.
 absl::Status CheckCandidate(const Candidate& candidate);
 
+// DATA_LOSS for a value that is not finite, or when all of B is zero.
+absl::Status CheckValues(const AdapterLayout& layout, const std::vector<float>& adapter);
+
 // Creates `folder` and gives the hash of its manifest. Each file is fsynced, and so is the folder.
 // The metadata gets the verdict of portability.h; DATA_LOSS when PEFT would not load what was
 // written.

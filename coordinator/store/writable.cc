@@ -32,18 +32,23 @@ absl::Status TryLink(const fs::path& link) {
   std::error_code error;
   const fs::file_type type = fs::symlink_status(link, error).type();
   if (type == fs::file_type::not_found || type == fs::file_type::symlink) return absl::OkStatus();
-  return absl::AlreadyExistsError(absl::StrCat(
-      link.string(), " is no link of strata's, so nothing can be made current; move it away"));
+  return absl::AlreadyExistsError(
+      absl::StrCat(link.string(), " is no link of strata's, so nothing can be made current; ",
+                   fs::exists(link / "adapter_config.json", error)
+                       ? "it is an adapter of the layout before strata's: take all of it over with "
+                         "strata adopt"
+                       : "move it away"));
 }
 
 }  // namespace
 
 absl::Status CheckWritable(const fs::path& adapters, FileSystem* files) {
+  RETURN_IF_ERROR(TryLink(adapters / "current"));
+  RETURN_IF_ERROR(TryLink(adapters / "previous"));
   for (const fs::path& folder : {adapters, adapters / "versions", adapters / "backups"}) {
     RETURN_IF_ERROR(TryFolder(folder, files));
   }
-  RETURN_IF_ERROR(TryLink(adapters / "current"));
-  return TryLink(adapters / "previous");
+  return absl::OkStatus();
 }
 
 }  // namespace strata

@@ -100,6 +100,26 @@ TEST_F(PosixFileTest, ErrorsSayWhatAndWhere) {
   EXPECT_THAT(std::string(full.message()), HasSubstr("cannot write /dev/full"));
 }
 
+TEST_F(PosixFileTest, TwoFoldersChangeNamesAtOnceOrNotAtAll) {
+  folder_.Write("a/of a", "");
+  folder_.Write("b/of b", "");
+  ASSERT_TRUE(files_.Exchange(Path("a"), Path("b")).ok());
+  EXPECT_THAT(Names("a"), ElementsAre("of b"));
+  EXPECT_THAT(Names("b"), ElementsAre("of a"));
+  EXPECT_EQ(files_.calls().front(), "exchange b");
+  EXPECT_EQ(files_.calls().back(), "fsync " + Path("").parent_path().filename().string());
+  EXPECT_TRUE(absl::IsNotFound(files_.Exchange(Path("a"), Path("c"))));
+  EXPECT_THAT(Names("a"), ElementsAre("of b"));
+}
+
+TEST_F(PosixFileTest, TheTimeOfChangeIsThatOfTheContent) {
+  const fs::path file = folder_.Write("a", "");
+  const timespec times[2] = {{5, 0}, {1761907242, 0}};
+  ASSERT_EQ(utimensat(AT_FDCWD, file.c_str(), times, 0), 0);
+  EXPECT_EQ(*TimeOfChange(file), std::chrono::system_clock::from_time_t(1761907242));
+  EXPECT_TRUE(absl::IsNotFound(TimeOfChange(Path("none")).status()));
+}
+
 TEST_F(PosixFileTest, AReplacedFileIsSyncedBeforeItIsRenamedAndItsFolderAfter) {
   folder_.Write("a", "old");
   ASSERT_TRUE(files_.ReplaceFileDurably(Path("a"), "new").ok());
