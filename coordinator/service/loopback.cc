@@ -23,6 +23,9 @@ class Echo final : public RunHost {
   void RecordStep(const v1::StepRecord& step) override {}
   void TakeCandidate(std::vector<float> adapter) override {}
   void TakeEvaluation(double loss_sum, uint64_t tokens) override {}
+  absl::StatusOr<bool> TakeGeneration(const v1::ReportGenerationRequest& report) override {
+    return absl::InvalidArgumentError("no run");
+  }
 
  private:
   const v1::JoinReply task_;
