@@ -9,6 +9,7 @@
 #include "coordinator/store/links.h"
 #include "coordinator/store/metadata.h"
 #include "coordinator/store/rotation.h"
+#include "coordinator/store/version_name.h"
 
 namespace strata {
 namespace {
@@ -91,31 +92,6 @@ std::vector<BackupRecord> BackupsOf(const BranchWriter& writer, const Candidate&
     backups.push_back({backup.name, own ? commit.version : backup.version, {}, now});
   }
   return backups;
-}
-
-struct Restorable {
-  Version version;
-  std::string backup;  // "" unless a backup was named
-};
-
-absl::StatusOr<Restorable> Resolve(const fs::path& adapters, const BranchState& state,
-                                   const std::string& name) {
-  if (name == "current" && state.current != Version()) return Restorable{state.current, ""};
-  if (name == "previous" && state.previous != Version()) return Restorable{state.previous, ""};
-  if (const auto pin = state.pins.find(name); pin != state.pins.end())
-    return Restorable{pin->second, ""};
-  for (const auto& [version, commit] : state.versions) {
-    if (VersionName(version) == name) return Restorable{version, ""};
-  }
-  for (const BackupRecord& backup : state.backups) {
-    if (backup.name == name) return Restorable{backup.version, name};
-  }
-  if (!name.empty() && fs::path(name).filename() == name) {
-    const Version pinned = VersionOfLink(adapters, adapters / name);
-    if (state.versions.contains(pinned)) return Restorable{pinned, ""};
-  }
-  return absl::NotFoundError(absl::StrCat("there is no version, backup or pin named '", name,
-                                          "'; `strata backups` lists what there is"));
 }
 
 }  // namespace
@@ -205,7 +181,7 @@ absl::StatusOr<StoredVersion> BranchStore::Find(const std::string& name) const {
   if (name == "current" && state_.current == Version()) {
     return absl::NotFoundError("this branch has no adapter yet: strata train makes its first");
   }
-  ASSIGN_OR_RETURN(const Restorable found, Resolve(adapters_, state_, name));
+  ASSIGN_OR_RETURN(const NamedVersion found, VersionNamed(adapters_, state_, name));
   const std::optional<fs::path> folder =
       WholeCopyOf(adapters_, state_, found.version, found.backup);
   if (!folder) {
@@ -284,7 +260,8 @@ absl::StatusOr<Version> BranchStore::Restore(const std::string& name, Time now) 
   ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
   const std::string time = Iso8601(now);
   RETURN_IF_ERROR(Mend(&writer, time));
-  ASSIGN_OR_RETURN(const Restorable target, Resolve(writer.adapters(), writer.state(), name));
+  ASSIGN_OR_RETURN(const NamedVersion target,
+                   VersionNamed(writer.adapters(), writer.state(), name));
   RETURN_IF_ERROR(EnsureWhole(&writer, target.version, target.backup).status());
   if (target.version != writer.state().current) {
     const std::set<Digest> held = writer.state().Undone(writer.state().current, target.version);
@@ -303,7 +280,8 @@ absl::StatusOr<Version> BranchStore::Pin(const std::string& pin, const std::stri
   ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
   const std::string time = Iso8601(now);
   RETURN_IF_ERROR(Mend(&writer, time));
-  ASSIGN_OR_RETURN(const Restorable target, Resolve(writer.adapters(), writer.state(), name));
+  ASSIGN_OR_RETURN(const NamedVersion target,
+                   VersionNamed(writer.adapters(), writer.state(), name));
   RETURN_IF_ERROR(CheckPinIsFree(writer, pin, target.version));
   RETURN_IF_ERROR(EnsureWhole(&writer, target.version, target.backup).status());
   if (!writer.state().pins.contains(pin)) {
