@@ -107,6 +107,11 @@ absl::StatusOr<BranchStore> BranchStore::Open(fs::path adapters, FileSystem* fil
   return BranchStore(std::move(adapters), files, std::move(snapshot));
 }
 
+void BranchStore::Follow(const BranchWriter& writer) {
+  state_ = writer.state();
+  damage_ = absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<std::string>> BranchStore::Recover() {
   std::vector<std::string> done;
   std::error_code error;
@@ -114,8 +119,7 @@ absl::StatusOr<std::vector<std::string>> BranchStore::Recover() {
   ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
   const absl::Status healed = Heal(&writer, &done);
   const absl::Status mended = Mend(&writer, Now());
-  state_ = writer.state();
-  damage_ = absl::OkStatus();
+  Follow(writer);
   RETURN_IF_ERROR(healed);
   RETURN_IF_ERROR(mended);
   return done;
@@ -212,8 +216,7 @@ absl::StatusOr<CommitOutcome> BranchStore::Commit(const Candidate& candidate) {
     RETURN_IF_ERROR(mended);
     RETURN_IF_ERROR(CommitNew(&writer, candidate, &rotated));
   }
-  state_ = writer.state();
-  damage_ = absl::OkStatus();
+  Follow(writer);
   return OutcomeOf(candidate.run.value(), rotated);
 }
 
@@ -268,8 +271,7 @@ absl::StatusOr<Version> BranchStore::Restore(const std::string& name, Time now) 
     RETURN_IF_ERROR(writer.Record("restore", time, RestoreBody(target.version, name, held)));
   }
   const absl::Status linked = Mend(&writer, time);
-  state_ = writer.state();
-  damage_ = absl::OkStatus();
+  Follow(writer);
   RETURN_IF_ERROR(linked);
   return target.version;
 }
@@ -288,7 +290,7 @@ absl::StatusOr<Version> BranchStore::Pin(const std::string& pin, const std::stri
     RETURN_IF_ERROR(writer.Record("pin", time, PinBody(pin, target.version)));
   }
   const absl::Status linked = Mend(&writer, time);
-  state_ = writer.state();
+  Follow(writer);
   RETURN_IF_ERROR(linked);
   return target.version;
 }
@@ -308,7 +310,7 @@ absl::StatusOr<Version> BranchStore::Unpin(const std::string& pin, Time now) {
   const Version version = at->second;
   RETURN_IF_ERROR(writer.Record("unpin", time, UnpinBody(pin)));
   const absl::Status unlinked = Mend(&writer, time);
-  state_ = writer.state();
+  Follow(writer);
   RETURN_IF_ERROR(unlinked);
   return version;
 }
@@ -328,7 +330,7 @@ std::vector<PinInfo> BranchStore::Pins() const {
 absl::Status BranchStore::RecordAlone(const std::string& kind, Time now, Json body) {
   ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
   RETURN_IF_ERROR(writer.Record(kind, Iso8601(now), std::move(body)));
-  state_ = writer.state();
+  Follow(writer);
   return absl::OkStatus();
 }
 

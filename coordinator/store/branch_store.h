@@ -141,6 +141,8 @@ class BranchStore {
 
  private:
   BranchStore(std::filesystem::path adapters, FileSystem* files, BranchSnapshot snapshot);
+  // A writer begins only on a ledger that can be believed.
+  void Follow(const BranchWriter& writer);
   absl::StatusOr<const CommittedVersion*> Known(Version version) const;
   // OK once committed; *rotated says what became of the rest.
   absl::Status CommitNew(BranchWriter* writer, const Candidate& candidate, absl::Status* rotated);

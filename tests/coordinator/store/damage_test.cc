@@ -1,5 +1,7 @@
 // Goal: what hands and disks do to a branch is seen, and nothing is written where the ledger cannot
 // be believed. Method: damage one thing in a healthy branch, then ask and commit.
+#include <functional>
+
 #include "tests/coordinator/store/trained_branch.h"
 
 namespace strata {
@@ -249,6 +251,23 @@ TEST_F(DamageTest, DamagedVersionWithoutAWholeBackupIsNotRestored) {
   fs::remove_all(adapters_ / "backups");
   EXPECT_TRUE(absl::IsDataLoss(Open().Restore("v0001", kNow).status()));
   EXPECT_EQ(ValueBehind("current"), 2);
+}
+
+TEST_F(DamageTest, AChangeAfterTheLedgerWasPutBackEndsTheDamage) {
+  const std::vector<std::function<bool(BranchStore*)>> changes = {
+      [](BranchStore* store) { return store->Pin("mine", "v0001", kNow).ok(); },
+      [](BranchStore* store) { return store->Unpin("mine", kNow).ok(); },
+      [](BranchStore* store) { return store->SetExcluded("d1.jsonl", true, kNow).ok(); }};
+  std::string whole = Text(LedgerFile());
+  for (const auto& change : changes) {
+    Overwrite(LedgerFile(), "no ledger\n");
+    BranchStore store = Open();
+    EXPECT_TRUE(absl::IsDataLoss(store.damage()));
+    Overwrite(LedgerFile(), whole);
+    EXPECT_TRUE(change(&store));
+    EXPECT_TRUE(store.damage().ok()) << store.damage();
+    whole = Text(LedgerFile());
+  }
 }
 
 TEST_F(DamageTest, PlantedFolderInPlaceOfALinkIsRefused) {
