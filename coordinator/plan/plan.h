@@ -110,7 +110,7 @@ Plan PlanOfDataset(const Config& config, const Dataset& dataset, const DatasetTo
 double LearningRateAt(const Plan& plan, const StagePlan& stage, uint32_t step);
 
 Json PlanToJson(const Plan& plan);
-// DATA_LOSS for anything that PlanToJson did not write; FAILED_PRECONDITION for another format
+// DATA_LOSS for anything that PlanToJson never wrote; FAILED_PRECONDITION for another format
 // number.
 absl::StatusOr<Plan> PlanFromJson(const Json& json);
 

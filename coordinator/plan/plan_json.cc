@@ -130,7 +130,10 @@ absl::StatusOr<Plan> PlanFromJson(const Json& json) {
   }
   RETURN_IF_ERROR(ReadNumber(json, "parent", &parent));
   plan.parent = Version(parent);
-  ASSIGN_OR_RETURN(plan.rebuild, JsonBool(json, "rebuild", kWhat));
+  // Plans from before there were rebuilds do not tell.
+  if (json.contains("rebuild")) {
+    ASSIGN_OR_RETURN(plan.rebuild, JsonBool(json, "rebuild", kWhat));
+  }
   RETURN_IF_ERROR(ReadNumber(json, "max_length", &plan.max_length));
   RETURN_IF_ERROR(ReadNumber(json, "global_batch_size", &plan.global_batch_size));
   if (plan.global_batch_size == 0) return Wrong("global_batch_size");

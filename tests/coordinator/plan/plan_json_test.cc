@@ -57,12 +57,21 @@ TEST(PlanJsonTest, AnotherFormatIsRefused) {
   EXPECT_TRUE(absl::IsFailedPrecondition(PlanFromJson(json).status()));
 }
 
+TEST(PlanJsonTest, APlanFromBeforeThereWereRebuildsIsNone) {
+  Json json = PlanToJson(PlanWithEverything());
+  json.erase("rebuild");
+  const auto read = PlanFromJson(json);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_FALSE(read->rebuild);
+}
+
 TEST(PlanJsonTest, EveryMissingOrWrongFieldIsDataLoss) {
   const Json good = PlanToJson(PlanWithEverything());
   for (const auto& [key, value] : good.items()) {
     Json json = good;
     json.erase(key);
-    EXPECT_TRUE(absl::IsDataLoss(PlanFromJson(json).status())) << "without " << key;
+    EXPECT_TRUE(key == "rebuild" || absl::IsDataLoss(PlanFromJson(json).status()))
+        << "without " << key;
     json[key] = nullptr;
     EXPECT_TRUE(absl::IsDataLoss(PlanFromJson(json).status())) << "null " << key;
   }
