@@ -51,9 +51,14 @@ TEST(PairedDifferenceTest, HoldsTheTrueMeanNineteenTimesOfTwenty) {
   EXPECT_LE(held, 199);
 }
 
-TEST(PairedDifferenceTest, IsTheSameForTheSameSeed) {
+TEST(PairedDifferenceTest, IsTheSameForTheSameSeedAndNotForAnother) {
   const std::vector<double> values = UniformSample(30, 0);
-  EXPECT_EQ(Bootstrap(values, 5).low, Bootstrap(values, 5).low);
+  const PairedDifference first = Bootstrap(values, 5), other = Bootstrap(values, 6);
+  EXPECT_EQ(first.low, Bootstrap(values, 5).low);
+  EXPECT_EQ(first.high, Bootstrap(values, 5).high);
+  EXPECT_EQ(first.mean, other.mean);
+  EXPECT_NE(first.low, other.low);
+  EXPECT_NE(first.high, other.high);
 }
 
 }  // namespace

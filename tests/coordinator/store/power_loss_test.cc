@@ -169,6 +169,17 @@ class PowerLossTest : public TrainedBranch {
 
 TEST_F(PowerLossTest, ACommitIsWholeOrNotAndStaysOnceReported) { CutAtEveryCall(4, Commits, 50); }
 
+TEST_F(PowerLossTest, ARebuildIsWholeOrNotAndStaysOnceReported) {
+  CutAtEveryCall(
+      4,
+      [](BranchStore* store) {
+        Candidate candidate = Next(4, Version(3));
+        candidate.fresh_lineage = true;
+        return store->Commit(candidate).ok();
+      },
+      40);
+}
+
 TEST_F(PowerLossTest, ARestoreFromABackupIsWholeOrNotAndStaysOnceReported) {
   CutAtEveryCall(
       1,
@@ -179,8 +190,9 @@ TEST_F(PowerLossTest, ARestoreFromABackupIsWholeOrNotAndStaysOnceReported) {
 }
 
 TEST_F(PowerLossTest, APinStaysOnceReportedAndIsGoneOnceItsEndIs) {
-  bool struck = true;
-  for (int nth = 1; struck && !HasFailure(); ++nth) {
+  int nth = 1;
+  for (bool struck = true; struck && !HasFailure(); ++nth) {
+    ASSERT_LT(nth, kCallsMax);
     SCOPED_TRACE(nth);
     NewBranch();
     ASSERT_TRUE(Open().Pin("old", "v0002", kNow).ok());
@@ -201,6 +213,7 @@ TEST_F(PowerLossTest, APinStaysOnceReportedAndIsGoneOnceItsEndIs) {
     EXPECT_TRUE(!pinned || ValueBehind("mine") == 1);
     EXPECT_THAT(*after.Verify(), IsEmpty());
   }
+  EXPECT_GT(nth, 12);
 }
 
 TEST_F(PowerLossTest, TheFirstCommitIsWholeOrNotAndStaysOnceReported) {
