@@ -59,7 +59,8 @@ absl::StatusOr<Preparation> Prepare(const Config& config, const BranchStore& sto
   Preparation preparation;
   ASSIGN_OR_RETURN(const TokenStore tokens, TokenStore::Open(config));
   preparation.chat_template = tokens.chat_template();
-  ASSIGN_OR_RETURN(preparation.lineage, store.LineageOfCurrent());
+  ASSIGN_OR_RETURN(preparation.lineage,
+                   request.rebuild ? store.LineageWithoutExamples() : store.LineageOfCurrent());
   ASSIGN_OR_RETURN(preparation.catalog, ReadCatalog(config));
   ASSIGN_OR_RETURN(
       const TokensOfCatalog views,

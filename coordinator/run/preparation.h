@@ -22,7 +22,7 @@ struct Preparation {
   std::vector<std::optional<DatasetTokens>>
       tokens;  // of each dataset of the catalog that is pending and can be tokenised
   std::string chat_template;
-  Lineage lineage;
+  Lineage lineage;  // for a rebuild without its examples
   Plan plan;
   double tokenize_seconds = 0;   // reading the cache included
   uint64_t tokenized_bytes = 0;  // of the datasets that the cache did not have

@@ -27,10 +27,23 @@ void Warn(const TrainRequest& request, const std::string& sentence) {
   if (request.on_warning) request.on_warning(sentence);
 }
 
+// A rebuild takes nothing from current, so that one which no copy can heal is a reason for it.
+absl::Status Recover(const TrainRequest& request, BranchStore* store) {
+  const absl::StatusOr<std::vector<std::string>> mended = store->Recover();
+  if (mended.ok()) {
+    for (const std::string& sentence : *mended) Warn(request, sentence);
+    return absl::OkStatus();
+  }
+  const bool replaced =
+      request.plan.rebuild && absl::IsDataLoss(mended.status()) && store->damage().ok();
+  if (!replaced) return mended.status();
+  Warn(request, std::string(mended.status().message()));
+  return absl::OkStatus();
+}
+
 // Brings the branch to what its ledger says, and the last report with it.
 absl::Status MendBranch(const Config& config, const TrainRequest& request, BranchStore* store) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> mended, store->Recover());
-  for (const std::string& sentence : mended) Warn(request, sentence);
+  RETURN_IF_ERROR(Recover(request, store));
   absl::StatusOr<std::optional<RunReport>> newest = store->ReportOfNewest();
   // Its version may have been pruned or damaged since; that keeps nobody from training.
   if (!newest.ok() || !newest->has_value()) return absl::OkStatus();
@@ -341,7 +354,9 @@ absl::StatusOr<TrainResult> Training::Run() {
   ASSIGN_OR_RETURN(const DriveOutcome outcome, driver_->Drive());
   Conclude(outcome);
   if (metadata_.is_null() && store_->current().value() != 0) {
-    ASSIGN_OR_RETURN(metadata_, store_->Metadata(store_->current()));
+    // What a rebuild did not replace may be damaged; the report goes without it.
+    absl::StatusOr<Json> metadata = store_->Metadata(store_->current());
+    if (metadata.ok()) metadata_ = *std::move(metadata);
   }
   TryToReport();
   return result_;

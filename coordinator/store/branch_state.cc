@@ -282,6 +282,25 @@ std::set<Digest> BranchState::Undone(Version from, Version to) const {
   return undone;
 }
 
+Lineage LineageOf(const BranchState& state) {
+  Lineage lineage;
+  lineage.current = state.current;
+  lineage.held = state.held;
+  lineage.excluded = state.excluded;
+  for (const auto& [version, commit] : state.versions) {
+    for (const StageResult& stage : commit.stages) {
+      if (state.held.contains(stage.sha256)) lineage.held_names.insert(stage.dataset);
+    }
+  }
+  for (const CommittedVersion* commit : state.Ancestry(state.current)) {
+    for (const StageResult& stage : commit->stages) {
+      lineage.trained.push_back({stage.dataset, stage.sha256, stage.pass, stage.examples,
+                                 stage.epochs, stage.loss, commit->time});
+    }
+  }
+  return lineage;
+}
+
 bool IsBackupName(const std::string& name) {
   static const std::regex* const kPattern =
       new std::regex("backup_(current|previous)_[0-9]{8}_[0-9]{6}(_[0-9]{1,9})?");

@@ -68,6 +68,9 @@ absl::Status CheckPinName(const std::string& pin);
 // and to delete.
 absl::StatusOr<BranchState> Fold(const std::vector<LedgerEvent>& events);
 
+// The lineage of current, but for the examples, which stand in its folder.
+Lineage LineageOf(const BranchState& state);
+
 // The bodies of the events, as Fold reads them back.
 Json CommitBody(const CommittedVersion& commit, const std::vector<BackupRecord>& backups);
 Json BeginBody(Version version, const std::string& run);

@@ -140,24 +140,14 @@ std::vector<Version> BranchStore::Parked() const {
   return parked;
 }
 
-absl::StatusOr<Lineage> BranchStore::LineageOfCurrent() const {
+absl::StatusOr<Lineage> BranchStore::LineageWithoutExamples() const {
   RETURN_IF_ERROR(damage_);
-  Lineage lineage;
-  lineage.current = state_.current;
-  lineage.held = state_.held;
-  lineage.excluded = state_.excluded;
-  for (const auto& [version, commit] : state_.versions) {
-    for (const StageResult& stage : commit.stages) {
-      if (state_.held.contains(stage.sha256)) lineage.held_names.insert(stage.dataset);
-    }
-  }
+  return LineageOf(state_);
+}
+
+absl::StatusOr<Lineage> BranchStore::LineageOfCurrent() const {
+  ASSIGN_OR_RETURN(Lineage lineage, LineageWithoutExamples());
   if (state_.current == Version()) return lineage;
-  for (const CommittedVersion* commit : state_.Ancestry(state_.current)) {
-    for (const StageResult& stage : commit->stages) {
-      lineage.trained.push_back({stage.dataset, stage.sha256, stage.pass, stage.examples,
-                                 stage.epochs, stage.loss, commit->time});
-    }
-  }
   const Digest& manifest = state_.versions.at(state_.current).manifest_sha256;
   ASSIGN_OR_RETURN(lineage.examples, ReadExamplesFile(VersionDir(state_.current), manifest));
   return lineage;

@@ -85,6 +85,8 @@ class BranchStore {
   // Committed, but not made current when current had moved on, nor since; ascending.
   std::vector<Version> Parked() const;
   absl::StatusOr<Lineage> LineageOfCurrent() const;
+  // The same by the ledger alone: also of a current that is damaged.
+  absl::StatusOr<Lineage> LineageWithoutExamples() const;
   // The flat adapter, proven by its digest. FAILED_PRECONDITION when it is not laid out as
   // `layout`.
   absl::StatusOr<std::vector<float>> ReadAdapter(Version version,

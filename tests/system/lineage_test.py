@@ -115,6 +115,15 @@ class LineageTest(branch.BranchTest):
         self.assertEqual(self.json("rebuild")["version"], "v0002")
         self.run_strata("train", "--all")
 
+    def test_a_rebuild_replaces_what_no_copy_can_heal(self):
+        (self.adapters() / "versions/v0001/adapter_model.safetensors").unlink()
+        (self.adapters() / "versions/v0001/trained_examples.bin").unlink()
+        self.run_strata("train", code=65)
+        self.assertEqual(len(self.json("plan", "--rebuild")["stages"]), 1)
+        self.assertIn("v0002 is current", self.run_strata("rebuild"))
+        self.drop("extra.jsonl", self.lines("train_improved.jsonl"))
+        self.assertIn("v0003 is current", self.run_strata("train"))
+
     def test_a_rebuild_of_nothing_changes_nothing(self):
         before = self.adapter_bytes()
         self.run_strata("exclude", "*")

@@ -185,6 +185,17 @@ TEST_F(FreshLineageTest, SurvivesItsOldLineageBeingPruned) {
   EXPECT_THAT(*store.Verify(), IsEmpty());
 }
 
+TEST_F(FreshLineageTest, ReplacesACurrentOfWhichNoCopyIsWhole) {
+  Overwrite(adapters_ / "versions/v0002/trained_examples.bin", "cut");
+  BranchStore store = Open();
+  EXPECT_TRUE(absl::IsDataLoss(store.Recover().status()));
+  EXPECT_TRUE(absl::IsDataLoss(store.LineageOfCurrent().status()));
+  EXPECT_THAT(store.LineageWithoutExamples()->trained, SizeIs(2));
+  Commit(&store, Rebuilt(3, Version(2), {1, 2}));
+  EXPECT_EQ(ValueBehind("current"), 3);
+  EXPECT_TRUE(Open().Recover().ok());
+}
+
 TEST_F(FreshLineageTest, TheSameRunCommittedAgainChangesNothing) {
   BranchStore store = Open();
   Commit(&store, Rebuilt(3, Version(2), {1}));
