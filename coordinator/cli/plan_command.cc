@@ -12,6 +12,7 @@
 #include "coordinator/cli/text_table.h"
 #include "coordinator/run/estimate.h"
 #include "coordinator/run/preparation.h"
+#include "coordinator/run/rebuild.h"
 
 namespace strata {
 namespace {
@@ -42,6 +43,12 @@ void PrintBadLines(const Catalog& catalog, const Terminal& terminal) {
                            " more"));
     }
   }
+}
+
+// Nothing but what a rebuild would leave behind.
+std::vector<std::string> Forgotten(const Preparation& prepared) {
+  if (!prepared.plan.rebuild) return {};
+  return ForgottenByRebuild(prepared.catalog, prepared.lineage);
 }
 
 Json ToJson(const Config& config, const Base& base, const Preparation& prepared) {
@@ -84,6 +91,7 @@ Json ToJson(const Config& config, const Base& base, const Preparation& prepared)
   }
   const Totals totals = TotalsOf(prepared.plan);
   const double rate = MeasuredTokensPerSecond(config.RunsDir(), config.device);
+  json["forgotten"] = Forgotten(prepared);
   json["examples"] = totals.examples;
   json["tokens"] = totals.tokens;
   json["updates"] = totals.steps;
@@ -118,6 +126,8 @@ void PrintText(const Config& config, const Base& base, const Preparation& prepar
                      ", which training/ does not have"),
         Style::kYellow);
   }
+  if (const std::string forgotten = ForgottenText(Forgotten(prepared)); !forgotten.empty())
+    say("warning: " + forgotten, Style::kYellow);
   PrintPlanTable(prepared.plan, terminal);
   const Totals totals = TotalsOf(prepared.plan);
   std::printf("\n");

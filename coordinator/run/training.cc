@@ -9,6 +9,7 @@
 #include "coordinator/plan/initial_adapter.h"
 #include "coordinator/plan/shards.h"
 #include "coordinator/run/preparation.h"
+#include "coordinator/run/rebuild.h"
 #include "coordinator/run/run_lock.h"
 #include "coordinator/store/report.h"
 #include "coordinator/store/writable.h"
@@ -116,6 +117,7 @@ class Training {
   std::unique_ptr<RunDriver> driver_;
   TrainResult result_;
   Json metadata_;
+  absl::Status refused_;  // why a rebuild that was trained is not committed
 };
 
 absl::StatusOr<std::vector<float>> Training::FirstAdapter() const {
@@ -243,6 +245,8 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
       candidate.examples[stage.dataset].push_back(dataset.examples[example].content);
     }
   }
+  refused_ = CheckRebuildIsWhole(preparation_.plan, candidate.stages);
+  RETURN_IF_ERROR(refused_);
   if (!any)
     return absl::DataLossError(
         "no dataset could be trained, for the reasons above; current is untouched");
@@ -262,7 +266,7 @@ void Training::Conclude(const DriveOutcome& outcome) {
   if (result_.version.value() == 0)
     std::erase_if(result_.stages, [](const StageResult& stage) { return stage.trained(); });
   const size_t failed = outcome.state.stage_errors.size();
-  result_.data_at_fault = failed == preparation_.plan.stages.size() ||
+  result_.data_at_fault = !refused_.ok() || failed == preparation_.plan.stages.size() ||
                           (failed > 0 && config_.on_dataset_error == OnDatasetError::kStop);
   result_.seconds = std::chrono::duration<double>(SystemClock::now() - started_).count();
   bool errors = false;
@@ -315,13 +319,15 @@ bool Training::NothingToTrain() {
   for (const SkippedDataset& skipped : result_.skipped) {
     if (skipped.is_error && broken == nullptr) broken = &skipped;
   }
+  const absl::Status whole = CheckRebuildIsWhole(preparation_.plan, {});
   const bool stops = broken != nullptr && config_.on_dataset_error == OnDatasetError::kStop;
-  if (!preparation_.plan.stages.empty() && !stops) return false;
+  if (!preparation_.plan.stages.empty() && !stops && whole.ok()) return false;
   result_.data_at_fault = broken != nullptr;
   result_.nothing_pending = broken == nullptr;
   result_.status = broken != nullptr ? "failed" : "completed";
   result_.reason =
-      broken == nullptr && request_.plan.rebuild
+      !whole.ok() ? std::string(whole.message())
+      : broken == nullptr && request_.plan.rebuild
           ? "no dataset is left to make the adapter from: each is excluded or empty"
       : broken == nullptr ? "nothing pending"
       : stops ? absl::StrCat(broken->dataset, " cannot be trained (on_dataset_error: stop)")
@@ -336,6 +342,11 @@ absl::StatusOr<TrainResult> Training::Run() {
   settings_ = EffectiveValues(effective);
   ASSIGN_OR_RETURN(preparation_, Prepare(config_, *store_, request_.plan, request_.on_tokenize));
   result_.skipped = preparation_.plan.skipped;
+  if (preparation_.plan.rebuild) {
+    const std::string forgotten =
+        ForgottenText(ForgottenByRebuild(preparation_.catalog, preparation_.lineage));
+    if (!forgotten.empty()) Warn(request_, forgotten);
+  }
   if (NothingToTrain()) {
     if (result_.status == "failed") TryToReport();
     return result_;

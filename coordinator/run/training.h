@@ -1,6 +1,6 @@
 // Runs `strata train` from lock to report: plan, launch, commit, rotate, report.
 // Takes a Config and what the command line asks for; leaves one version more, or everything as it
-// was.
+// was. A rebuild that lacks a dataset in error fails: what serves stays.
 //
 // Errors: a Status is what kept the run from beginning (another run, bad config, no mpirun); once
 // it has begun, its end is a TrainResult with a verdict and a reason, and a report on disk.
@@ -51,7 +51,8 @@ struct TrainResult {
   std::vector<SkippedDataset> skipped;
   std::vector<std::string> backups;
   double seconds = 0;
-  bool data_at_fault = false;  // no dataset could be trained, or one of them stopped the run
+  bool data_at_fault =
+      false;  // no dataset could be trained, or one of them stopped the run or a rebuild's commit
 };
 
 absl::StatusOr<TrainResult> Train(const Config& config, const TrainRequest& request);

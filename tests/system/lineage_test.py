@@ -124,6 +124,22 @@ class LineageTest(branch.BranchTest):
         self.drop("extra.jsonl", self.lines("train_improved.jsonl"))
         self.assertIn("v0003 is current", self.run_strata("train"))
 
+    def test_a_rebuild_that_lacks_a_dataset_in_error_replaces_nothing(self):
+        before = self.adapter_bytes()
+        self.drop("bad.jsonl", ["no json\n"])
+        said = self.run_strata("rebuild", code=65)
+        self.assertIn("does not replace current: bad.jsonl; mend or `strata exclude`", said)
+        self.assertEqual((self.adapter_bytes(), self.json("status")["current"]["version"]), (before, "v0001"))
+        self.run_strata("exclude", "bad")
+        self.assertEqual(self.trained(self.json("rebuild")), ["train.jsonl"])
+
+    def test_a_rebuild_names_what_is_no_longer_there_to_train(self):
+        self.train_extra()
+        (self.branch / "training/train.jsonl").unlink()
+        self.assertEqual(self.json("plan", "--rebuild")["forgotten"], ["train.jsonl"])
+        self.assertEqual(self.json("plan")["forgotten"], [])
+        self.assertIn("training/ has no longer: train.jsonl", self.run_strata("rebuild"))
+
     def test_a_rebuild_of_nothing_changes_nothing(self):
         before = self.adapter_bytes()
         self.run_strata("exclude", "*")
