@@ -1,8 +1,10 @@
 // status, history, backups, restore, verify: what shows or turns the store's names, without
 // training.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <map>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -229,6 +231,22 @@ absl::StatusOr<ExitCode> RunBackups(const BranchOptions& options) {
   return ExitCode::kOk;
 }
 
+// The contents that are held; none while the ledger cannot be believed.
+std::set<Digest> HeldIn(const BranchStore& store) {
+  const absl::StatusOr<Lineage> lineage = store.LineageWithoutExamples();
+  return lineage.ok() ? lineage->held : std::set<Digest>();
+}
+
+void PrintRestored(Version version, int64_t held) {
+  std::printf("%s is current", VersionName(version).c_str());
+  if (held == 1) std::printf("; a dataset that was trained after it is now held, not pending");
+  if (held > 1) {
+    std::printf("; %lld datasets that were trained after it are now held, not pending",
+                static_cast<long long>(held));
+  }
+  std::printf("%s\n", held > 0 ? " (strata release)" : "");
+}
+
 absl::StatusOr<ExitCode> RunRestore(const BranchOptions& options, const std::string& name) {
   ASSIGN_OR_RETURN(const Config config, options.Load());
   ASSIGN_OR_RETURN(BranchStore store, BranchStore::Open(config.AdaptersDir()));
@@ -242,14 +260,18 @@ absl::StatusOr<ExitCode> RunRestore(const BranchOptions& options, const std::str
   for (const std::string& sentence : mended.ok() ? *mended : std::vector<std::string>()) {
     std::fprintf(stderr, "strata: %s\n", sentence.c_str());
   }
+  const std::set<Digest> before = HeldIn(store);
   ASSIGN_OR_RETURN(const Version version, store.Restore(name, std::chrono::system_clock::now()));
+  const std::set<Digest> after = HeldIn(store);
+  const int64_t held = std::count_if(
+      after.begin(), after.end(), [&](const Digest& content) { return !before.contains(content); });
   if (options.json) {
     std::printf("%s\n", DumpJson({{"current", VersionName(version)},
-                                  {"previous", NameOrNull(store.previous())}})
+                                  {"previous", NameOrNull(store.previous())},
+                                  {"newly_held", held}})
                             .c_str());
   } else {
-    std::printf("%s is current; what was trained after it is held, not pending (strata release)\n",
-                VersionName(version).c_str());
+    PrintRestored(version, held);
   }
   return ExitCode::kOk;
 }

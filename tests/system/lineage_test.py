@@ -54,7 +54,9 @@ class LineageTest(branch.BranchTest):
 
     def test_what_a_restore_undid_is_trained_once_it_is_released(self):
         self.train_extra()
-        self.run_strata("restore", "previous")
+        self.assertIn("a dataset that was trained after it is now held", self.run_strata("restore", "previous"))
+        self.assertNotIn("held", self.run_strata("restore", "previous"))
+        self.assertEqual(self.json("restore", "previous")["newly_held"], 1)
         self.assertTrue(self.json("train")["nothing_pending"])
         self.assertIn("pending: 12 examples", self.run_strata("release", "extra"))
         self.assertEqual(self.trained(self.json("train")), ["extra.jsonl"])
