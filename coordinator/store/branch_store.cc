@@ -77,23 +77,6 @@ absl::StatusOr<Digest> WriteVersion(BranchWriter* writer, const Candidate& candi
   return manifest;
 }
 
-// The backups that the commit is to make.
-std::vector<BackupRecord> BackupsOf(const BranchWriter& writer, const Candidate& candidate,
-                                    const CommittedVersion& commit) {
-  const std::string now = Iso8601(candidate.now);
-  if (!candidate.adopted_backups) {
-    const bool none = commit.parked || candidate.keep_backups == 0;
-    return none ? std::vector<BackupRecord>()
-                : PlanBackups(writer, CompactTime(candidate.now), now);
-  }
-  std::vector<BackupRecord> backups;
-  for (const AdoptedBackup& backup : *candidate.adopted_backups) {
-    const bool own = backup.version == Version();
-    backups.push_back({backup.name, own ? commit.version : backup.version, {}, now});
-  }
-  return backups;
-}
-
 }  // namespace
 
 BranchStore::BranchStore(fs::path adapters, FileSystem* files, BranchSnapshot snapshot)
@@ -218,7 +201,7 @@ absl::Status BranchStore::CommitNew(BranchWriter* writer, const Candidate& candi
   CommittedVersion commit = CommitOf(candidate, version);
   ASSIGN_OR_RETURN(commit.manifest_sha256, WriteVersion(writer, candidate, version));
   commit.parked = candidate.parent != writer->state().current;
-  const std::vector<BackupRecord> backups = BackupsOf(*writer, candidate, commit);
+  const std::vector<BackupRecord> backups = PlanBackups(*writer, candidate, commit);
   RETURN_IF_ERROR(writer->Record("commit", now, CommitBody(commit, backups)));
   *rotated = Mend(writer, now);
   if (rotated->ok() && !candidate.adopted_backups) {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "coordinator/store/metadata.h"
 #include "coordinator/store/version_folder.h"
 
 namespace strata {
@@ -51,6 +52,17 @@ absl::StatusOr<fs::path> PutCopy(FileSystem* files, const fs::path& from, const 
   return aside;
 }
 
+// `compact_time`, or with a number behind it, so that no backup is called by it yet.
+std::string FreeMoment(const BranchWriter& writer, const std::string& compact_time) {
+  std::string moment = compact_time;
+  for (int i = 2;
+       IsTaken(writer, "backup_current_" + moment) || IsTaken(writer, "backup_previous_" + moment);
+       ++i) {
+    moment = absl::StrCat(compact_time, "_", i);
+  }
+  return moment;
+}
+
 }  // namespace
 
 bool IsNamed(const fs::path& path) {
@@ -72,15 +84,17 @@ std::optional<fs::path> WholeCopyOf(const fs::path& adapters, const BranchState&
   return std::nullopt;
 }
 
-std::vector<BackupRecord> PlanBackups(const BranchWriter& writer, const std::string& compact_time,
-                                      const std::string& time) {
-  std::string moment = compact_time;
-  for (int i = 2;
-       IsTaken(writer, "backup_current_" + moment) || IsTaken(writer, "backup_previous_" + moment);
-       ++i) {
-    moment = absl::StrCat(compact_time, "_", i);
-  }
+std::vector<BackupRecord> PlanBackups(const BranchWriter& writer, const Candidate& candidate,
+                                      const CommittedVersion& commit) {
+  const std::string time = Iso8601(candidate.now);
   std::vector<BackupRecord> backups;
+  if (candidate.adopted_backups) {
+    for (const auto& [name, version] : *candidate.adopted_backups)
+      backups.push_back({name, version == Version() ? commit.version : version, {}, time});
+    return backups;
+  }
+  if (commit.parked || candidate.keep_backups == 0) return backups;
+  const std::string moment = FreeMoment(writer, CompactTime(candidate.now));
   const BranchState& state = writer.state();
   if (state.current != Version() && WholeCopyOf(writer.adapters(), state, state.current)) {
     backups.push_back({"backup_current_" + moment, state.current, {}, time});

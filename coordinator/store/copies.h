@@ -27,10 +27,10 @@ std::optional<std::filesystem::path> WholeCopyOf(const std::filesystem::path& ad
                                                  const BranchState& state, Version version,
                                                  const std::string& preferred = "");
 
-// The backups that a commit at `compact_time` would make of current and previous, by names that are
-// free; none of a version of which no whole copy is left.
-std::vector<BackupRecord> PlanBackups(const BranchWriter& writer, const std::string& compact_time,
-                                      const std::string& time);
+// The backups that the commit of `candidate` is to make: of current and previous, by names of its
+// time that are free, none of a version of which no whole copy is left; or those that it adopts.
+std::vector<BackupRecord> PlanBackups(const BranchWriter& writer, const Candidate& candidate,
+                                      const CommittedVersion& commit);
 
 // Makes the backups that commits owe, and records those commits whose backups are all whole. A
 // backup of which no whole source is left stays owed: `status` shows it.

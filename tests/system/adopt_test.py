@@ -61,7 +61,8 @@ class AdoptTest(branch.BranchTest):
             folder = make_adapter(self.folder / "made" / name, seed=seed)
             text = json.dumps(metadata_of(HISTORY[:1] if name == "a" else HISTORY, date))
             (folder / "training_metadata.json").write_text(text)
-        for name, adapter in {"backups/backup_current_20250930_101010": "a", "backups/backup_previous_20250930_101010": "a",
+        for name, adapter in {"backups/backup_current_20250930_101010": "a",
+                              "backups/backup_previous_20250930_101010": "a",
                               "backups/backup_current_20251031_104042": "b",
                               "backups/backup_previous_20251031_104042": "b", "antropologia_trained_2025": "b",
                               "current": "c", "previous": "c"}.items():
@@ -99,9 +100,10 @@ class AdoptTest(branch.BranchTest):
         self.assertEqual(lines, ["lora_r: 8", "lora_alpha: 16"])
         self.assertEqual(digest_of(self.adapters()), before)
         yaml = (self.branch / "branch.yaml").read_text()
-        (self.branch / "branch.yaml").write_text(yaml.replace("lora_r: 16", lines[0]).replace("lora_alpha: 32", lines[1]))
+        yaml = yaml.replace("lora_r: 16", lines[0]).replace("lora_alpha: 32", lines[1])
+        (self.branch / "branch.yaml").write_text(yaml)
         said = self.adopt()
-        self.assertIn("previous was a copy of current; the adapter before it is in backup_current_20251031_104042", said)
+        self.assertIn("previous was a copy of current; the adapter before it is in backup_current_20251031", said)
         self.assertIn("2 datasets, by the word of the old history, not measured here; strata train --all", said)
         self.assertEqual(digest_of(self.original()), before)
         self.assertFalse((self.branch / "adapters/.lora_adapters.adopting").exists())
@@ -124,7 +126,8 @@ class AdoptTest(branch.BranchTest):
         self.assertEqual((metadata["total_examples_trained"], metadata["total_epochs"]), (24, 6))
         self.assertEqual((metadata["best_loss"], metadata["trainable_params"] == 2457600), (None, False))
         source = metadata["imported_from"]
-        self.assertEqual((source["folder"], source["names"]), (str(self.original() / "current"), ["current", "previous"]))
+        self.assertEqual(source["folder"], str(self.original() / "current"))
+        self.assertEqual(source["names"], ["current", "previous"])
         self.assertEqual([(entry["dataset"], entry["loss"]) for entry in self.json("history")],
                          [(name, None) for name in HISTORY])
         self.drop("extra.jsonl", self.lines(begin=12, end=24))
@@ -132,8 +135,8 @@ class AdoptTest(branch.BranchTest):
         self.assertEqual(self.json("train")["version"], "v0004")
         metadata = self.json("status")["current"]["metadata"]
         self.assertEqual((metadata["total_examples_trained"], metadata["best_loss"]), (36, metadata["last_loss"]))
-        self.assertEqual(json.loads((self.branch / "incremental_training_results.original.json").read_text())["end_time"],
-                         "2025-11-02T08:30:00")
+        report = json.loads((self.branch / "incremental_training_results.original.json").read_text())
+        self.assertEqual(report["end_time"], "2025-11-02T08:30:00")
 
     def test_every_backup_keeps_its_name_and_is_restored(self):
         self.make_yaml()

@@ -178,10 +178,10 @@ class ImportTest(branch.BranchTest):
         self.refused(69, "has no adapter_model.safetensors")
 
     def test_what_is_not_plain_lora_is_refused_by_its_name(self):
-        for i, (key, settings) in enumerate({"use_dora": {"use_dora": True}, "rank_pattern": {"rank_pattern": {"q_proj": 4}},
-                                             "alpha_pattern": {"alpha_pattern": {"q_proj": 4}}, "bias": {"bias": "lora_only"},
-                                             "modules_to_save": {"modules_to_save": ["lm_head"]}}.items()):
-            self.adapter = make_adapter(self.folder / f"adapter{i}", **settings)
+        kinds = {"use_dora": True, "rank_pattern": {"q_proj": 4}, "alpha_pattern": {"q_proj": 4}, "bias": "lora_only",
+                 "modules_to_save": ["lm_head"]}
+        for key, value in kinds.items():
+            self.adapter = make_adapter(self.folder / key, **{key: value})
             self.refused(64, f"adapter_config.json has {key}: ")
 
     def test_missing_and_further_tensors_are_named(self):
@@ -197,7 +197,8 @@ class ImportTest(branch.BranchTest):
     def test_an_adapter_of_another_base_is_refused_with_both_shapes(self):
         make_adapter(self.adapter)
         self.change(base_model_name_or_path="org/wider")
-        self.change_tensors(lambda tensors: {n: torch.ones(8, 4096) if "lora_A" in n else t for n, t in tensors.items()})
+        wide = torch.ones(8, 4096)
+        self.change_tensors(lambda tensors: {n: wide.clone() if "lora_A" in n else t for n, t in tensors.items()})
         self.refused(64, "F32[8, 4096]", "org/wider", "strata/test-base")
 
     def test_a_pickle_is_refused_and_the_command_that_is_said_converts_it(self):
