@@ -11,6 +11,7 @@
 #include "common/huggingface/float_values.h"
 #include "common/huggingface/safetensors.h"
 #include "common/status_macros.h"
+#include "coordinator/store/version_folder.h"
 
 namespace strata {
 namespace {
@@ -218,10 +219,19 @@ absl::Status CheckFits(const AdapterFolder& adapter, const Config& config) {
       (config.branch / "branch.yaml").string(), ":\n  ", absl::StrJoin(lines, "\n  ")));
 }
 
+absl::Status CheckTrained(const AdapterFolder& adapter) {
+  const absl::Status checked = CheckValues(adapter.layout, adapter.values);
+  if (checked.ok()) return checked;
+  return absl::DataLossError(absl::StrCat(adapter.folder.string(), ": ", checked.message(),
+                                          "; take another save of it, or begin with strata train"));
+}
+
 std::vector<std::string> WarningsOf(const AdapterFolder& adapter, const Config& config) {
   std::vector<std::string> warnings;
   const std::string& theirs = adapter.peft.base_model_name;
-  if (!theirs.empty() && theirs != config.base_model_name) {
+  std::error_code error;
+  const bool same_folder = fs::equivalent(theirs, config.model_name_or_path, error);
+  if (!theirs.empty() && theirs != config.base_model_name && !same_folder) {
     warnings.push_back(
         absl::StrCat("the adapter says it was trained on ", theirs,
                      ", the branch's base is called ", config.base_model_name,

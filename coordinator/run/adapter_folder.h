@@ -40,6 +40,10 @@ absl::StatusOr<AdapterFolder> ReadAdapterFolder(const std::filesystem::path& fol
 // both values of each that differs and the lines to put into branch.yaml.
 absl::Status CheckFits(const AdapterFolder& adapter, const Config& config);
 
+// DATA_LOSS, with what to do, unless its values are what a commit takes: finite, and not all of B
+// zero.
+absl::Status CheckTrained(const AdapterFolder& adapter);
+
 // What is no error, but the user should know, in sentences.
 std::vector<std::string> WarningsOf(const AdapterFolder& adapter, const Config& config);
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "common/status_macros.h"
 #include "coordinator/run/imported_candidate.h"
 #include "coordinator/run/run_lock.h"
@@ -236,6 +237,11 @@ absl::StatusOr<AdoptResult> Adopting::Run() {
     RETURN_IF_ERROR(Read());
     RETURN_IF_ERROR(KeepReport());
     result_.left = layout_.left;
+    if (in_place_) {
+      const std::string now = OriginalFolder(config_.AdaptersDir()).string() + "/";
+      for (LeftFolder& left : result_.left)
+        absl::StrReplaceAll({{old_.string() + "/", now}}, &left.reason);
+    }
     result_.previous_was_current = layout_.previous_was_current;
     RETURN_IF_ERROR(Adopt(config_.AdaptersDir(), PlanNames(), FileSystem::Real()));
   }

@@ -9,7 +9,6 @@
 #include "common/posix_file.h"
 #include "common/status_macros.h"
 #include "coordinator/store/branch_state.h"
-#include "coordinator/store/version_folder.h"
 
 namespace strata {
 namespace {
@@ -80,7 +79,7 @@ std::string TimeOf(const fs::path& folder) {
 absl::StatusOr<OldAdapter> ReadOne(const fs::path& folder, const ModelConfig& model,
                                    const std::string& base_model_name) {
   ASSIGN_OR_RETURN(const AdapterFolder read, ReadAdapterFolder(folder, model, base_model_name));
-  RETURN_IF_ERROR(CheckValues(read.layout, read.values));
+  RETURN_IF_ERROR(CheckTrained(read));
   Sha256 sha;
   sha.Update(read.values.data(), read.values.size() * sizeof(float));
   sha.Update(absl::StrCat(" r ", read.peft.r, " alpha ", read.peft.PlainAlpha()));

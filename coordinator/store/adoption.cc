@@ -81,6 +81,11 @@ fs::path OriginalFolder(const fs::path& adapters) {
 
 bool IsStrataLayout(const fs::path& adapters) { return IsNamed(adapters / "ledger.jsonl"); }
 
+bool IsBetweenLayouts(const fs::path& adapters) {
+  return !IsNamed(adapters) && IsNamed(OriginalFolder(adapters)) &&
+         IsStrataLayout(NewFolder(adapters));
+}
+
 absl::StatusOr<bool> FinishAdoption(const fs::path& adapters, FileSystem* files) {
   const fs::path fresh = NewFolder(adapters), original = OriginalFolder(adapters);
   if (!IsNamed(fresh)) return false;
@@ -88,7 +93,7 @@ absl::StatusOr<bool> FinishAdoption(const fs::path& adapters, FileSystem* files)
     RETURN_IF_ERROR(files->Rename(fresh, original));
     return true;
   }
-  if (IsNamed(adapters) || !IsNamed(original) || !IsStrataLayout(fresh)) return false;
+  if (!IsBetweenLayouts(adapters)) return false;
   RETURN_IF_ERROR(files->Rename(fresh, adapters));
   return true;
 }

@@ -40,6 +40,9 @@ std::filesystem::path OriginalFolder(const std::filesystem::path& adapters);
 // Whether `adapters` is a folder of strata's own.
 bool IsStrataLayout(const std::filesystem::path& adapters);
 
+// Whether a kill fell between the two renames: neither layout has the name until FinishAdoption.
+bool IsBetweenLayouts(const std::filesystem::path& adapters);
+
 // Finishes what a kill left of an exchange; gives whether there was anything to finish.
 absl::StatusOr<bool> FinishAdoption(const std::filesystem::path& adapters, FileSystem* files);
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "coordinator/store/adoption.h"
 
 namespace strata {
 namespace {
@@ -43,6 +44,10 @@ absl::Status TryLink(const fs::path& link) {
 }  // namespace
 
 absl::Status CheckWritable(const fs::path& adapters, FileSystem* files) {
+  if (IsBetweenLayouts(adapters)) {
+    return absl::AlreadyExistsError(absl::StrCat("an adoption of ", adapters.string(),
+                                                 " was cut short; run strata adopt to finish it"));
+  }
   RETURN_IF_ERROR(TryLink(adapters / "current"));
   RETURN_IF_ERROR(TryLink(adapters / "previous"));
   for (const fs::path& folder : {adapters, adapters / "versions", adapters / "backups"}) {

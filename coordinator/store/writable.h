@@ -9,6 +9,7 @@
 namespace strata {
 
 // Makes and removes a file where a commit will write, and looks at what stands where its links go.
+// An adoption that was cut short comes first.
 // PERMISSION_DENIED, RESOURCE_EXHAUSTED or ALREADY_EXISTS with the path and what to do.
 absl::Status CheckWritable(const std::filesystem::path& adapters, FileSystem* files);
 

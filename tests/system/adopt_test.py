@@ -200,6 +200,7 @@ class AdoptTest(branch.BranchTest):
         self.make_yaml()
         left = {left["name"]: left["reason"] for left in self.adopt("--json")["left"]}
         self.assertIn("is no safetensors file", left["backup_current_20250930_101010"])
+        self.assertIn(str(self.original()), left["backup_current_20250930_101010"])
         self.assertIn("every lora_B is zero", left["backup_previous_20250930_101010"])
         self.assertIn("no adapter_config.json", left["notes"])
         self.assertEqual(len(left), 3)

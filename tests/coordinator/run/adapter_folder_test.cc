@@ -174,7 +174,21 @@ TEST_F(AdapterFolderTest, AFolderThatIsNoAdapterSaysWhatIsMissing) {
   EXPECT_TRUE(absl::IsNotFound(Read().status())) << Read().status();
 }
 
+TEST_F(AdapterFolderTest, WhatACommitWouldRefuseIsRefusedWithItsFolder) {
+  EXPECT_TRUE(CheckTrained(*Read()).ok());
+  std::fill(values_.begin(), values_.end(), 0.0f);
+  SetTensors(Matrices());
+  EXPECT_TRUE(absl::IsDataLoss(CheckTrained(*Read())));
+  EXPECT_THAT(std::string(CheckTrained(*Read()).message()),
+              AllOf(HasSubstr(folder_.path().string()), HasSubstr("every lora_B is zero"),
+                    HasSubstr("strata train")));
+}
+
 TEST_F(AdapterFolderTest, AnotherNameOfTheBaseAndUnknownKeysAreWarnedOf) {
+  EXPECT_THAT(WarningsOf(*Read(), config_), testing::IsEmpty());
+  config_.model_name_or_path = folder_.path();
+  SetConfig(
+      {{"r", 2}, {"lora_alpha", 4}, {"base_model_name_or_path", folder_.path().string() + "/"}});
   EXPECT_THAT(WarningsOf(*Read(), config_), testing::IsEmpty());
   SetConfig({{"r", 2},
              {"lora_alpha", 4},

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "common/status_macros.h"
+#include "coordinator/store/writable.h"
 #include "tests/coordinator/store/trained_branch.h"
 
 namespace strata {
@@ -134,7 +135,7 @@ TEST_F(AdoptionTest, WhatIsAdoptedIsKeptLikeTheBackupsOfCommits) {
 
 TEST_F(AdoptionTest, AKillAtAnyCallLeavesTheOldOrTheNewLayout) {
   for (const bool exchanges : {true, false}) {
-    int nth = 1;
+    int nth = 1, times_between = 0;
     for (; nth < kCallsMax; ++nth) {
       SCOPED_TRACE(testing::Message() << nth << (exchanges ? "" : ", without exchange"));
       NewBranch();
@@ -143,6 +144,12 @@ TEST_F(AdoptionTest, AKillAtAnyCallLeavesTheOldOrTheNewLayout) {
       const bool is_new = IsStrataLayout(adapters_);
       const bool between = !exchanges && !fs::exists(adapters_);
       EXPECT_TRUE(is_old || is_new || between);
+      EXPECT_EQ(IsBetweenLayouts(adapters_), between);
+      times_between += between;
+      if (between) {
+        EXPECT_THAT(std::string(CheckWritable(adapters_, FileSystem::Real()).message()),
+                    HasSubstr("run strata adopt"));
+      }
       if (is_new) {
         EXPECT_EQ(ValueBehind("current"), 3);
         EXPECT_THAT(*Open().Verify(), IsEmpty());
@@ -152,6 +159,7 @@ TEST_F(AdoptionTest, AKillAtAnyCallLeavesTheOldOrTheNewLayout) {
       ExpectAdopted();
       if (!killed || HasFailure()) break;
     }
+    EXPECT_EQ(times_between > 0, !exchanges);
     EXPECT_GT(nth, 100);
     EXPECT_LT(nth, kCallsMax);
   }
