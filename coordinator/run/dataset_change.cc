@@ -6,41 +6,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "common/edit_distance.h"
 #include "common/status_macros.h"
 #include "coordinator/catalog/catalog.h"
-#include "coordinator/config/glob.h"
 #include "coordinator/plan/pending.h"
+#include "coordinator/run/dataset_names.h"
 
 namespace strata {
 namespace {
 
-constexpr size_t kNearNames = 3;
-constexpr std::string_view kEnding = ".jsonl";
-
-std::string StemOf(const std::string& name) {
-  return name.ends_with(kEnding) ? name.substr(0, name.size() - kEnding.size()) : name;
-}
-
-// A name that exists is meant as it is, even where it has a * in it.
-std::set<std::string> Fitting(const std::string& wanted, const std::set<std::string>& known) {
-  for (const std::string& name : {wanted, wanted + std::string(kEnding)}) {
-    if (known.contains(name)) return {name};
-  }
-  std::set<std::string> fitting;
-  if (wanted.find_first_of("*?") == std::string::npos) return fitting;
-  for (const std::string& name : known) {
-    if (GlobMatches(wanted, name) || GlobMatches(wanted, StemOf(name))) fitting.insert(name);
-  }
-  return fitting;
-}
-
 absl::Status NothingFits(const std::string& wanted, const std::set<std::string>& known) {
-  std::vector<std::string> near(known.begin(), known.end());
-  std::stable_sort(near.begin(), near.end(), [&](const std::string& a, const std::string& b) {
-    return EditDistance(StemOf(wanted), StemOf(a)) < EditDistance(StemOf(wanted), StemOf(b));
-  });
-  near.resize(std::min(near.size(), kNearNames));
+  const std::vector<std::string> near = DatasetsNear(wanted, known);
   return absl::InvalidArgumentError(absl::StrCat(
       "no dataset '", wanted, "' in training/",
       near.empty() ? "; it is empty" : absl::StrCat("; the nearest: ", absl::StrJoin(near, ", ")),
@@ -51,7 +26,7 @@ absl::StatusOr<std::set<std::string>> Chosen(const std::vector<std::string>& nam
                                              const std::set<std::string>& known) {
   std::set<std::string> chosen;
   for (const std::string& name : names) {
-    const std::set<std::string> fitting = Fitting(name, known);
+    const std::set<std::string> fitting = DatasetsNamed(name, known);
     if (fitting.empty()) return NothingFits(name, known);
     chosen.insert(fitting.begin(), fitting.end());
   }

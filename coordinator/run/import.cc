@@ -1,13 +1,14 @@
 #include "coordinator/run/import.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
-#include "coordinator/config/glob.h"
 #include "coordinator/run/adapter_folder.h"
 #include "coordinator/run/base.h"
+#include "coordinator/run/dataset_names.h"
 #include "coordinator/run/imported_candidate.h"
 #include "coordinator/run/run_lock.h"
 #include "coordinator/store/branch_store.h"
@@ -16,29 +17,27 @@
 namespace strata {
 namespace {
 
-absl::StatusOr<std::vector<const Dataset*>> Matching(const Catalog& catalog,
-                                                     const std::vector<std::string>& globs) {
-  std::vector<bool> chosen(catalog.datasets.size());
-  for (const std::string& glob : globs) {
-    bool any = false;
-    for (size_t i = 0; i < catalog.datasets.size(); ++i) {
-      const std::string& name = catalog.datasets[i].name;
-      if (!GlobMatches(glob, name) && glob + ".jsonl" != name) continue;
-      any = chosen[i] = true;
+absl::StatusOr<std::vector<const Dataset*>> Chosen(const Catalog& catalog,
+                                                   const std::vector<std::string>& wanted) {
+  std::set<std::string> known, chosen;
+  for (const Dataset& dataset : catalog.datasets) known.insert(dataset.name);
+  for (const std::string& name : wanted) {
+    const std::set<std::string> named = DatasetsNamed(name, known);
+    if (named.empty()) {
+      const std::string names =
+          absl::StrJoin(catalog.datasets, ", ",
+                        [](std::string* out, const Dataset& dataset) { *out += dataset.name; });
+      return absl::InvalidArgumentError(
+          absl::StrCat("--trained ", name, " names no file of training/",
+                       names.empty() ? ", which is empty" : absl::StrCat("; it has ", names)));
     }
-    if (any) continue;
-    const std::string names =
-        absl::StrJoin(catalog.datasets, ", ",
-                      [](std::string* out, const Dataset& dataset) { *out += dataset.name; });
-    return absl::InvalidArgumentError(
-        absl::StrCat("--trained ", glob, " matches no file of training/",
-                     names.empty() ? ", which is empty" : absl::StrCat("; it has ", names)));
+    chosen.insert(named.begin(), named.end());
   }
-  std::vector<const Dataset*> matching;
-  for (size_t i = 0; i < chosen.size(); ++i) {
-    if (chosen[i]) matching.push_back(&catalog.datasets[i]);
+  std::vector<const Dataset*> datasets;
+  for (const Dataset& dataset : catalog.datasets) {
+    if (chosen.contains(dataset.name)) datasets.push_back(&dataset);
   }
-  return matching;
+  return datasets;
 }
 
 // One import from lock to result.
@@ -68,7 +67,7 @@ absl::StatusOr<Candidate> Importing::MakeCandidate(const AdapterFolder& adapter)
   ASSIGN_OR_RETURN(Candidate candidate, CandidateFrom(config_, base_, adapter, &warning));
   if (!warning.empty()) Warn(warning);
   candidate.parent = store_->current();
-  ASSIGN_OR_RETURN(const std::vector<const Dataset*> seen, Matching(catalog_, request_.trained));
+  ASSIGN_OR_RETURN(const std::vector<const Dataset*> seen, Chosen(catalog_, request_.trained));
   for (const Dataset* dataset : seen) AddTrainedElsewhere(*dataset, 0, &candidate);
   return candidate;
 }

@@ -22,7 +22,7 @@ namespace strata {
 
 struct ImportRequest {
   std::filesystem::path folder;
-  std::vector<std::string> trained;  // globs on the names of training/: files it has seen
+  std::vector<std::string> trained;  // as DatasetsNamed: files of training/ it has seen
   // What was mended or should be known, a sentence each.
   std::function<void(const std::string&)> on_warning;
 };

@@ -108,7 +108,7 @@ class ImportTest(branch.BranchTest):
     def test_what_it_was_trained_on_is_told_and_not_pending(self):
         self.drop("train_improved.jsonl", self.lines("train_improved.jsonl"))
         make_adapter(self.adapter)
-        result = self.json("import", str(self.adapter), "--trained", "*improved*")
+        result = self.json("import", str(self.adapter), "--trained", "*_improved")
         self.assertEqual(result["pending"], ["train.jsonl"])
         self.assertEqual([told["dataset"] for told in result["trained_elsewhere"]], ["train_improved.jsonl"])
         entry, = self.json("history")
