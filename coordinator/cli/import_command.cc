@@ -17,9 +17,9 @@ constexpr char kAbout[] =
 constexpr char kMore[] =
     "DIR is what PEFT's save_pretrained writes: adapter_config.json and adapter_model.safetensors, "
     "in fp32, bf16 or fp16.\n"
-    "What it was trained on is not known here, so all of training/ is pending afterwards; "
-    "--trained "
-    "says otherwise.\n"
+    "What it was trained on is not known here, so all of training/ is pending afterwards, but for "
+    "held and excluded ones;\n"
+    "--trained says what else is not.\n"
     "While a strata train runs on the branch this is refused: that run's adapter would end parked.";
 
 struct ImportOptions {
@@ -52,6 +52,10 @@ void PrintText(const Config& config, const ImportResult& result) {
     std::printf("trained   elsewhere, as told: %s\n", Names(result.trained).c_str());
   std::printf("pending   %s\n",
               result.pending.empty() ? "nothing" : absl::StrJoin(result.pending, ", ").c_str());
+  if (!result.held.empty()) {
+    std::printf("held      by a restore: %s; make them pending with strata release\n",
+                absl::StrJoin(result.held, ", ").c_str());
+  }
   std::printf("next      strata %s -C %s\n", result.pending.empty() ? "status" : "plan",
               config.branch.c_str());
 }
@@ -64,6 +68,7 @@ Json ToJson(const ImportResult& result, const std::vector<std::string>& warnings
                {"imported_from", result.imported_from},
                {"trained_elsewhere", Json::array()},
                {"pending", result.pending},
+               {"held", result.held},
                {"warnings", warnings}};
   for (const StageResult& stage : result.trained) {
     json["trained_elsewhere"].push_back(

@@ -87,8 +87,10 @@ Pending PendingOf(const Config& config, const Dataset& dataset, const Lineage& l
   const bool held = lineage.held.count(dataset.sha256) != 0 ||
                     (!known_name && lineage.held_names.count(dataset.name) != 0);
   if (held && !requested) {
-    return Skip(absl::StrCat("held: undone by a restore; train it with --dataset ", dataset.name,
-                             ", or strata release it"));
+    Pending skipped = Skip(absl::StrCat("held: undone by a restore; train it with --dataset ",
+                                        dataset.name, ", or strata release it"));
+    skipped.held = true;
+    return skipped;
   }
   return Train(
       0, known_name && !request.all && config.changed_datasets == ChangedDatasets::kNewExamples);

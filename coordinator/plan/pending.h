@@ -16,6 +16,7 @@ struct Pending {
   bool train = false;
   std::string reason;     // why not
   bool is_error = false;  // the file itself is at fault
+  bool held = false;      // undone by a restore
   uint32_t pass = 0;
   bool only_new = false;  // a known file with new content: only examples that it did not have
 };

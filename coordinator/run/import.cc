@@ -110,6 +110,7 @@ absl::StatusOr<ImportResult> Importing::Run() {
   result_.imported_from = candidate.origin->imported_from;
   ASSIGN_OR_RETURN(const Lineage lineage, store_->LineageOfCurrent());
   result_.pending = PendingNames(config_, catalog_, lineage);
+  result_.held = HeldNames(config_, catalog_, lineage);
   return result_;
 }
 

@@ -3,7 +3,8 @@
 // rotation as after a training.
 //
 // Model: the version begins a fresh lineage, for what the adapter has seen is not known: all of
-// training/ is pending afterwards, but for the files that the user says it was trained on.
+// training/ is pending afterwards, but for the files that the user says it was trained on and for
+// held and excluded ones, which stay so.
 // Errors: FAILED_PRECONDITION when branch.yaml asks for another adapter, INVALID_ARGUMENT for one
 // that is not plain LoRA on this base, DATA_LOSS for one that is damaged or untrained, ABORTED
 // while a run holds the branch (it would end parked). Nothing is changed then.
@@ -34,6 +35,7 @@ struct ImportResult {
   std::vector<std::string> backups;
   std::vector<StageResult> trained;  // elsewhere, as the user says
   std::vector<std::string> pending;  // names of datasets
+  std::vector<std::string> held;     // by a restore before the import, and still
   Json imported_from;
 };
 

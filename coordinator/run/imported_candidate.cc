@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "coordinator/plan/pending.h"
 #include "coordinator/plan/plan.h"
 #include "coordinator/run/run_lock.h"
 #include "coordinator/tokens/token_store.h"
@@ -98,6 +99,15 @@ std::vector<std::string> PendingNames(const Config& config, const Catalog& catal
   std::vector<std::string> names;
   for (size_t i = 0; i < pending.size(); ++i) {
     if (pending[i]) names.push_back(catalog.datasets[i].name);
+  }
+  return names;
+}
+
+std::vector<std::string> HeldNames(const Config& config, const Catalog& catalog,
+                                   const Lineage& lineage) {
+  std::vector<std::string> names;
+  for (const Dataset& dataset : catalog.datasets) {
+    if (PendingOf(config, dataset, lineage, PlanRequest(), {}).held) names.push_back(dataset.name);
   }
   return names;
 }

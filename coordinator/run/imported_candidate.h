@@ -28,5 +28,8 @@ absl::StatusOr<Catalog> CatalogOrEmpty(const Config& config);
 // The datasets that a train would train, in order.
 std::vector<std::string> PendingNames(const Config& config, const Catalog& catalog,
                                       const Lineage& lineage);
+// Those that it would not, for a restore has undone them.
+std::vector<std::string> HeldNames(const Config& config, const Catalog& catalog,
+                                   const Lineage& lineage);
 
 }  // namespace strata

@@ -105,6 +105,17 @@ class ImportTest(branch.BranchTest):
         self.run_strata("restore", "previous")
         self.assertEqual(self.adapter_bytes(), trained)
 
+    def test_what_is_held_stays_so_and_is_listed(self):
+        self.run_strata("train")
+        self.drop("extra.jsonl", self.lines("train_improved.jsonl"))
+        self.run_strata("train")
+        self.run_strata("restore", "previous")
+        make_adapter(self.adapter)
+        result = self.json("import", str(self.adapter))
+        self.assertEqual((result["pending"], result["held"]), (["train.jsonl"], ["extra.jsonl"]))
+        self.assertIn("extra.jsonl; make them pending with strata release",
+                      self.run_strata("import", str(self.adapter)))
+
     def test_what_it_was_trained_on_is_told_and_not_pending(self):
         self.drop("train_improved.jsonl", self.lines("train_improved.jsonl"))
         make_adapter(self.adapter)
