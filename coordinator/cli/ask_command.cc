@@ -136,6 +136,7 @@ absl::StatusOr<ExitCode> RunAsk(const AskOptions& options) {
   AskRequest request = options.request;
   request.stops = StopsAsked();
   request.on_start = WorkBegins;
+  request.on_warning = PrintWarning;
   ASSIGN_OR_RETURN(const AskResult result, Ask(config, request));
   if (options.branch.json) {
     std::printf("%s\n", DumpJson(ToJson(result), 1).c_str());
@@ -164,7 +165,7 @@ void AddAsk(CLI::App* app, Action* action) {
       ->type_name("FILE");
   command
       ->add_option("--adapter", options->request.adapter,
-                   "current, previous, none, a version, or an adapter's folder")
+                   "current, previous, none, a version, a pin, a backup or an adapter's folder")
       ->type_name(kAdapterValue)
       ->capture_default_str();
   command

@@ -1,10 +1,16 @@
 #include "coordinator/cli/command.h"
 
+#include <cstdio>
+
 #include "coordinator/config/branch_yaml.h"
 
 namespace strata {
 
 absl::StatusOr<Config> BranchOptions::Load() const { return LoadConfig(branch, set); }
+
+void PrintWarning(const std::string& sentence) {
+  std::fprintf(stderr, "strata: %s\n", sentence.c_str());
+}
 
 void AddBranchOptions(CLI::App* command, BranchOptions* options) {
   command->add_option("-C,--branch", options->branch, "The branch's folder (with branch.yaml)")

@@ -34,6 +34,9 @@ struct BranchOptions {
   absl::StatusOr<Config> Load() const;
 };
 
+// To standard error, so that what is printed stays whole: also with --json.
+void PrintWarning(const std::string& sentence);
+
 // Adds -C, --set and --json.
 void AddBranchOptions(CLI::App* command, BranchOptions* options);
 

@@ -10,7 +10,9 @@ namespace {
 
 absl::StatusOr<ExitCode> RunEvaluate(const BranchOptions& options, const EvaluateRequest& request) {
   ASSIGN_OR_RETURN(const Config config, options.Load());
-  ASSIGN_OR_RETURN(const EvaluateResult result, Evaluate(config, request));
+  EvaluateRequest asked = request;
+  asked.on_warning = PrintWarning;
+  ASSIGN_OR_RETURN(const EvaluateResult result, Evaluate(config, asked));
   if (options.json) {
     std::printf("%s\n", DumpJson({{"loss", result.loss},
                                   {"tokens", result.tokens},
@@ -38,7 +40,7 @@ void AddEvaluate(CLI::App* app, Action* action) {
       ->required();
   command
       ->add_option("--adapter", request->adapter,
-                   "current, previous, none, a version, or an adapter's folder")
+                   "current, previous, none, a version, a pin, a backup or an adapter's folder")
       ->type_name(kAdapterValue)
       ->capture_default_str();
   command->callback([=] { *action = [=] { return RunEvaluate(*options, *request); }; });

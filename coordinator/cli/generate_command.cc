@@ -81,6 +81,7 @@ absl::StatusOr<ExitCode> RunGenerate(const GenerateOptions& options) {
                         request.prompts);
   request.stops = StopsAsked();
   request.on_start = WorkBegins;
+  request.on_warning = PrintWarning;
   request.on_text = [&](size_t prompt, const std::string& piece) { printer.OnText(prompt, piece); };
   request.on_end = [&](size_t prompt, const Generated& answer) { printer.OnEnd(prompt, answer); };
   const absl::StatusOr<std::vector<Generated>> answers = Generate(config, request);
@@ -125,7 +126,7 @@ void AddGenerate(CLI::App* app, Action* action) {
       ->type_name("FILE");
   command
       ->add_option("--adapter", options->request.adapter,
-                   "current, previous, none, a version, or an adapter's folder")
+                   "current, previous, none, a version, a pin, a backup or an adapter's folder")
       ->type_name(kAdapterValue)
       ->capture_default_str();
   command->add_option("--system", options->request.system, "The system message before the text")

@@ -147,9 +147,7 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
   request.plan.datasets.insert(options.datasets.begin(), options.datasets.end());
   request.stops = StopsAsked();
   request.on_tokenize = [&](uint64_t done, uint64_t total) { progress.OnTokenize(done, total); };
-  request.on_warning = [](const std::string& sentence) {
-    std::fprintf(stderr, "strata: %s\n", sentence.c_str());
-  };
+  request.on_warning = PrintWarning;
   request.on_start = [&](const RunStart& start) {
     WorkBegins();
     progress.Begin(start);

@@ -28,6 +28,7 @@ absl::StatusOr<std::vector<ScoredAnswer>> AnswersOf(const Config& config, const 
   generate.max_new_tokens = request.max_new_tokens;
   generate.stops = request.stops;
   generate.on_start = request.on_start;
+  generate.on_warning = request.on_warning;
   size_t answered = answered_before;
   generate.on_end = [&](size_t, const Generated&) {
     if (request.on_answer) request.on_answer(++answered, 2 * questions.size());

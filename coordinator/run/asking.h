@@ -25,8 +25,9 @@ struct AskRequest {
   uint32_t max_new_tokens = 160;
   uint32_t full_words = 40;  // words from which on an answer's length counts in full
 
-  const std::atomic<int>* stops = nullptr;  // how often the user has asked to stop
-  std::function<void()> on_start;           // before a worker is launched
+  const std::atomic<int>* stops = nullptr;             // how often the user has asked to stop
+  std::function<void()> on_start;                      // before a worker is launched
+  std::function<void(const std::string&)> on_warning;  // of the adapter's folder, a sentence each
   // An answer of the first or the second of the two has come; `count` of them in all.
   std::function<void(size_t done, size_t count)> on_answer;
 };

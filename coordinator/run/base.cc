@@ -69,6 +69,34 @@ std::set<std::string> TargetsOf(const Json& metadata) {
   return targets;
 }
 
+absl::Status CheckBase(const Config& config, const Base& base, const std::string& name,
+                       const Digest& trained_on) {
+  if (trained_on == base.fingerprint) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the base model is not the one that ", name, " was trained on: it was ", trained_on.Hex(),
+      ", ", config.model_name_or_path.string(), " is ", base.fingerprint.Hex(),
+      "; put the old base back, or make the adapter anew on this one with `strata rebuild`"));
+}
+
+absl::Status CheckSettings(const Config& config, const std::string& name, const Json& metadata) {
+  const std::string what = name + "'s training_metadata.json";
+  ASSIGN_OR_RETURN(const double alpha, JsonNumber(metadata, "lora_alpha", what));
+  ASSIGN_OR_RETURN(const int64_t rank, JsonInteger(metadata, "lora_r", what));
+  if (alpha != config.lora_alpha || rank != static_cast<int64_t>(config.lora_r)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("lora_r and lora_alpha are ", config.lora_r, " and ", config.lora_alpha, ", ",
+                     name, " was trained with ", rank, " and ", alpha, kPutBack));
+  }
+  // As a set: PEFT and the layout do not know their order.
+  const std::set<std::string> ours(config.lora_target_modules.begin(),
+                                   config.lora_target_modules.end());
+  const std::set<std::string> theirs = TargetsOf(metadata);
+  if (theirs.empty() || theirs == ours) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("lora_target_modules are ", absl::StrJoin(ours, ", "), ", ", name,
+                   " was trained on ", absl::StrJoin(theirs, ", "), kPutBack));
+}
+
 }  // namespace
 
 absl::StatusOr<Base> OpenBase(const Config& config) {
@@ -101,29 +129,17 @@ absl::Status CheckContinues(const Config& config, const Base& base, const Branch
                             Version version) {
   const std::string name = VersionName(version);
   const std::optional<Digest> trained_on = store.BaseFingerprintOf(version);
-  if (trained_on && *trained_on != base.fingerprint) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the base model is not the one that ", name, " was trained on: it was ", trained_on->Hex(),
-        ", ", config.model_name_or_path.string(), " is ", base.fingerprint.Hex(),
-        "; put the old base back, or make the adapter anew on this one with `strata rebuild`"));
-  }
+  if (trained_on) RETURN_IF_ERROR(CheckBase(config, base, name, *trained_on));
   ASSIGN_OR_RETURN(const Json metadata, store.Metadata(version));
-  const std::string what = name + "'s training_metadata.json";
-  ASSIGN_OR_RETURN(const double alpha, JsonNumber(metadata, "lora_alpha", what));
-  ASSIGN_OR_RETURN(const int64_t rank, JsonInteger(metadata, "lora_r", what));
-  if (alpha != config.lora_alpha || rank != static_cast<int64_t>(config.lora_r)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("lora_r and lora_alpha are ", config.lora_r, " and ", config.lora_alpha, ", ",
-                     name, " was trained with ", rank, " and ", alpha, kPutBack));
-  }
-  // As a set: PEFT and the layout do not know their order.
-  const std::set<std::string> ours(config.lora_target_modules.begin(),
-                                   config.lora_target_modules.end());
-  const std::set<std::string> theirs = TargetsOf(metadata);
-  if (theirs.empty() || theirs == ours) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("lora_target_modules are ", absl::StrJoin(ours, ", "), ", ", name,
-                   " was trained on ", absl::StrJoin(theirs, ", "), kPutBack));
+  return CheckSettings(config, name, metadata);
+}
+
+absl::Status CheckContinues(const Config& config, const Base& base, const BranchStore& store,
+                            const StoredVersion& stored) {
+  const std::string name = VersionName(stored.version);
+  RETURN_IF_ERROR(CheckBase(config, base, name, stored.manifest.base_fingerprint));
+  ASSIGN_OR_RETURN(const Json metadata, store.Metadata(stored));
+  return CheckSettings(config, name, metadata);
 }
 
 }  // namespace strata

@@ -35,5 +35,8 @@ absl::StatusOr<Base> OpenBase(const Config& config);
 // they differ.
 absl::Status CheckContinues(const Config& config, const Base& base, const BranchStore& store,
                             Version version);
+// The same of a version in whichever folder BranchStore::Find has found it whole.
+absl::Status CheckContinues(const Config& config, const Base& base, const BranchStore& store,
+                            const StoredVersion& stored);
 
 }  // namespace strata

@@ -43,7 +43,8 @@ absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequ
   input.spec.stages = {stage.steps};
   input.task = TaskBasics(config, base);
   input.task.mutable_evaluate()->set_steps(stage.steps[0]);
-  ASSIGN_OR_RETURN(input.adapter, AdapterNamed(config, store, base, request.adapter));
+  ASSIGN_OR_RETURN(input.adapter,
+                   AdapterNamed(config, store, base, request.adapter, request.on_warning));
   input.shards = &shards;
   RETURN_IF_ERROR(FileSystem::Real()->CreateDirectories(config.CacheDir()));
   input.launch = {.mpirun = config.mpirun,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -11,9 +12,9 @@
 namespace strata {
 
 struct EvaluateRequest {
-  std::filesystem::path data;  // a JSONL file of any of the shapes that training takes
-  std::string adapter =
-      "current";  // "current", "previous", "none", a version, or an adapter's folder
+  std::filesystem::path data;       // a JSONL file of any of the shapes that training takes
+  std::string adapter = "current";  // as AdapterNamed takes it
+  std::function<void(const std::string&)> on_warning;  // of the adapter's folder, a sentence each
 };
 
 struct EvaluateResult {

@@ -166,7 +166,8 @@ absl::StatusOr<std::vector<Generated>> Generate(const Config& config,
   input.spec.purpose = Purpose::kGenerate;
   input.task = TaskBasics(config, base);
   SetTask(request, prompts, stop_ids, input.task.mutable_generate());
-  ASSIGN_OR_RETURN(input.adapter, AdapterNamed(config, store, base, request.adapter));
+  ASSIGN_OR_RETURN(input.adapter,
+                   AdapterNamed(config, store, base, request.adapter, request.on_warning));
   RETURN_IF_ERROR(FileSystem::Real()->CreateDirectories(config.CacheDir()));
   const std::filesystem::path log = config.CacheDir() / "generate.log";
   input.launch = {.mpirun = config.mpirun,

@@ -31,14 +31,14 @@ struct GenerateRequest {
   std::vector<std::string> prompts;  // what a user says, each the beginning of a conversation
   std::string system;                // the system message before each; "" is none
   bool raw = false;                  // continue the prompts as they are, without a template
-  // "current", "previous", "none", a version, or an adapter's folder.
-  std::string adapter = "current";
+  std::string adapter = "current";   // as AdapterNamed takes it
   Sampling sampling;
   uint32_t max_new_tokens = 256;  // per prompt, ≥ 1
   uint32_t batch_size = 32;       // prompts that are continued at once, ≥ 1; memory only
 
-  const std::atomic<int>* stops = nullptr;  // how often the user has asked to stop
-  std::function<void()> on_start;           // before the worker is launched
+  const std::atomic<int>* stops = nullptr;             // how often the user has asked to stop
+  std::function<void()> on_start;                      // before the worker is launched
+  std::function<void(const std::string&)> on_warning;  // of the adapter's folder, a sentence each
   // What has become certain of an answer's text; together it is Generated::text.
   std::function<void(size_t prompt, const std::string& piece)> on_text;
   std::function<void(size_t prompt, const Generated& answer)> on_end;

@@ -2,6 +2,7 @@
 // store and a name, gives the flat adapter that a worker fetches.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,11 +13,15 @@
 
 namespace strata {
 
-// `name` is "current", "previous", "none" (the base alone), a version ("v0003") or an adapter's
-// folder. INVALID_ARGUMENT when there is no such adapter; FAILED_PRECONDITION when a version was
-// trained on another base or with other settings, or branch.yaml asks for another adapter than the
-// folder's; DATA_LOSS when it is damaged; else what ReadAdapterFolder says.
-absl::StatusOr<std::vector<float>> AdapterNamed(const Config& config, const BranchStore& store,
-                                                const Base& base, const std::string& name);
+// `name` is "none" (the base alone), what BranchStore::Find takes ("current", "previous", a version
+// ("v0003"), a pin or a backup), or an adapter's folder. A folder that there is goes first when its
+// name has a slash in it ("./mine"), else the store does. on_warning, unless empty, is told of
+// what is no error in a folder, a sentence each. INVALID_ARGUMENT when there is no such adapter;
+// FAILED_PRECONDITION when a version was trained on another base or with other settings, or
+// branch.yaml asks for another adapter than the folder's; DATA_LOSS when it is damaged and no
+// backup of it is whole; else what ReadAdapterFolder says.
+absl::StatusOr<std::vector<float>> AdapterNamed(
+    const Config& config, const BranchStore& store, const Base& base, const std::string& name,
+    const std::function<void(const std::string&)>& on_warning);
 
 }  // namespace strata

@@ -147,6 +147,11 @@ absl::StatusOr<Json> BranchStore::Metadata(Version version) const {
   return ReadMetadataFile(VersionDir(version), commit->manifest_sha256);
 }
 
+absl::StatusOr<Json> BranchStore::Metadata(const StoredVersion& stored) const {
+  ASSIGN_OR_RETURN(const CommittedVersion* commit, Known(stored.version));
+  return ReadMetadataFile(stored.folder, commit->manifest_sha256);
+}
+
 std::optional<Digest> BranchStore::BaseFingerprintOf(Version version) const {
   const auto at = state_.versions.find(version);
   if (at == state_.versions.end()) return std::nullopt;

@@ -92,6 +92,7 @@ class BranchStore {
   absl::StatusOr<std::vector<float>> ReadAdapter(Version version,
                                                  const AdapterLayout& layout) const;
   absl::StatusOr<Json> Metadata(Version version) const;  // training_metadata.json
+  absl::StatusOr<Json> Metadata(const StoredVersion& stored) const;
   std::optional<Digest> BaseFingerprintOf(Version version) const;
   // What `name` means ("current", or a name as Restore takes it), checked by hash: the backup that
   // is named, else the version's own folder, else a backup of it. NOT_FOUND for an unknown name,

@@ -14,7 +14,8 @@ absl::StatusOr<NamedVersion> VersionNamed(const fs::path& adapters, const Branch
   if (const auto pin = state.pins.find(name); pin != state.pins.end())
     return NamedVersion{pin->second, ""};
   for (const auto& [version, commit] : state.versions) {
-    if (VersionName(version) == name) return NamedVersion{version, ""};
+    if (VersionName(version) == name || absl::StrCat("v", version.value()) == name)
+      return NamedVersion{version, ""};
   }
   for (const BackupRecord& backup : state.backups) {
     if (backup.name == name) return NamedVersion{backup.version, name};

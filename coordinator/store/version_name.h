@@ -15,7 +15,8 @@ struct NamedVersion {
   std::string backup;  // "" unless a backup was named
 };
 
-// NOT_FOUND for a name that means nothing here. Reads no folder, but for links made by hand.
+// A number is taken with or without its zeros (v0003, v3). NOT_FOUND for a name that means nothing
+// here. Reads no folder, but for links made by hand.
 absl::StatusOr<NamedVersion> VersionNamed(const std::filesystem::path& adapters,
                                           const BranchState& state, const std::string& name);
 

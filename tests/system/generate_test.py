@@ -105,12 +105,23 @@ class GenerateTest(branch.BranchTest):
         prompt = self.prompts(1)
         current = self.generate("--max-new-tokens", "20", prompts=prompt)[0]["ids"]
         copy = shutil.copytree(self.adapters() / "current", self.folder / "copy")
-        for adapter in ("v0001", str(copy)):
+        self.run_strata("pin", "spring")
+        for adapter in ("v0001", "v1", "spring", str(copy)):
             self.assertEqual(self.generate("--max-new-tokens", "20", "--adapter", adapter, prompts=prompt)[0]["ids"],
                              current)
+        config = json.loads((copy / "adapter_config.json").read_text())
+        (copy / "adapter_config.json").unlink()
+        (copy / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "org/another"}))
+        self.assertIn("org/another", self.run_strata("generate", "--max-new-tokens", "2", "--adapter", str(copy), "hola"))
         none = self.generate("--max-new-tokens", "20", "--adapter", "none", prompts=prompt)[0]["ids"]
         self.assertNotEqual(none, current)
         self.assertIn("no previous adapter", self.run_strata("generate", "--adapter", "previous", "hola", code=64))
+        self.drop("extra.jsonl", self.lines("train_improved.jsonl"))
+        backup = self.json("train")["backups_created"][0]
+        shutil.rmtree(self.adapters() / "versions/v0001")
+        for adapter in (backup, "v0001", "spring"):
+            self.assertEqual(self.generate("--max-new-tokens", "20", "--adapter", adapter, prompts=prompt)[0]["ids"],
+                             current)
 
     def test_the_seed_decides_what_is_drawn(self):
         drawn = ["--adapter", "none", "--temperature", "1", "--top-k", "50", "--top-p", "0.95", "--max-new-tokens", "30"]
@@ -148,7 +159,7 @@ class GenerateTest(branch.BranchTest):
         said = lambda code, *arguments: self.run_strata("generate", *arguments, code=code)
         self.assertIn("no current adapter yet: strata train", said(64, "hola"))
         self.assertIn("no adapter 'v77x'", said(64, "hola", "--adapter", "v77x"))
-        self.assertIn("v0077", said(69, "hola", "--adapter", "v77"))
+        self.assertIn("no adapter 'v77'", said(64, "hola", "--adapter", "v77"))
         none = ["--adapter", "none"]
         self.assertIn("is empty", said(64, "  ", *none))
         self.assertIn("a TEXT", said(64, *none))
