@@ -137,7 +137,8 @@ absl::StatusOr<std::string> EnsureWhole(BranchWriter* writer, Version version,
         absl::StrCat(VersionName(version),
                      " is missing or damaged and no backup of it is whole: ", findings.front(),
                      "; `strata verify` lists all, `strata restore previous` or "
-                     "another of `strata backups` takes a whole version"));
+                     "another of `strata backups` takes a whole version, `strata rebuild` makes "
+                     "the adapter anew"));
   }
   ASSIGN_OR_RETURN(const fs::path aside, PutCopy(writer->files(), *from, folder, manifest));
   return absl::StrCat(
