@@ -278,6 +278,7 @@ std::vector<KeyRow<Config>> BranchKeys() {
 
       Whole("lora_r", &Config::lora_r, 1, 512),
       Real("lora_alpha", &Config::lora_alpha, {0, 1e6, /*min_included=*/false}),
+      Bool("use_rslora", &Config::use_rslora),
       Real("lora_dropout", &Config::lora_dropout, kShare),
       Row("lora_target_modules", &Config::lora_target_modules, &TargetModules,
           "a list of modules' names, or all-linear"),

@@ -54,6 +54,7 @@ struct Config {
 
   uint32_t lora_r = 16;     // 1 … 512
   double lora_alpha = 32;   // 0 < a ≤ 1e6; the delta is alpha / r · B·A·x
+  bool use_rslora = false;  // the delta is alpha / √r · B·A·x
   double lora_dropout = 0;  // 0 ≤ p < 1
   std::vector<std::string> lora_target_modules = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
                                                   "gate_proj", "up_proj", "down_proj"};

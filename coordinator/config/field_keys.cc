@@ -39,7 +39,6 @@ constexpr std::string_view kUnsupported[] = {
     "neftune_noise_alpha",
     "report_to",
     "save_steps",
-    "use_rslora",
 };
 
 // Longer keys are nobody's slip of the finger; the bound keeps a hostile file cheap.

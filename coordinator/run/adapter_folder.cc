@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "common/huggingface/float_values.h"
 #include "common/huggingface/safetensors.h"
+#include "common/lora_scale.h"
 #include "common/status_macros.h"
 #include "coordinator/store/version_folder.h"
 
@@ -19,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kNamedMax = 4;  // tensors that a message names one by one
-constexpr double kSameAlpha = 1e-9;
 constexpr char kAdapter[] = "adapter_model.safetensors";
 constexpr std::string_view kDefault = ".default.";
 
@@ -161,8 +161,6 @@ std::string DtypeOf(const Views& views) {
   return dtypes.size() == 1 ? *dtypes.begin() : "mixed";
 }
 
-bool SameAlpha(double a, double b) { return std::abs(a - b) <= kSameAlpha * std::max(a, b); }
-
 }  // namespace
 
 absl::StatusOr<AdapterFolder> ReadAdapterFolder(const fs::path& folder, const ModelConfig& model,
@@ -198,12 +196,17 @@ absl::Status CheckFits(const AdapterFolder& adapter, const Config& config) {
     differ.push_back(absl::StrCat("lora_r is ", config.lora_r, ", the adapter's r ", peft.r));
     lines.push_back(absl::StrCat("lora_r: ", peft.r));
   }
-  if (!SameAlpha(peft.PlainAlpha(), config.lora_alpha)) {
-    differ.push_back(absl::StrCat(
-        "lora_alpha is ", Text(config.lora_alpha), ", the adapter's ", Text(peft.PlainAlpha()),
-        peft.use_rslora ? absl::StrCat(" (rsLoRA's ", Text(peft.lora_alpha), " · √", peft.r, ")")
-                        : ""));
-    lines.push_back("lora_alpha: " + Text(peft.PlainAlpha()));
+  const double alpha = PlainAlpha(peft.lora_alpha, peft.r, peft.use_rslora);
+  const double our_alpha = PlainAlpha(config.lora_alpha, config.lora_r, config.use_rslora);
+  if (!IsSameAlpha(alpha, our_alpha)) {
+    const auto said = [](double value, bool use_rslora) {
+      return Text(value) + (use_rslora ? " with use_rslora" : "");
+    };
+    differ.push_back(absl::StrCat("lora_alpha is ", said(config.lora_alpha, config.use_rslora),
+                                  ", the adapter's ", said(peft.lora_alpha, peft.use_rslora)));
+    lines.push_back("lora_alpha: " + Text(peft.lora_alpha));
+    if (peft.use_rslora != config.use_rslora)
+      lines.push_back(absl::StrCat("use_rslora: ", peft.use_rslora ? "true" : "false"));
   }
   if (theirs != ours) {
     differ.push_back(

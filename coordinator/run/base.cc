@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "common/config_json.h"
 #include "common/huggingface/base_weights.h"
+#include "common/lora_scale.h"
 #include "common/status_macros.h"
 
 namespace strata {
@@ -15,6 +16,8 @@ namespace {
 
 constexpr char kPutBack[] =
     "; put the old values back in branch.yaml, or make the adapter anew with these: strata rebuild";
+
+const char* Scaling(bool use_rslora) { return use_rslora ? " (use_rslora)" : ""; }
 
 std::string NamesOfProjections(const ModelConfig& model) {
   std::vector<std::string> names;
@@ -82,10 +85,15 @@ absl::Status CheckSettings(const Config& config, const std::string& name, const 
   const std::string what = name + "'s training_metadata.json";
   ASSIGN_OR_RETURN(const double alpha, JsonNumber(metadata, "lora_alpha", what));
   ASSIGN_OR_RETURN(const int64_t rank, JsonInteger(metadata, "lora_r", what));
-  if (alpha != config.lora_alpha || rank != static_cast<int64_t>(config.lora_r)) {
+  // Versions that were committed before there was rsLoRA do not tell it.
+  const bool rslora = JsonBool(metadata, "use_rslora", what).value_or(false);
+  if (rank != static_cast<int64_t>(config.lora_r) ||
+      !IsSameAlpha(PlainAlpha(alpha, rank, rslora),
+                   PlainAlpha(config.lora_alpha, config.lora_r, config.use_rslora))) {
     return absl::FailedPreconditionError(
-        absl::StrCat("lora_r and lora_alpha are ", config.lora_r, " and ", config.lora_alpha, ", ",
-                     name, " was trained with ", rank, " and ", alpha, kPutBack));
+        absl::StrCat("lora_r and lora_alpha are ", config.lora_r, " and ", config.lora_alpha,
+                     Scaling(config.use_rslora), ", ", name, " was trained with ", rank, " and ",
+                     alpha, Scaling(rslora), kPutBack));
   }
   // As a set: PEFT and the layout do not know their order.
   const std::set<std::string> ours(config.lora_target_modules.begin(),

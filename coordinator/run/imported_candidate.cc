@@ -58,6 +58,7 @@ absl::StatusOr<Candidate> CandidateFrom(const Config& config, const Base& base,
   candidate.lora_r = adapter.peft.r;
   // CheckFits allows a rounded alpha; CheckContinues compares the committed one to the last bit.
   candidate.lora_alpha = config.lora_alpha;
+  candidate.use_rslora = config.use_rslora;
   candidate.lora_dropout = adapter.peft.lora_dropout;
   candidate.target_modules = adapter.target_modules;
   candidate.adapter_name = config.name;

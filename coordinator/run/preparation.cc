@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "common/config_json.h"
 #include "common/huggingface/base_weights.h"
+#include "common/lora_scale.h"
 #include "common/status_macros.h"
 #include "coordinator/core/run_core.h"
 
@@ -79,7 +80,7 @@ v1::JoinReply TaskBasics(const Config& config, const Base& base) {
   task.mutable_base()->set_path(config.model_name_or_path.string());
   task.mutable_base()->set_config_sha256(base.config_sha256.Hex());
   task.mutable_lora()->set_r(config.lora_r);
-  task.mutable_lora()->set_alpha(config.lora_alpha);
+  task.mutable_lora()->set_alpha(PlainAlpha(config.lora_alpha, config.lora_r, config.use_rslora));
   task.mutable_lora()->set_dropout(config.lora_dropout);
   for (const std::string& name : config.lora_target_modules)
     task.mutable_lora()->add_target_modules(name);

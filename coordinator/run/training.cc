@@ -223,6 +223,7 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
   candidate.digest = *state.candidate;
   candidate.lora_r = config_.lora_r;
   candidate.lora_alpha = config_.lora_alpha;
+  candidate.use_rslora = config_.use_rslora;
   candidate.lora_dropout = config_.lora_dropout;
   candidate.target_modules = config_.lora_target_modules;
   candidate.adapter_name = config_.name;

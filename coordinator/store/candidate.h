@@ -64,6 +64,7 @@ struct Candidate {
   Digest digest;               // SHA-256 of its bytes, as all ranks agreed on it
   uint32_t lora_r = 0;
   double lora_alpha = 0, lora_dropout = 0;
+  bool use_rslora = false;  // lora_alpha is rsLoRA's
   std::vector<std::string> target_modules;
   std::string adapter_name;
   std::string base_model_name;  // the public one, not a private path

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "common/lora_scale.h"
 
 namespace strata {
 namespace {
@@ -133,7 +134,8 @@ Json AdapterConfig(const Candidate& candidate) {
   config["revision"] = nullptr;
   config["inference_mode"] = true;
   config["r"] = candidate.lora_r;
-  config["lora_alpha"] = WholeIfPossible(candidate.lora_alpha);
+  config["lora_alpha"] =
+      WholeIfPossible(PlainAlpha(candidate.lora_alpha, candidate.lora_r, candidate.use_rslora));
   config["lora_dropout"] = candidate.lora_dropout;
   config["target_modules"] = SortedTargets(candidate);
   config["bias"] = "none";
@@ -189,6 +191,7 @@ Json TrainingMetadata(const Candidate& candidate, Version version, const Json& p
   metadata["total_epochs"] = totals.epochs;
   metadata["lora_r"] = candidate.lora_r;
   metadata["lora_alpha"] = WholeIfPossible(candidate.lora_alpha);
+  metadata["use_rslora"] = candidate.use_rslora;
   metadata["lora_dropout"] = candidate.lora_dropout;
   metadata["lora_target_modules"] = SortedTargets(candidate);
   metadata["trainable_params"] = candidate.layout.elements;

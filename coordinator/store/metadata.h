@@ -20,7 +20,8 @@ Json LeftOutJson(const LeftOut& left_out);
 // What is missing counts as none.
 LeftOut LeftOutOf(const Json& json);
 
-// Exactly the keys that PEFT, vLLM and llama.cpp read.
+// Exactly the keys that PEFT, vLLM and llama.cpp read. rsLoRA is folded into lora_alpha, since
+// llama.cpp does not know it; the metadata keeps what was configured.
 Json AdapterConfig(const Candidate& candidate);
 
 // What an adapter from elsewhere brings along as if it were its parent's metadata: its history with

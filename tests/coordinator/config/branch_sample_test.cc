@@ -28,7 +28,7 @@ TEST(BranchSampleTest, KeysAreFrozen) {
           "lora_r", "lora_target_modules", "lr_scheduler_type", "max_grad_norm", "max_length",
           "max_nonfinite_steps", "max_steps", "micro_batch_size", "model_name_or_path", "mpirun",
           "mpirun_args", "name", "num_train_epochs", "on_dataset_error", "packing", "seed", "tiers",
-          "val_set_size", "warmup_ratio", "weight_decay", "workers"));
+          "use_rslora", "val_set_size", "warmup_ratio", "weight_decay", "workers"));
 }
 
 TEST(BranchSampleTest, NamesEveryAlias) {

@@ -98,6 +98,16 @@ TEST_F(AdapterFolderTest, AnotherRankOrAlphaIsNamedWithBothValuesAndTheLine) {
       AllOf(HasSubstr("lora_alpha is 16, the adapter's 4"), HasSubstr("\n  lora_alpha: 4")));
 }
 
+TEST_F(AdapterFolderTest, RsLoraIsJudgedByWhatItScalesBy) {
+  SetConfig({{"r", 2}, {"lora_alpha", 4}, {"use_rslora", true}});
+  ExpectUnfit(AllOf(HasSubstr("lora_alpha is 4, the adapter's 4 with use_rslora"),
+                    HasSubstr("\n  use_rslora: true")));
+  config_.use_rslora = true;
+  EXPECT_TRUE(CheckFits(*Read(), config_).ok());
+  SetConfig({{"r", 2}, {"lora_alpha", 4 * std::sqrt(2.0)}, {"use_rslora", false}});
+  EXPECT_TRUE(CheckFits(*Read(), config_).ok());
+}
+
 TEST_F(AdapterFolderTest, OtherProjectionsAreJudgedByTheTensors) {
   SetConfig({{"r", 2}, {"lora_alpha", 4}, {"target_modules", "all-linear"}});
   ASSERT_TRUE(CheckFits(*Read(), config_).ok());

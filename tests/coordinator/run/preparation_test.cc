@@ -14,5 +14,14 @@ TEST(PreparationTest, WorkersAreToldTheLeaseThatTheCoreKeeps) {
   EXPECT_LT(task.heartbeat_ms() * 3, task.lease_ms());
 }
 
+TEST(PreparationTest, WorkersAreToldTheAlphaOfPlainLora) {
+  Config config;
+  config.lora_r = 16;
+  config.lora_alpha = 8;
+  EXPECT_EQ(TaskBasics(config, Base()).lora().alpha(), 8);
+  config.use_rslora = true;
+  EXPECT_EQ(TaskBasics(config, Base()).lora().alpha(), 32);
+}
+
 }  // namespace
 }  // namespace strata

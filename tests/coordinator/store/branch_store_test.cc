@@ -86,6 +86,20 @@ TEST_F(BranchStoreTest, AdapterConfigHasExactlyPeftsKeys) {
             R"("layers_pattern":null,"rank_pattern":{},"alpha_pattern":{},"use_rslora":false})");
 }
 
+TEST_F(BranchStoreTest, RsLoraIsFoldedForOthersAndToldInTheMetadata) {
+  Candidate candidate = CandidateOf(1, Version());
+  candidate.lora_r = 4;
+  candidate.lora_alpha = 3;
+  candidate.use_rslora = true;
+  EXPECT_EQ(AdapterConfig(candidate)["lora_alpha"], 6);
+  EXPECT_EQ(AdapterConfig(candidate)["use_rslora"], false);
+  const Json metadata = TrainingMetadata(candidate, Version(1), Json());
+  EXPECT_EQ(metadata["lora_alpha"], 3);
+  EXPECT_EQ(metadata["use_rslora"], true);
+  candidate.lora_r = 2;
+  EXPECT_DOUBLE_EQ(AdapterConfig(candidate)["lora_alpha"].get<double>(), 3 * std::sqrt(2.0));
+}
+
 TEST_F(BranchStoreTest, ReadsTheAdapterBackAndRefusesAnotherLayout) {
   CommitRuns(1);
   const BranchStore store = Open();
