@@ -105,22 +105,6 @@ std::vector<BackupRecord> PlanBackups(const BranchWriter& writer, const Candidat
   return backups;
 }
 
-std::vector<BackupRecord> BackupsOf(const BranchWriter& writer, const Candidate& candidate,
-                                    const CommittedVersion& commit) {
-  const std::string now = Iso8601(candidate.now);
-  if (!candidate.adopted_backups) {
-    const bool none = commit.parked || candidate.keep_backups == 0;
-    return none ? std::vector<BackupRecord>()
-                : PlanBackups(writer, CompactTime(candidate.now), now);
-  }
-  std::vector<BackupRecord> backups;
-  for (const AdoptedBackup& backup : *candidate.adopted_backups) {
-    const bool own = backup.version == Version();
-    backups.push_back({backup.name, own ? commit.version : backup.version, {}, now});
-  }
-  return backups;
-}
-
 absl::Status MakeOwedBackups(BranchWriter* writer, const std::string& time) {
   const std::set<Version> owing = writer->state().commits_owing_backups;
   for (const Version commit : owing) {

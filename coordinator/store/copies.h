@@ -32,10 +32,6 @@ std::optional<std::filesystem::path> WholeCopyOf(const std::filesystem::path& ad
 std::vector<BackupRecord> PlanBackups(const BranchWriter& writer, const Candidate& candidate,
                                       const CommittedVersion& commit);
 
-// The backups that the commit of `candidate` is to make: these, or those that an adoption brings.
-std::vector<BackupRecord> BackupsOf(const BranchWriter& writer, const Candidate& candidate,
-                                    const CommittedVersion& commit);
-
 // Makes the backups that commits owe, and records those commits whose backups are all whole. A
 // backup of which no whole source is left stays owed: `status` shows it.
 absl::Status MakeOwedBackups(BranchWriter* writer, const std::string& time);
