@@ -1,5 +1,9 @@
 #include "coordinator/run/asking.h"
 
+#include <system_error>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "coordinator/run/generation.h"
 #include "coordinator/store/branch_store.h"
@@ -10,12 +14,30 @@ namespace {
 // Of the draws of the bootstrap: always the same, so that the same answers have the same interval.
 constexpr uint64_t kBootstrapSeed = 42;
 
-// "current" and "previous" as the versions they name.
+// "current", "previous" and "v2" as the versions they name.
 std::string Resolved(const std::string& name, const BranchStore& store) {
-  const Version version = name == "current"    ? store.current()
-                          : name == "previous" ? store.previous()
-                                               : Version();
+  uint32_t number = 0;
+  Version version;
+  if (name == "current") version = store.current();
+  if (name == "previous") version = store.previous();
+  if (name.starts_with('v') && absl::SimpleAtoi(name.substr(1), &number)) version = Version(number);
   return version == Version() ? name : VersionName(version);
+}
+
+// Where the user names nothing to compare with.
+std::string DefaultBeside(const std::string& adapter, const BranchStore& store) {
+  if (store.previous() == Version()) return "none";
+  const std::string previous = Resolved("previous", store);
+  return adapter == previous ? "none" : previous;
+}
+
+absl::Status CheckDiffer(const std::string& adapter, const std::string& beside) {
+  std::error_code ignored;
+  if (adapter != beside && !std::filesystem::equivalent(adapter, beside, ignored))
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("ask compares two adapters, and both are ", adapter,
+                   "; name another by --beside: a version, a folder, or none for the base alone"));
 }
 
 absl::StatusOr<std::vector<ScoredAnswer>> AnswersOf(const Config& config, const AskRequest& request,
@@ -67,11 +89,11 @@ absl::StatusOr<AskResult> Ask(const Config& config, const AskRequest& request) {
                                            ? config.branch / "evaluation" / "questions.jsonl"
                                            : request.questions));
   ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
-  std::string beside = request.beside;
-  if (beside.empty()) beside = store.previous() == Version() ? "none" : "previous";
   AskResult result;
   result.adapter = Resolved(request.adapter, store);
-  result.beside = Resolved(beside, store);
+  result.beside = request.beside.empty() ? DefaultBeside(result.adapter, store)
+                                         : Resolved(request.beside, store);
+  RETURN_IF_ERROR(CheckDiffer(result.adapter, result.beside));
   ASSIGN_OR_RETURN(const std::vector<ScoredAnswer> answers,
                    AnswersOf(config, request, result.adapter, questions, 0));
   ASSIGN_OR_RETURN(const std::vector<ScoredAnswer> others,

@@ -20,7 +20,7 @@ namespace strata {
 struct AskRequest {
   std::filesystem::path questions;  // "": evaluation/questions.jsonl of the branch
   // Names as GenerateRequest::adapter. `beside` "" is previous, or none (the base alone) where
-  // there is no previous.
+  // there is no previous or it is the adapter itself.
   std::string adapter = "current", beside;
   uint32_t max_new_tokens = 160;
   uint32_t full_words = 40;  // words from which on an answer's length counts in full
@@ -47,8 +47,8 @@ struct AskResult {
   std::vector<AskedQuestion> questions;
 };
 
-// Answers are the likeliest ones (greedy), so that asking again gives the same. Errors as
-// ReadExpertQuestions and Generate.
+// Answers are the likeliest ones (greedy), so that asking again gives the same.
+// INVALID_ARGUMENT when both names are of one adapter; errors as ReadExpertQuestions and Generate.
 absl::StatusOr<AskResult> Ask(const Config& config, const AskRequest& request);
 
 // The means over the questions of a level; of all of them for "".
