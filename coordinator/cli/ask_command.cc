@@ -137,14 +137,22 @@ absl::StatusOr<ExitCode> RunAsk(const AskOptions& options) {
   request.stops = StopsAsked();
   request.on_start = WorkBegins;
   request.on_warning = PrintWarning;
-  ASSIGN_OR_RETURN(const AskResult result, Ask(config, request));
+  const bool shows = Terminal::Of(fileno(stderr)).draws && !options.branch.json;
+  if (shows) {
+    request.on_answer = [](size_t done, size_t count) {
+      std::fprintf(stderr, "\r\033[Kanswered %zu of %zu", done, count);
+    };
+  }
+  const absl::StatusOr<AskResult> result = Ask(config, request);
+  if (shows) std::fprintf(stderr, "\r\033[K");
+  RETURN_IF_ERROR(result.status());
   if (options.branch.json) {
-    std::printf("%s\n", DumpJson(ToJson(result), 1).c_str());
+    std::printf("%s\n", DumpJson(ToJson(*result), 1).c_str());
     return ExitCode::kOk;
   }
   const Terminal terminal = Terminal::Of(fileno(stdout));
-  if (options.answers) PrintAnswers(result, terminal);
-  PrintScores(result, terminal);
+  if (options.answers) PrintAnswers(*result, terminal);
+  PrintScores(*result, terminal);
   return ExitCode::kOk;
 }
 
@@ -169,8 +177,10 @@ void AddAsk(CLI::App* app, Action* action) {
       ->type_name(kAdapterValue)
       ->capture_default_str();
   command
-      ->add_option("--beside", options->request.beside,
-                   "What to compare with; default: previous, or none (the base alone)")
+      ->add_option(
+          "--beside", options->request.beside,
+          "What to compare with; default: previous, or none (the base alone) where that is "
+          "--adapter or there is none")
       ->type_name(kAdapterValue);
   command->add_flag("--answers", options->answers, "Print the answers too");
   command->add_option("--max-new-tokens", options->request.max_new_tokens, "Tokens of an answer")

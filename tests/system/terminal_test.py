@@ -149,6 +149,15 @@ class TerminalTest(branch.BranchTest):
         self.drop("a\x1b[2Jb.jsonl", self.lines())
         self.assertNotIn("\x1b[2J", self.see(80, "plan").text)
 
+    def test_ask_tells_how_far_it_is_and_takes_that_away(self):
+        self.train(80)
+        (self.branch / "evaluation").mkdir(exist_ok=True)
+        (self.branch / "evaluation/questions.jsonl").write_text('{"question": "q", "keywords": ["k"]}\n')
+        seen = self.see(80, "ask", "--max-new-tokens", "4")
+        self.assertEqual(seen.code, 0, seen.text)
+        self.assertIn("answered 2 of 2", seen.text)
+        self.assertNotIn("answered", "\n".join(seen.screen()))
+
 
 if __name__ == "__main__":
     branch.main()
