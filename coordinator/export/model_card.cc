@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "common/huggingface/hub_name.h"
+#include "coordinator/export/shell_word.h"
 
 namespace strata {
 namespace {
@@ -103,13 +104,17 @@ std::string Use(const CardFacts& facts, const std::string& base) {
         "tokenizer = AutoTokenizer.from_pretrained(\".\")\n```\n```sh\nvllm serve .",
         chat, "\n```\n");
   }
+  const int64_t r = JsonInteger(facts.adapter_config, "r", "").value_or(0);
   return absl::StrCat(
       "\n## Use\n```python\nfrom peft import PeftModel\nfrom transformers import "
       "AutoModelForCausalLM\nbase = AutoModelForCausalLM.from_pretrained(",
       DumpJson(base), ")\nmodel = PeftModel.from_pretrained(base, \".\")\n```\n",
-      "```sh\nvllm serve ", base, " --enable-lora --max-lora-rank ",
-      VllmMaxLoraRank(JsonInteger(facts.adapter_config, "r", "").value_or(0)),
-      " --lora-modules adapter=.", chat, "\n```\n");
+      "```sh\nvllm serve ", ShellWord(base), " --enable-lora --max-lora-rank ", VllmMaxLoraRank(r),
+      " --lora-modules adapter=.", chat, "\n```\n",
+      r > kVllmLoraRankMax
+          ? absl::StrCat("vLLM refuses it: rank ", r, " is more than ", kVllmLoraRankMax,
+                         ". It serves a merged export (`strata export --merged`).\n")
+          : "");
 }
 
 }  // namespace

@@ -19,6 +19,9 @@ struct CardFacts {
 
 std::string ModelCard(const CardFacts& facts);
 
+// vLLM takes no adapter of a higher rank.
+inline constexpr int64_t kVllmLoraRankMax = 512;
+
 // The least --max-lora-rank that vLLM takes an adapter of rank `r` with; `r` itself beyond the
 // largest (vLLM has no such choice then).
 int64_t VllmMaxLoraRank(int64_t r);

@@ -87,6 +87,11 @@ absl::Status Exporting::ReadVersion() {
   ASSIGN_OR_RETURN(const int64_t r, JsonInteger(adapter_config_, "r", what));
   result_.lora_r = static_cast<uint32_t>(r);
   result_.adapter_name = JsonString(metadata_, "adapter_name", what).value_or("adapter");
+  if (!request_.merged && result_.lora_r > kVllmLoraRankMax) {
+    result_.notes.push_back(absl::StrCat("vLLM refuses an adapter of rank ", result_.lora_r,
+                                         ", more than ", kVllmLoraRankMax,
+                                         "; it serves the base with it merged in (--merged)"));
+  }
   const bool named = request_.version == stored_.folder.filename().string();
   if (stored_.folder != store.VersionDir(stored_.version) && !named) {
     result_.notes.push_back(absl::StrCat(VersionName(stored_.version),

@@ -67,6 +67,21 @@ TEST(ModelCardTest, ANameCannotBreakOutOfItsPlace) {
   EXPECT_THAT(card, HasSubstr("| a\\|b.jsonl | 320 | 3 | 0.5000 |"));
 }
 
+TEST(ModelCardTest, ABaseIsOneWordForTheShell) {
+  CardFacts facts = Facts();
+  facts.adapter_config["base_model_name_or_path"] = "/home/me/the base's";
+  EXPECT_THAT(ModelCard(facts), HasSubstr("vllm serve '/home/me/the base'\\''s' --enable-lora"));
+  EXPECT_THAT(ModelCard(Facts()), HasSubstr("vllm serve org/base --enable-lora"));
+}
+
+TEST(ModelCardTest, ARankThatVllmRefusesIsSaid) {
+  CardFacts facts = Facts();
+  facts.adapter_config["r"] = 513;
+  EXPECT_THAT(ModelCard(facts), HasSubstr("vLLM refuses it: rank 513 is more than 512"));
+  facts.adapter_config["r"] = 512;
+  EXPECT_THAT(ModelCard(facts), Not(HasSubstr("refuses")));
+}
+
 TEST(ModelCardTest, VllmIsAskedForARankThatItKnows) {
   EXPECT_EQ(VllmMaxLoraRank(1), 1);
   EXPECT_EQ(VllmMaxLoraRank(2), 8);
