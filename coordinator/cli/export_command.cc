@@ -1,7 +1,3 @@
-#include <signal.h>
-#include <unistd.h>
-
-#include <atomic>
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
@@ -11,35 +7,19 @@
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
+#include "coordinator/cli/stop_signals.h"
+#include "coordinator/cli/terminal.h"
 #include "coordinator/export/model_card.h"
+#include "coordinator/export/shell_word.h"
 #include "coordinator/run/branch_export.h"
 
 namespace strata {
 namespace {
 
-// Whether the user has asked to stop. Signal handlers can reach nothing but a static.
-std::atomic<bool> stop_asked = false;
-static_assert(std::atomic<bool>::is_always_lock_free);
-
-void OnSignal(int) { stop_asked = true; }
-
-// A signal that was ignored stays so (nohup). The second of a kind ends the program at once: the
-// hashing of a large base, before the merge, looks at no flag.
-void CatchSignals() {
-  struct sigaction action {
-  }, before{};
-  action.sa_handler = OnSignal;
-  action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    sigaction(signal, nullptr, &before);
-    if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
-  }
-}
-
 // Shows how much is merged, in a terminal only, and ends it when the user asks for that.
 OnBytes Watch(uint64_t total, bool shown) {
   return [=, done = uint64_t{0}](uint64_t bytes) mutable -> absl::Status {
-    if (stop_asked) return absl::CancelledError("stopped; nothing of the export is left");
+    if (*StopsAsked() > 0) return absl::CancelledError("stopped; nothing of the export is left");
     done += bytes;
     if (!shown) return absl::OkStatus();
     std::fprintf(stderr, "\r\033[Kmerging: %llu of %llu MB%s",
@@ -47,14 +27,6 @@ OnBytes Watch(uint64_t total, bool shown) {
                  static_cast<unsigned long long>(total / 1000000), done >= total ? "\r\033[K" : "");
     return absl::OkStatus();
   };
-}
-
-// As a shell takes it for one word.
-std::string Word(const std::string& text) {
-  const bool plain = !text.empty() && text.find_first_not_of(
-                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                          "0123456789-_./=+:@%") == std::string::npos;
-  return plain ? text : absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "'\\''"}}), "'");
 }
 
 struct Commands {
@@ -65,23 +37,24 @@ struct Commands {
 Commands CommandsFor(const ExportResult& result, const std::string& base, bool merged) {
   const std::string folder = result.folder.string();
   const std::string chat =
-      result.has_template ? absl::StrCat(" --chat-template ", Word(folder + "/chat_template.jinja"))
-                          : "";
+      result.has_template
+          ? absl::StrCat(" --chat-template ", ShellWord(folder + "/chat_template.jinja"))
+          : "";
   const std::string from_base = "AutoModelForCausalLM.from_pretrained(";
   if (merged) {
     return {absl::StrCat("model = ", from_base, DumpJson(folder), ")"),
-            absl::StrCat("vllm serve ", Word(folder), " --served-model-name ",
-                         Word(result.adapter_name), chat),
-            absl::StrCat("python convert_hf_to_gguf.py ", Word(folder), " --outfile ",
-                         Word(result.adapter_name + ".gguf"))};
+            absl::StrCat("vllm serve ", ShellWord(folder), " --served-model-name ",
+                         ShellWord(result.adapter_name), chat),
+            absl::StrCat("python convert_hf_to_gguf.py ", ShellWord(folder), " --outfile ",
+                         ShellWord(result.adapter_name + ".gguf"))};
   }
   return {absl::StrCat("model = ", from_base, DumpJson(base),
                        ")\nmodel = PeftModel.from_pretrained(model, ", DumpJson(folder), ")"),
-          absl::StrCat("vllm serve ", Word(base), " --enable-lora --max-lora-rank ",
+          absl::StrCat("vllm serve ", ShellWord(base), " --enable-lora --max-lora-rank ",
                        VllmMaxLoraRank(result.lora_r), " --lora-modules ",
-                       Word(absl::StrCat(result.adapter_name, "=", folder)), chat),
-          absl::StrCat("python convert_lora_to_gguf.py ", Word(folder), " --base ", Word(base),
-                       " --outfile ", Word(result.adapter_name + ".gguf"))};
+                       ShellWord(absl::StrCat(result.adapter_name, "=", folder)), chat),
+          absl::StrCat("python convert_lora_to_gguf.py ", ShellWord(folder), " --base ",
+                       ShellWord(base), " --outfile ", ShellWord(result.adapter_name + ".gguf"))};
 }
 
 void PrintText(const ExportResult& result, const Commands& commands, bool merged) {
@@ -116,9 +89,10 @@ Json ToJson(const ExportResult& result, const Commands& commands, bool merged) {
 absl::StatusOr<ExitCode> RunExport(const BranchOptions& options, ExportRequest request) {
   ASSIGN_OR_RETURN(const Config config, options.Load());
   if (request.merged) {
-    CatchSignals();
-    request.on_bytes =
-        Watch(WeightBytes(config.model_name_or_path), isatty(STDERR_FILENO) == 1 && !options.json);
+    CatchStops("strata: stopped before anything was exported\n");
+    request.on_start = WorkBegins;
+    request.on_bytes = Watch(WeightBytes(config.model_name_or_path),
+                             Terminal::Of(fileno(stderr)).draws && !options.json);
   }
   ASSIGN_OR_RETURN(const ExportResult result, Export(config, request));
   const Commands commands = CommandsFor(result, config.model_name_or_path.string(), request.merged);

@@ -233,6 +233,7 @@ absl::StatusOr<ExportResult> Exporting::Run() {
   RETURN_IF_ERROR(ReadVersion());
   if (request_.merged) RETURN_IF_ERROR(OpenMerge());
   if (!request_.merged) CheckTokenizersBase();
+  if (request_.on_start) request_.on_start();
   ASSIGN_OR_RETURN(ExportFolder folder,
                    ExportFolder::Begin(request_.folder, BytesToWrite(), FileSystem::Real()));
   RETURN_IF_ERROR(WriteVersionFiles(&folder));

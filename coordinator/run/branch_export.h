@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct ExportRequest {
   std::filesystem::path folder;     // new or empty
   std::string version = "current";  // "current", or a name as Restore takes it
   bool merged = false;              // the base's weights with the adapter in them
+  std::function<void()> on_start;   // before anything is written
   OnBytes on_bytes;                 // while weights are merged
 };
 

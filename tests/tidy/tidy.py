@@ -57,8 +57,7 @@ DOORS = [
     ("the process's calls", r"(unistd|signal|spawn)\.h",
      ["common/posix_file.", "common/huggingface/safetensors.cc", "coordinator/launch/",
       "coordinator/cli/train_command.cc", "coordinator/cli/terminal.cc", "worker/task/",
-      "coordinator/cli/export_command.cc", "coordinator/cli/stop_signals.cc", "coordinator/cli/generate_command.cc",
-      "coordinator/doctor/machine.cc"]),
+      "coordinator/cli/stop_signals.cc", "coordinator/cli/generate_command.cc", "coordinator/doctor/machine.cc"]),
     ("abseil", r"absl/", ["coordinator/", "common/", "worker/task/", "worker/collective/"]),
     ("CUDA's runtime", r"cuda_runtime_api\.h", ["worker/task/probe.cc"]),
 ]

@@ -76,8 +76,11 @@ class BranchExportTest : public testing::Test {
     return store.Commit(candidate).value().version;
   }
   absl::StatusOr<ExportResult> ExportOf(const std::string& version, bool merged = false) const {
-    return Export(config_,
-                  {.folder = Out(), .version = version, .merged = merged, .on_bytes = nullptr});
+    return Export(config_, {.folder = Out(),
+                            .version = version,
+                            .merged = merged,
+                            .on_start = nullptr,
+                            .on_bytes = nullptr});
   }
   fs::path Out() const { return work_ / "out"; }
   // Everything beside the branch: the export and what it may have left.
