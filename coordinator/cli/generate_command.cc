@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -54,10 +55,26 @@ absl::StatusOr<std::vector<std::string>> PromptsOf(const GenerateOptions& option
       {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()})};
 }
 
-// In a terminal only: what the text itself does not show.
-void PrintFigures(const std::vector<Generated>& answers) {
+// The time from the first sign of an answer to the last one.
+class Stopwatch {
+ public:
+  void See() {
+    last_ = std::chrono::steady_clock::now();
+    if (!first_.has_value()) first_ = last_;
+  }
+  double seconds() const {
+    return first_.has_value() ? std::chrono::duration<double>(last_ - *first_).count() : 0;
+  }
+
+ private:
+  std::optional<std::chrono::steady_clock::time_point> first_;
+  std::chrono::steady_clock::time_point last_;
+};
+
+// In a terminal only: what the text itself does not show. Answers of one batch tell their time
+// themselves, from before their first token; batches that follow one another take `seconds`.
+void PrintFigures(const std::vector<Generated>& answers, double seconds) {
   size_t tokens = 0, cut = 0;
-  double seconds = 0;
   for (const Generated& answer : answers) {
     tokens += answer.ids.size();
     cut += answer.stopped_by == "length";
@@ -82,12 +99,19 @@ absl::StatusOr<ExitCode> RunGenerate(const GenerateOptions& options) {
   request.stops = StopsAsked();
   request.on_start = WorkBegins;
   request.on_warning = PrintWarning;
-  request.on_text = [&](size_t prompt, const std::string& piece) { printer.OnText(prompt, piece); };
-  request.on_end = [&](size_t prompt, const Generated& answer) { printer.OnEnd(prompt, answer); };
+  Stopwatch stopwatch;
+  request.on_text = [&](size_t prompt, const std::string& piece) {
+    stopwatch.See();
+    printer.OnText(prompt, piece);
+  };
+  request.on_end = [&](size_t prompt, const Generated& answer) {
+    stopwatch.See();
+    printer.OnEnd(prompt, answer);
+  };
   const absl::StatusOr<std::vector<Generated>> answers = Generate(config, request);
   printer.Break();
   RETURN_IF_ERROR(answers.status());
-  if (terminal) PrintFigures(*answers);
+  if (terminal) PrintFigures(*answers, stopwatch.seconds());
   return ExitCode::kOk;
 }
 
