@@ -78,6 +78,26 @@ TEST_F(StreamedTextTest, AWrongByteIsGivenOnceItCanBeNothingElse) {
   EXPECT_THAT(pieces[2], testing::EndsWith(" cultura"));
 }
 
+// The decoder would take "€" back: bytes side by side are characters all of them, or none.
+TEST_F(StreamedTextTest, ACharacterThatWasGivenStaysBesideABrokenOne) {
+  const Tokenizer tokenizer = OfPieces();
+  StreamedText ended(&tokenizer), going_on(&tokenizer);
+  for (StreamedText* text : {&ended, &going_on}) {
+    EXPECT_EQ(text->Add({0, 2, 3, 4}, false).value(), "La€");
+    EXPECT_EQ(text->Add({2}, false).value(), "");
+  }
+  EXPECT_EQ(ended.Add({}, true).value(), "\uFFFD");
+  EXPECT_EQ(ended.text(), "La€\uFFFD");
+  EXPECT_EQ(going_on.Add({1}, false).value(), "\uFFFD cultura");
+  EXPECT_EQ(going_on.Add({0}, true).value(), " La");
+  EXPECT_EQ(going_on.text(), "La€\uFFFD cultura La");
+}
+
+TEST_F(StreamedTextTest, ABrokenCharacterThatBecomesWholeIsWaitedFor) {
+  EXPECT_THAT(Pieces(OfPieces(), {0, 2, 3, 4, 2, 3, 4, 1}),
+              ElementsAre("La", "", "", "€", "", "", "€", " cultura", ""));
+}
+
 TEST_F(StreamedTextTest, AnAnswerWithoutATokenIsEmpty) {
   const Tokenizer tokenizer = OfBytes();
   StreamedText text(&tokenizer);
