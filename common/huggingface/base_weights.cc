@@ -80,8 +80,9 @@ absl::StatusOr<std::vector<fs::path>> WeightFiles(const fs::path& folder) {
   for (const auto& [tensor, file] : map->items()) {
     const std::string name = file.is_string() ? file.get<std::string>() : "";
     if (name.empty() || name.find('/') != std::string::npos || name[0] == '.') {
-      return absl::DataLossError(
-          absl::StrCat(index_file.string(), ": ", tensor, " leads out of the folder: ", name));
+      return absl::DataLossError(absl::StrCat(index_file.string(), ": ", tensor,
+                                              " is in a file that does not lie beside the index: '",
+                                              name, "'"));
     }
     files.insert(folder / name);
   }

@@ -197,6 +197,16 @@ TEST_F(BranchExportTest, ADamagedVersionIsRefused) {
   EXPECT_THAT(Left(), IsEmpty());
 }
 
+TEST_F(BranchExportTest, ABaseWithWeightsInFoldersIsRefusedByTheirName) {
+  Commit(1);
+  fs::remove(base_.path() / "model.safetensors");
+  base_.Write("model.safetensors.index.json", R"({"weight_map": {"a": "parts/1.safetensors"}})");
+  const absl::Status refused = ExportOf("current", true).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("parts/1.safetensors"));
+  EXPECT_THAT(Left(), IsEmpty());
+}
+
 TEST_F(BranchExportTest, AnotherBaseIsNotMergedInto) {
   Commit(1);
   std::vector<WeightToWrite> weights = ZeroWeights(model_);
