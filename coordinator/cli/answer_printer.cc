@@ -1,8 +1,11 @@
 #include "coordinator/cli/answer_printer.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <string_view>
 
 #include "common/json.h"
+#include "coordinator/cli/text_width.h"
 
 namespace strata {
 namespace {
@@ -17,6 +20,18 @@ Json ToJson(const std::string& prompt, const Generated& answer) {
           {"seconds", answer.seconds},
           {"tokens_per_second", rate},
           {"stopped_by", answer.stopped_by}};
+}
+
+// What a model writes must not move a cursor; lines and tabs are its own.
+std::string ShownInTerminal(std::string_view text) {
+  std::string shown;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find_first_of("\n\t"), text.size());
+    shown += Printable(text.substr(0, end));
+    if (end < text.size()) shown += text[end];
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return shown;
 }
 
 }  // namespace
@@ -55,7 +70,9 @@ void AnswerPrinter::ShowHead() {
 
 void AnswerPrinter::ShowWaiting() {
   ShowHead();
-  std::fwrite(waiting_[shown_].data(), 1, waiting_[shown_].size(), stdout);
+  const std::string& text = waiting_[shown_];
+  const std::string shown = style_ == AnswerStyle::kStreamed ? ShownInTerminal(text) : text;
+  std::fwrite(shown.data(), 1, shown.size(), stdout);
   std::fflush(stdout);
   waiting_.erase(shown_);
   in_line_ = true;

@@ -1,5 +1,6 @@
 // Prints answers in the order of their prompts while they are generated side by side: as they come
-// in a terminal, whole elsewhere, or as a line of JSON each.
+// in a terminal (a control sign but a line break or a tab is shown as "?"), whole elsewhere, or as
+// a line of JSON each.
 #pragma once
 
 #include <map>
