@@ -145,14 +145,18 @@ void AddConfig(CLI::App* app, Action* action) {
       app->add_subcommand("config", "Show every setting in force, and where it came from");
   auto request = std::make_shared<ConfigRequest>();
   AddBranchOptions(command, &request->branch);
-  command->add_option("KEY", request->key, "One setting: its default, its bounds, its meaning too")
-      ->type_name(kKeyValue);
+  CLI::Option* key =
+      command
+          ->add_option("KEY", request->key, "One setting: its default, its bounds, its meaning too")
+          ->type_name(kKeyValue);
   CLI::Option* changed =
       command->add_flag("--changed", request->changed, "Only what differs from the defaults");
+  changed->excludes(key);
   command
       ->add_flag("--sample", request->sample,
                  "Print a branch.yaml of every setting with its default and why")
-      ->excludes(changed);
+      ->excludes(changed)
+      ->excludes(command->get_option("--json"));
   command->callback([=] { *action = [=] { return RunConfig(*request); }; });
 }
 

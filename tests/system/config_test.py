@@ -41,6 +41,10 @@ class ConfigTest(branch.BranchTest):
         self.assertIn("the nearest is lora_r", self.run_strata("config", "lorar", code=64))
         self.assertIn("not supported", self.run_strata("config", "load_in_4bit", code=64))
 
+    def test_what_says_nothing_together_is_refused(self):
+        for arguments in [("--sample", "--json"), ("--sample", "--changed"), ("lora_r", "--changed")]:
+            self.assertIn(arguments[1], self.run_strata("config", *arguments, code=64))
+
     def test_the_sample_makes_a_branch(self):
         (self.branch / "branch.yaml").write_text(self.run_strata("config", "--sample"))
         self.assertEqual(set(self.json("config", "--changed")), {"model_name_or_path"})
