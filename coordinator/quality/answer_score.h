@@ -2,7 +2,7 @@
 // answer and its question's keywords, gives `strata ask` its figures. Pure.
 //
 // Model: words are runs of letters and digits of any script; upper and lower case and the accents
-// of Latin letters make no difference, so "Etnografia" is "etnografía" (ñ is not n).
+// of Latin-1 letters make no difference, so "Etnografia" is "etnografía" (ñ is not n).
 #pragma once
 
 #include <cstdint>
@@ -26,8 +26,8 @@ struct AnswerScore {
 AnswerScore ScoreAnswer(std::string_view answer, const std::vector<std::string>& keywords,
                         uint32_t full_words);
 
-// Lower case, Latin accents taken off (but ñ), runs of white space as one space. Bytes that are not
-// UTF-8 stay as they are.
+// Lower case, of Latin-1 and with its accents taken off (but ñ), runs of white space as one space.
+// Bytes that are not UTF-8 stay as they are.
 std::string Folded(std::string_view text);
 
 }  // namespace strata

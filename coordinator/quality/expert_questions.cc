@@ -8,6 +8,7 @@
 #include "common/json.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
+#include "coordinator/quality/answer_score.h"
 
 namespace strata {
 namespace {
@@ -23,12 +24,15 @@ bool IsBlank(std::string_view text) {
 
 absl::StatusOr<std::vector<std::string>> KeywordsOf(const Json& line, std::string_view where) {
   ASSIGN_OR_RETURN(const Json* list, JsonNested(line, "keywords", where));
+  const auto no_list = [&] {
+    return absl::DataLossError(absl::StrCat(
+        "keywords of ", absl::string_view(where.data(), where.size()), " is no list of words"));
+  };
+  if (!list->is_array()) return no_list();
   std::vector<std::string> keywords;
   for (const Json& keyword : *list) {
-    if (!keyword.is_string() || IsBlank(keyword.get<std::string>())) {
-      return absl::DataLossError(absl::StrCat(
-          "keywords of ", absl::string_view(where.data(), where.size()), " is no list of words"));
-    }
+    // What folds to nothing would be found in every answer.
+    if (!keyword.is_string() || Folded(keyword.get<std::string>()).empty()) return no_list();
     keywords.push_back(keyword.get<std::string>());
   }
   if (!keywords.empty()) return keywords;

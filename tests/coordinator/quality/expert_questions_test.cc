@@ -58,6 +58,8 @@ TEST_F(ExpertQuestionsTest, NamesTheLineThatIsNoQuestion) {
   ExpectRefused("{\"question\":\"q\",\"keywords\":[]}", "no keywords");
   ExpectRefused("{\"question\":\"q\",\"keywords\":[\"\"]}", "no list of words");
   ExpectRefused("{\"question\":\"q\",\"keywords\":[3]}", "no list of words");
+  ExpectRefused("{\"question\":\"q\",\"keywords\":[\"\\u0301\"]}", "no list of words");
+  ExpectRefused("{\"question\":\"q\",\"keywords\":{\"a\":\"k\"}}", "no list of words");
   ExpectRefused("{\"question\":\"q\",\"level\":1,\"keywords\":[\"k\"]}", "level");
 }
 
