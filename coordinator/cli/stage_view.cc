@@ -12,7 +12,8 @@ namespace {
 
 constexpr int kColumnsMin = 40, kColumnsMax = 120;
 constexpr size_t kBarMin = 8, kBarMax = 36, kSparkMin = 8, kSparkMax = 24, kIndent = 7;
-constexpr size_t kNameColumns = 24;  // that a name keeps before figures are left out
+constexpr size_t kNameColumns = 24;    // that a name keeps before figures are left out
+constexpr double kLossPlainMax = 1e5;  // losses from there on are shown by their magnitude
 constexpr Style kTierStyles[] = {Style::kMagenta, Style::kBlue, Style::kCyan};
 
 size_t RoomOf(const Terminal& terminal) {
@@ -20,7 +21,9 @@ size_t RoomOf(const Terminal& terminal) {
 }
 
 std::string LossText(double loss) {
-  return std::isfinite(loss) ? absl::StrFormat("loss %.4f", loss) : "loss -";
+  if (!std::isfinite(loss)) return "loss -";
+  return std::abs(loss) < kLossPlainMax ? absl::StrFormat("loss %.4f", loss)
+                                        : absl::StrFormat("loss %.3g", loss);
 }
 
 std::string NumberText(const StageView& view) {
@@ -79,7 +82,8 @@ std::string BarLine(const StageView& view, const Terminal& terminal) {
   const std::string loss = LossText(view.loss);
   const std::string eta = absl::StrCat("  ", DurationText(view.stage_seconds_left), " left");
   const std::string rate = absl::StrFormat("  %.0f tokens/s", view.tokens_per_second);
-  size_t room = RoomOf(terminal) - kIndent - kBarMin - DisplayWidth(percent + loss);
+  const size_t used = kIndent + kBarMin + DisplayWidth(percent + loss);
+  size_t room = RoomOf(terminal) > used ? RoomOf(terminal) - used : 0;
   const auto fits = [&room](size_t columns) {
     if (columns > room) return false;
     room -= columns;

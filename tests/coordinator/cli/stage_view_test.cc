@@ -93,6 +93,16 @@ TEST(StageViewTest, ALossThatWasNeverFiniteIsNoNumber) {
   EXPECT_THAT(StageLines(view, Wide(80))[1], HasSubstr("loss -"));
 }
 
+TEST(StageViewTest, AHugeLossFitsTheNarrowestLine) {
+  StageView view = Sample();
+  for (const double loss : {1e300, -1e300, 99999.99999}) {
+    view.loss = loss;
+    EXPECT_LT(DisplayWidth(StageLines(view, Wide(40))[1]), 40u) << loss;
+  }
+  view.loss = 1e300;
+  EXPECT_THAT(StageLines(view, Wide(80))[1], HasSubstr("loss 1e+300"));
+}
+
 TEST(SparklineTest, SpansTheLeastAndTheGreatestOfWhatIsShown) {
   EXPECT_EQ(Sparkline({0, 1, 2, 3, 4, 5, 6, 7}, 8, Wide(80)), "▁▂▃▄▅▆▇█");
   EXPECT_EQ(Sparkline({100, 2, 1}, 2, Wide(80)), "█▁");
