@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
+#include "common/utf8_beginning.h"
 
 namespace strata {
 namespace {
@@ -16,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kConfigBytesMax = 16 << 20;
+constexpr size_t kShownBytesMax = 80;  // of a value
 
 // What changes the adapter's mathematics beyond scale · B·A, and what is to be done about it.
 struct Foreign {
@@ -78,9 +80,9 @@ bool IsSet(const Json& value) {
 
 absl::Status Refused(const fs::path& file, const std::string& key, const Json& value,
                      absl::string_view about) {
+  const std::string shown(Utf8Beginning(DumpJson(value), kShownBytesMax));
   return absl::InvalidArgumentError(absl::StrCat("only plain LoRA can be taken: ", file.string(),
-                                                 " has ", key, ": ", DumpJson(value).substr(0, 80),
-                                                 "; ", about));
+                                                 " has ", key, ": ", shown, "; ", about));
 }
 
 // One of few values; a missing key is the first of them.

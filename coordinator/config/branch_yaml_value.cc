@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "common/utf8_beginning.h"
 
 namespace strata {
 namespace {
@@ -108,7 +109,7 @@ std::string YamlValue::Shown() const {
   if (node_->IsNull()) return "has no value";
   if (node_->IsSequence()) return "is a list";
   if (node_->IsMap()) return "is a group of keys";
-  std::string text = node_->Scalar().substr(0, kShownBytesMax);
+  std::string text(Utf8Beginning(node_->Scalar(), kShownBytesMax));
   std::replace_if(
       text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
   if (node_->Scalar().size() > kShownBytesMax) text += "...";
