@@ -57,8 +57,14 @@ absl::StatusOr<std::string> ReadBranchYaml(const fs::path& branch) {
 
 // As a user in the branch's folder would name it.
 std::string ShownName(const fs::path& file, const fs::path& branch) {
-  const fs::path relative = file.lexically_relative(branch);
-  return relative.empty() ? file.string() : relative.string();
+  std::error_code error;
+  const fs::path real = fs::weakly_canonical(branch, error);
+  for (const fs::path& folder : {branch, real}) {
+    const fs::path relative = file.lexically_relative(folder);
+    if (!relative.empty() && fs::equivalent(branch / relative, file, error))
+      return relative.string();
+  }
+  return file.string();
 }
 
 absl::StatusOr<std::vector<YamlEntry>> EntriesOf(const std::string& text, const fs::path& file,
@@ -92,11 +98,21 @@ absl::StatusOr<std::optional<YamlValue>> TakeExtends(std::vector<YamlEntry>* ent
   return value;
 }
 
+// The file that `written` names in `file`, as the file system finds it: `..` of a folder that is a
+// link leads beside the real one. By the shorter name where both names are of one file.
+fs::path Named(const std::string& written, const fs::path& file) {
+  const fs::path path = file.parent_path() / written, normal = path.lexically_normal();
+  std::error_code error;
+  if (fs::equivalent(path, normal, error)) return normal;
+  const fs::path folder = fs::weakly_canonical(path.parent_path(), error);
+  return error ? normal : (folder / path.filename()).lexically_normal();
+}
+
 // The text of the file that `extends` names; *file becomes that file.
 absl::StatusOr<std::string> Follow(const YamlValue& extends, const std::vector<fs::path>& seen,
                                    fs::path* file) {
   ASSIGN_OR_RETURN(const std::string written, extends.Text());
-  *file = (file->parent_path() / written).lexically_normal();
+  *file = Named(written, *file);
   std::error_code ignored;
   for (const fs::path& before : seen) {
     if (!fs::equivalent(before, *file, ignored)) continue;

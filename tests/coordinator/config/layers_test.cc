@@ -62,6 +62,21 @@ TEST_F(ExtendsTest, AnAliasInOneFileAndOurKeyInAnotherAreOneSetting) {
   EXPECT_EQ(Load()->max_length, 32);
 }
 
+TEST_F(ExtendsTest, BesideALinkedBranchIsBesideTheRealOne) {
+  Write("../defaults.yaml", "lora_r: 8\n");
+  branch_.Write("extends: ../defaults.yaml\nmodel_name_or_path: base\n");
+  const auto link = branch_.path().parent_path() / "links/antropologia";
+  Write("../links/defaults.yaml", "lora_r: 4\n");
+  std::filesystem::create_directory_symlink(branch_.path(), link);
+  const auto loaded = LoadConfigWithSources(link, {});
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->config.lora_r, 8);
+  for (const Effective& key : loaded->effective) {
+    if (key.key != "lora_r") continue;
+    EXPECT_EQ(key.source, "../defaults.yaml:1");
+  }
+}
+
 TEST_F(ExtendsTest, ListsAreReplacedAsWholes) {
   Write("../defaults.yaml",
         "tiers: [{name: a}, {name: b}]\ndatasets: [{file: x.jsonl, exclude: true}]\n");
