@@ -315,8 +315,11 @@ void AddHistory(CLI::App* app, Action* action) {
 }
 
 void AddBackups(CLI::App* app, Action* action) {
-  AddPlain(app, "backups", "List the backups and pins, all that restore takes beside versions",
-           action, RunBackups);
+  AddPlain(
+      app, "backups",
+      "List the backups and pins, all that restore takes beside versions (--json: the backups; "
+      "status --json has the pins)",
+      action, RunBackups);
 }
 
 void AddVerify(CLI::App* app, Action* action) {
