@@ -152,7 +152,7 @@ void AddAdopt(CLI::App* app, Action* action) {
   command->footer(kMore);
   auto options = std::make_shared<AdoptOptions>();
   AddBranchOptions(command, &options->branch);
-  command->add_option("DIR", options->old, "The old branch's folder")->required();
+  command->add_option("DIR", options->old, "The old branch's folder")->type_name("DIR")->required();
   command->add_flag("--retrain", options->retrain,
                     "Leave every dataset pending, whatever the old history says");
   command->callback([=] {

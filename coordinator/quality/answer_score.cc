@@ -20,10 +20,10 @@ bool IsWordByte(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || byte >= 0x80;
 }
 
-// Punctuation beyond ASCII that stands beside words: ¡ ¿ « » and the dashes and quotes of
-// U+2010 … U+203F.
+// What is beyond ASCII and no part of a word: ¡ ¿ « », the dashes and quotes of U+2010 … U+203F,
+// and U+FFFD, which stands for bytes that are no text.
 size_t PunctuationAt(std::string_view text, size_t at) {
-  for (const std::string_view mark : {"¡", "¿", "«", "»"}) {
+  for (const std::string_view mark : {"¡", "¿", "«", "»", "\xEF\xBF\xBD"}) {
     if (text.substr(at, mark.size()) == mark) return mark.size();
   }
   const bool general = text.size() - at >= 3 && text[at] == '\xE2' && text[at + 1] == '\x80';

@@ -2,8 +2,8 @@
 """Makes the base that the tests of this folder train on: a Llama of random weights with a byte-level BPE tokenizer.
 
 usage: make_base.py DIR
-Small enough that a training takes seconds, and float32, so that figures can be compared closely. The same weights each
-time.
+Small enough that a training takes seconds, and float32, so that figures can be compared closely; weights large enough
+that an adapter changes what it says. The same weights each time.
 """
 import json
 import pathlib
@@ -29,7 +29,7 @@ def main():
     LlamaForCausalLM(LlamaConfig(
         vocab_size=tokenizer.get_vocab_size(), hidden_size=128, intermediate_size=352, num_hidden_layers=4,
         num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=512, tie_word_embeddings=True,
-        bos_token_id=0, eos_token_id=0)).save_pretrained(base)
+        bos_token_id=0, eos_token_id=0, initializer_range=0.08)).save_pretrained(base)
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|fin|>").save_pretrained(base)
     settings = {"eos_token": "<|fin|>", "model_max_length": 512, "tokenizer_class": "PreTrainedTokenizerFast"}
     (base / "tokenizer_config.json").write_text(json.dumps(settings) + "\n", encoding="utf-8")

@@ -51,6 +51,10 @@ TEST(AnswerScoreTest, SpanishPunctuationIsNoWord) {
   EXPECT_DOUBLE_EQ(score.length, 0.2);
 }
 
+TEST(AnswerScoreTest, BytesThatWereNoTextAreNoWord) {
+  EXPECT_EQ(ScoreAnswer("\xEF\xBF\xBD\xEF\xBF\xBD", {"x"}, kFull).total(), 0);
+}
+
 TEST(AnswerScoreTest, AnEmptyAnswerIsWorthNothing) {
   EXPECT_EQ(ScoreAnswer("", {"x"}, kFull).total(), 0);
   EXPECT_EQ(ScoreAnswer(" …\n", {"x"}, kFull).total(), 0);
