@@ -42,7 +42,7 @@ class ImportTest(branch.BranchTest):
         bare = self.json("evaluate", "--data", str(self.branch / "training/train.jsonl"), "--adapter", "none")
         self.assertEqual(ours["tokens"], tokens)
         self.assertLess(abs(ours["loss"] - theirs) / theirs, 1e-4)
-        self.assertGreater(abs(bare["loss"] - theirs) / theirs, 1e-2, "the adapter changes nothing")
+        self.assertGreater(abs(bare["loss"] - theirs) / theirs, 1e-3, "the adapter changes nothing")
 
     def test_an_adapter_is_worth_what_peft_says_and_trains_on(self):
         make_adapter(self.adapter)

@@ -19,7 +19,7 @@ def make_adapter(folder, dtype=torch.float32, seed=1, **settings):
     model = get_peft_model(base(), LoraConfig(**config))
     for name, parameter in model.named_parameters():
         if "lora_" in name:
-            noise = torch.randn(parameter.shape) * (0.05 if "lora_B" in name else 0.2)
+            noise = torch.randn(parameter.shape) * (0.2 if "lora_B" in name else 0.3)
             parameter.data = noise.to(dtype)
     model.save_pretrained(folder)
     return folder
