@@ -71,7 +71,7 @@ class AdoptTest(branch.BranchTest):
         (old / "incremental_training_results.json").write_text(json.dumps(report))
 
     def make_yaml(self, folder=None):
-        settings = branch.SETTINGS.replace("path: base", f"path: {branch.DEMO / 'base'}")
+        settings = branch.SETTINGS.replace("path: base", f"path: {branch.BASE}")
         ((folder or self.branch) / "branch.yaml").write_text(settings)
 
     def adopt(self, *arguments, code=0, old=None, into=None):
@@ -92,7 +92,7 @@ class AdoptTest(branch.BranchTest):
         before = digest_of(self.adapters())
         said = self.adopt(code=69)
         self.assertIn("strata init", said)
-        done = subprocess.run([branch.STRATA, "init", str(self.branch), "--base-model", str(branch.DEMO / "base")],
+        done = subprocess.run([branch.STRATA, "init", str(self.branch), "--base-model", str(branch.BASE)],
                               check=True, capture_output=True, text=True)
         self.assertIn(f"strata adopt {self.branch}", done.stdout)
         said = self.adopt(code=78)

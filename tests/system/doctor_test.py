@@ -231,7 +231,7 @@ class DoctorTest(branch.BranchTest):
     def other_base(self):
         """The branch gets a copy of its base, to be changed."""
         base = self.branch / "other"
-        shutil.copytree(branch.DEMO / "base", base)
+        shutil.copytree(branch.BASE, base)
         self.configure(settings=branch.SETTINGS.replace("path: base", "path: other"))
         return base
 

@@ -107,7 +107,7 @@ class LineageTest(branch.BranchTest):
     def test_another_base_needs_a_rebuild(self):
         base = self.branch / "other"
         base.mkdir()
-        for file in (branch.DEMO / "base").iterdir():
+        for file in (branch.BASE).iterdir():
             (base / file.name).symlink_to(file)
         config = json.loads((base / "config.json").read_text())
         (base / "config.json").unlink()
