@@ -16,7 +16,7 @@ class EqualityTest(branch.BranchTest):
     def test_losses_do_not_depend_on_ranks_or_micro_batch(self):
         reference = self.losses("one")
         self.assertEqual(len(reference), STEPS)
-        self.assertLess(reference[-1], 0.5 * reference[0], "it learnt nothing: equality would mean nothing")
+        self.assertLess(reference[-1], 0.7 * reference[0], "it learnt nothing: equality would mean nothing")
         others = [("two", "--workers", "2"), ("three", "--workers", "3"), ("micro", "--set", "micro_batch_size=1"),
                   ("both", "--workers", "2", "--set", "micro_batch_size=4")]
         for name, *arguments in others:

@@ -153,7 +153,7 @@ class FaultsTest(branch.BranchTest):
         self.drop("extra.jsonl", self.lines("train_improved.jsonl"))
         self.run_strata("train")
         self.drop("more.jsonl", self.lines(begin=20, end=30))
-        run = self.start("--set", "num_train_epochs=200")
+        run = self.start("--set", "num_train_epochs=60")
         self.wait_until(lambda: any(step["dataset"] == "more.jsonl" for step in self.steps()), 60, "a first step")
         self.run_strata("restore", "v0001")
         self.assertEqual(run.wait(timeout=120), 0)
