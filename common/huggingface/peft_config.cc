@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "common/json.h"
+#include "common/lora_scale.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
 #include "common/utf8_beginning.h"
@@ -131,7 +131,7 @@ absl::Status CheckAboveZero(const fs::path& file, const char* key, double value,
 }  // namespace
 
 double PeftConfig::PlainAlpha() const {
-  return use_rslora ? lora_alpha * std::sqrt(static_cast<double>(r)) : lora_alpha;
+  return strata::PlainAlpha(lora_alpha, r, use_rslora);
 }
 
 absl::StatusOr<PeftConfig> ReadPeftConfig(const fs::path& folder) {

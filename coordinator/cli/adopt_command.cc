@@ -134,7 +134,7 @@ absl::StatusOr<ExitCode> RunAdopt(const AdoptOptions& options) {
   request.retrain = options.retrain;
   request.on_warning = [&](const std::string& sentence) {
     warnings.push_back(sentence);
-    if (!options.branch.json) std::fprintf(stderr, "strata: %s\n", sentence.c_str());
+    if (!options.branch.json) PrintWarning(sentence);
   };
   ASSIGN_OR_RETURN(const AdoptResult result, AdoptBranch(config, request));
   if (options.branch.json) {

@@ -84,7 +84,7 @@ absl::StatusOr<ExitCode> RunImport(const ImportOptions& options) {
   std::vector<std::string> warnings;
   request.on_warning = [&](const std::string& sentence) {
     warnings.push_back(sentence);
-    if (!options.branch.json) std::fprintf(stderr, "strata: %s\n", sentence.c_str());
+    if (!options.branch.json) PrintWarning(sentence);
   };
   ASSIGN_OR_RETURN(const ImportResult result, Import(config, request));
   if (options.branch.json) {

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "coordinator/export/number_format.h"
+#include "common/number_format.h"
 
 namespace strata {
 

@@ -1,5 +1,6 @@
-// Turns the numbers that weights are kept in into fp32 and back. The merge of a weight reads and
-// writes through it. Pure; each function is one that compilers vectorise.
+// Turns the numbers that weights are kept in into fp32 and back. Adapters are
+// widened and merged weights written through it. Pure; each function is one that compilers
+// vectorise.
 #pragma once
 
 #include <bit>

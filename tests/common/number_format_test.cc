@@ -1,7 +1,7 @@
 // Goal: fp32 becomes bfloat16 and float16 by one rounding to the nearest, ties to even. Method:
 // every number of the format, every midpoint between two neighbours and the fp32 beside it, against
 // rounding by double arithmetic.
-#include "coordinator/export/number_format.h"
+#include "common/number_format.h"
 
 #include <gtest/gtest.h>
 
