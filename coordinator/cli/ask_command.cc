@@ -171,11 +171,7 @@ void AddAsk(CLI::App* app, Action* action) {
       ->add_option("--questions", options->request.questions,
                    "A JSONL file; default: evaluation/questions.jsonl of the branch")
       ->type_name("FILE");
-  command
-      ->add_option("--adapter", options->request.adapter,
-                   "current, previous, none, a version, a pin, a backup or an adapter's folder")
-      ->type_name(kAdapterValue)
-      ->capture_default_str();
+  AddAdapterOption(command, &options->request.adapter);
   command
       ->add_option(
           "--beside", options->request.beside,

@@ -24,4 +24,12 @@ void AddBranchOptions(CLI::App* command, BranchOptions* options) {
   command->add_flag("--json", options->json, "Print JSON");
 }
 
+void AddAdapterOption(CLI::App* command, std::string* adapter) {
+  command
+      ->add_option("--adapter", *adapter,
+                   "current, previous, none, a version, a pin, a backup or an adapter's folder")
+      ->type_name(kAdapterValue)
+      ->capture_default_str();
+}
+
 }  // namespace strata

@@ -40,6 +40,9 @@ void PrintWarning(const std::string& sentence);
 // Adds -C, --set and --json.
 void AddBranchOptions(CLI::App* command, BranchOptions* options);
 
+// Adds --adapter; what *adapter is now is its default.
+void AddAdapterOption(CLI::App* command, std::string* adapter);
+
 // Each adds one subcommand and sets *action when it is chosen.
 void AddConfig(CLI::App* app, Action* action);
 void AddCompletion(CLI::App* app, Action* action);

@@ -38,11 +38,7 @@ void AddEvaluate(CLI::App* app, Action* action) {
   command->add_option("--data", request->data, "A JSONL file of any shape that training takes")
       ->type_name("FILE")
       ->required();
-  command
-      ->add_option("--adapter", request->adapter,
-                   "current, previous, none, a version, a pin, a backup or an adapter's folder")
-      ->type_name(kAdapterValue)
-      ->capture_default_str();
+  AddAdapterOption(command, &request->adapter);
   command->callback([=] { *action = [=] { return RunEvaluate(*options, *request); }; });
 }
 

@@ -148,11 +148,7 @@ void AddGenerate(CLI::App* app, Action* action) {
       ->type_name("WORDS");
   command->add_option("--file", options->file, "Answer each line of this file instead")
       ->type_name("FILE");
-  command
-      ->add_option("--adapter", options->request.adapter,
-                   "current, previous, none, a version, a pin, a backup or an adapter's folder")
-      ->type_name(kAdapterValue)
-      ->capture_default_str();
+  AddAdapterOption(command, &options->request.adapter);
   command->add_option("--system", options->request.system, "The system message before the text")
       ->type_name("WORDS");
   command->add_flag("--raw", options->request.raw,

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
@@ -16,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "coordinator/launch/child_process.h"
 
 extern char** environ;
 
@@ -61,18 +61,9 @@ std::vector<char*> Pointers(std::vector<std::string>& strings) {
 
 // Only async-signal-safe calls: the parent has threads.
 [[noreturn]] void BecomeMpirun(char** argv, char** environment, int log, pid_t parent) {
-  setsid();
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(127);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) signal(signal_number, SIG_DFL);
-  const int nothing = open("/dev/null", O_RDONLY);
-  dup2(nothing, 0);
-  dup2(log, 1);
-  dup2(log, 2);
-  close_range(3, UINT_MAX, 0);
+  BeginAfresh(log);
   execve(argv[0], argv, environment);
   _exit(127);
 }

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/launch/child_process.h"
 
 namespace strata {
 namespace {
@@ -22,16 +23,7 @@ constexpr char kCannotRun[] = "cannot be run: ";
 
 // Only async-signal-safe calls: the parent has threads.
 [[noreturn]] void Become(char** argv, int output) {
-  setsid();
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) signal(signal_number, SIG_DFL);
-  const int nothing = open("/dev/null", O_RDONLY);
-  dup2(nothing, 0);
-  dup2(output, 1);
-  dup2(output, 2);
-  close_range(3, ~0U, 0);
+  BeginAfresh(output);
   execv(argv[0], argv);
   const char* why = strerrordesc_np(errno);
   const bool said = write(2, kCannotRun, sizeof kCannotRun - 1) > 0 && why != nullptr &&
