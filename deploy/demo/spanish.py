@@ -2,7 +2,7 @@
 on beside the texts of corpus/. Takes a seeded random.Random, gives paragraphs and questions with answers.
 
 Every word of the lexicon was written for this project. Nothing here speaks of anthropology: the base learns how Spanish
-goes, the adapter learns the subject.
+goes, that an answer speaks of what its question names, and to keep what is said of a name; the adapter learns the subject.
 """
 
 # name with article | class | what it is for or does (infinitive) | where it is met | a trait (a whole predicate)
@@ -348,22 +348,79 @@ def place_name(rng):
                       f"{rng.choice(LINKS)}, {rng.choice(OPINIONS)}, según dicen los {other}.")
 
 
+NOUN_ENDS = {"el": "ismo|aje|amiento|ario|or|ema|ato".split("|"),
+             "la": "idad|ación|ología|anza|encia|ura|ería|ogenia|osis".split("|")}
+ADJECTIVE_ENDS = [("ico", "ica"), ("al", "al"), ("ario", "aria"), ("oso", "osa"), ("ivo", "iva"), ("ante", "ante"),
+                  ("ista", "ista"), ("ado", "ada"), ("ístico", "ística"), ("ilíneo", "ilínea"), ("ar", "ar")]
+
+
+def coined(rng):
+    """A learned-sounding term that does not exist, with its article: nothing but the question tells how it is spelt."""
+    article = rng.choice(["el", "la"])
+    known = rng.random() < 0.4
+    noun = bare(rng.choice([name for name in ABSTRACT if name.startswith(article + " ")])) if known else (
+        invented(rng) + rng.choice(NOUN_ENDS[article]))
+    if not known and rng.random() < 0.4:
+        return f"{article} {noun}"
+    return f"{article} {noun} {invented(rng)}{rng.choice(ADJECTIVE_ENDS)[article == 'la']}"
+
+
 def phrase(rng):
     """A noun phrase with its article that is hardly met twice."""
+    if rng.random() < 0.6:
+        return coined(rng)
     head = rng.choice(ABSTRACT)
-    tail = rng.choice([f"{rng.choice(['más', 'menos'])} {rng.choice(QUALITIES)}" if rng.random() < 0.2 else "", of(rng.choice(THINGS)[0]),
+    quality = rng.choice(QUALITIES)
+    if head.startswith("la ") and quality.endswith("o"):
+        quality = quality[:-1] + "a"
+    tail = rng.choice([f"{rng.choice(['más', 'menos'])} {quality}" if rng.random() < 0.2 else "", of(rng.choice(THINGS)[0]),
                        of(rng.choice(LIVING)[0]), of(rng.choice(PROCESSES)[0]), of(rng.choice(TRADES)[0]), f"de {surname(rng)}"])
     return f"{head} {tail}".strip()
 
 
+def asked_aside(rng, name):
+    """A question that names other things beside what it asks about."""
+    tool, creature, (trade, does, place) = rng.choice(THINGS)[0], rng.choice(LIVING)[0], rng.choice(TRADES)
+    return rng.choice([
+        f"¿Qué lugar ocupan {tool} y {creature} en {name}?", f"¿Con qué argumentos se defiende {name}?",
+        f"¿Qué une a {trade} y a {creature} en {name}?", f"¿De qué manera {tool} sostiene {name}?",
+        f"{capital(trade)} {does}: ¿qué tiene que ver con {name}?", f"¿Cómo ve el mundo {trade} según {name}?",
+        f"Relaciona {name} con la historia de {town(rng)}.", f"¿Qué aportó {rng.choice(PEOPLE)} {surname(rng)} a {name}?",
+        f"Describe {name} y lo que de {rng.choice(['él', 'ello'])} dijo {surname(rng)}.",
+        f"¿Por qué {creature} no explica {name}?", f"Da un ejemplo de {name} en {place}.",
+        f"¿Qué distingue a {name} de otras ideas?", f"Para {trade}, ¿qué supone {name}?",
+        f"¿Quién propuso {name} y qué quiso explicar?"])
+
+
+def asked(rng, name):
+    """A question about a name, in one wording of many."""
+    return rng.choice([f"¿Qué es {name}?", f"¿En qué consiste {name}?", f"Explica {name}.", f"Define {name}.", f"¿Cómo se explica {name}?",
+                       f"¿Qué se entiende por {name}?", f"¿Por qué importa {name}?", f"Resume qué se sabe sobre {name}.",
+                       f"Valora la importancia de {name}.", f"¿Qué papel tiene {name}?", asked_aside(rng, name),
+                       asked_aside(rng, name), asked_aside(rng, name)])
+
+
 def notion(rng):
     name = phrase(rng)
-    question = rng.choice([f"¿Qué es {name}?", f"¿En qué consiste {name}?", f"Explica {name}.", f"Define {name}.", f"¿Cómo se explica {name}?",
-                           f"¿Qué se entiende por {name}?", f"¿Por qué importa {name}?", f"Resume qué se sabe sobre {name}.",
-                           f"Valora la importancia de {name}.".replace(" de el ", " del "), f"¿Qué papel tiene {name}?"])
     _, meaning, cause, effect = rng.choice(PROCESSES)
-    return question, (f"{capital(name)} es {rng.choice(MEANINGS)}. {rng.choice(LINKS)}, {name} se parece a {meaning}, porque {cause}. "
-                      f"Con {name}, {effect}.")
+    return asked(rng, name), (f"{capital(name)} es {rng.choice(MEANINGS)}. {rng.choice(LINKS)}, {name} se parece a {meaning}, "
+                              f"porque {cause}. Con {name}, {effect}.")
+
+
+class Facts:
+    """What is always said of some names that do not exist, whatever the wording of the question: to answer, a model has to
+    find the name in the question and to remember what it learnt of it. What is said comes from the sentences given."""
+
+    def __init__(self, rng, sentences, count):
+        self.said = []
+        for _ in range(count):
+            name = coined(rng)
+            said = rng.sample(sentences, rng.randint(1, 2))
+            self.said.append((name, f"{capital(name)} es {rng.choice(PROCESSES)[1]}. {' '.join(said)}"))
+
+    def __call__(self, rng):
+        name, answer = rng.choice(self.said)
+        return asked(rng, name), answer
 
 
 def notions_apart(rng):
@@ -374,21 +431,24 @@ def notions_apart(rng):
 
 
 QUESTIONS = [thing, living, process, process, contrast, trade]
-UNHEARD = [person, place_name, notion, notion, notion, notions_apart]
+UNHEARD = [person, place_name, notion, notion, notion, notion, notions_apart]
 
 
-def paragraph(rng):
-    """A text of one to five sentences: a story, a reflection, or a question with its answer."""
-    return text(rng).replace(" a el ", " al ").replace(" de el ", " del ")
+def paragraph(rng, facts=None):
+    """A text of one to five sentences: a story, a reflection, or a question with its answer, which may be one of the facts."""
+    return text(rng, facts).replace(" a el ", " al ").replace(" de el ", " del ")
 
 
-def text(rng):
+def text(rng, facts):
     kind = rng.random()
-    if kind < 0.12:
+    if kind < 0.10:
         return story(rng)
-    if kind < 0.16:
+    if kind < 0.13:
         return reflection(rng)
-    question, answer = rng.choice(QUESTIONS if kind < 0.36 else UNHEARD)(rng)
+    if facts and kind < 0.50:
+        question, answer = facts(rng)
+    else:
+        question, answer = rng.choice(QUESTIONS if rng.random() < 0.2 else UNHEARD)(rng)
     if rng.random() < 0.6:
         return f"### Instrucción:\n{question}\n\n### Respuesta:\n{answer}"
     return f"{question}\n{answer}"
