@@ -17,7 +17,7 @@ size_t strata_encoded_view(const StrataEncoded* encoded, const uint32_t** ids,
                            const uint32_t** begins);
 void strata_encoded_free(StrataEncoded* encoded);
 char* strata_tokenizer_decode(const StrataTokenizer* tokenizer, const uint32_t* ids, size_t count,
-                              char** error);
+                              bool with_special, char** error);
 int64_t strata_tokenizer_id(const StrataTokenizer* tokenizer, const char* token, size_t length);
 char* strata_tokenizer_token(const StrataTokenizer* tokenizer, uint32_t id);
 size_t strata_tokenizer_size(const StrataTokenizer* tokenizer);

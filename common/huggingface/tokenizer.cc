@@ -39,8 +39,17 @@ absl::StatusOr<Encoding> Tokenizer::Encode(std::string_view text) const {
 }
 
 absl::StatusOr<std::string> Tokenizer::Decode(const std::vector<uint32_t>& ids) const {
+  return Decode(ids, /*with_special=*/false);
+}
+
+absl::StatusOr<std::string> Tokenizer::DecodeWithSpecial(const std::vector<uint32_t>& ids) const {
+  return Decode(ids, /*with_special=*/true);
+}
+
+absl::StatusOr<std::string> Tokenizer::Decode(const std::vector<uint32_t>& ids,
+                                              bool with_special) const {
   char* error = nullptr;
-  char* decoded = strata_tokenizer_decode(handle_, ids.data(), ids.size(), &error);
+  char* decoded = strata_tokenizer_decode(handle_, ids.data(), ids.size(), with_special, &error);
   if (decoded == nullptr) return absl::DataLossError(TakeText(error));
   return TakeText(decoded);
 }

@@ -34,6 +34,8 @@ class Tokenizer {
   absl::StatusOr<Encoding> Encode(std::string_view text) const;
   // Without special tokens.
   absl::StatusOr<std::string> Decode(const std::vector<uint32_t>& ids) const;
+  // With special tokens as the vocabulary writes them.
+  absl::StatusOr<std::string> DecodeWithSpecial(const std::vector<uint32_t>& ids) const;
   // -1 when the vocabulary has no such token.
   int64_t IdOf(std::string_view token) const;
   // As the vocabulary writes it; "" when there is no such id.
@@ -43,6 +45,7 @@ class Tokenizer {
 
  private:
   explicit Tokenizer(StrataTokenizer* handle) : handle_(handle) {}
+  absl::StatusOr<std::string> Decode(const std::vector<uint32_t>& ids, bool with_special) const;
   StrataTokenizer* handle_;
 };
 

@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_format.h"
+#include "common/counted.h"
 #include "common/json.h"
 #include "coordinator/cli/command.h"
 #include "coordinator/doctor/examination.h"
@@ -31,10 +32,9 @@ int Count(const std::vector<Finding>& findings, Health state) {
 void PrintEnd(const std::vector<Finding>& findings) {
   const int problems = Count(findings, Health::kProblem),
             warnings = Count(findings, Health::kWarning);
-  std::printf("%s\n",
-              absl::StrFormat("%d checks: %d problem%s, %d warning%s", findings.size(), problems,
-                              problems == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s")
-                  .c_str());
+  std::printf("%s\n", absl::StrCat(Counted(findings.size(), "check"), ": ",
+                                   Counted(problems, "problem"), ", ", Counted(warnings, "warning"))
+                          .c_str());
 }
 
 void PrintJson(const std::vector<Finding>& findings) {

@@ -77,8 +77,8 @@ absl::Status PrintText(const Config& config, const InspectedRow& row, uint32_t s
     if (row.labels[i] >= 0) learnt.push_back(row.ids[i]);
     supervised += row.labels[i] >= 0;
   }
-  ASSIGN_OR_RETURN(const std::string all, tokenizer.Decode(row.ids));
-  ASSIGN_OR_RETURN(const std::string supervised_text, tokenizer.Decode(learnt));
+  ASSIGN_OR_RETURN(const std::string all, tokenizer.DecodeWithSpecial(row.ids));
+  ASSIGN_OR_RETURN(const std::string supervised_text, tokenizer.DecodeWithSpecial(learnt));
   std::printf("── step %u, row %zu: %zu tokens, %zu supervised\n%s\n── supervised:\n%s\n\n", step,
               index, row.ids.size(), supervised, all.c_str(), supervised_text.c_str());
   return absl::OkStatus();

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/counted.h"
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
@@ -131,8 +132,10 @@ void PrintText(const Config& config, const Base& base, const Preparation& prepar
   PrintPlanTable(prepared.plan, terminal);
   const Totals totals = TotalsOf(prepared.plan);
   std::printf("\n");
-  say(absl::StrFormat("%d examples in %d stages, %d tokens over all epochs, %d updates",
-                      totals.examples, prepared.plan.stages.size(), totals.tokens, totals.steps));
+  say(absl::StrCat(Counted(totals.examples, "example"), " in ",
+                   Counted(prepared.plan.stages.size(), "stage"), ", ",
+                   Counted(totals.tokens, "token"), " over all epochs, ",
+                   Counted(totals.steps, "update")));
   say(absl::StrFormat("trainable parameters: %d", base.layout.elements));
   say(
       absl::StrFormat("memory of a worker: about %.2f GiB beside the program, at micro_batch_size "

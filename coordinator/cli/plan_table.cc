@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/counted.h"
 #include "coordinator/cli/stage_view.h"
 #include "coordinator/cli/text_table.h"
 #include "coordinator/cli/text_width.h"
@@ -19,7 +20,7 @@ std::string Remarks(const StagePlan& stage) {
   const auto add = [&](uint64_t count, const char* what) {
     if (count > 0) absl::StrAppend(&remarks, remarks.empty() ? "" : ", ", count, " ", what);
   };
-  add(stage.bad_lines, "bad lines");
+  add(stage.bad_lines, stage.bad_lines == 1 ? "bad line" : "bad lines");
   add(stage.refused_too_long, "too long");
   add(stage.truncated, "cut to max_length");
   add(stage.refused_unsupervised, "without supervised tokens");
@@ -30,8 +31,8 @@ std::string Remarks(const StagePlan& stage) {
   add(stage.duplicates_across, "also in earlier files");
   add(stage.known_elsewhere, "trained before from other files");
   if (stage.total_steps() < kFewUpdates) {
-    absl::StrAppend(&remarks, remarks.empty() ? "" : ", ", "only ", stage.total_steps(),
-                    " updates: lower global_batch_size");
+    absl::StrAppend(&remarks, remarks.empty() ? "" : ", ", "only ",
+                    Counted(stage.total_steps(), "update"), ": lower global_batch_size");
   }
   return remarks;
 }

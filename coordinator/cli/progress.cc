@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/counted.h"
 #include "coordinator/cli/plan_table.h"
 #include "coordinator/cli/text_table.h"
 #include "coordinator/cli/text_width.h"
@@ -51,8 +52,8 @@ void Progress::Begin(const RunStart& start) {
   if (quiet_) return;
   PrintSettings(start);
   PrintPlanTable(start.plan, terminal_);
-  std::printf("%zu stage%s, %lld trainable parameters\n", stages_.size(),
-              stages_.size() == 1 ? "" : "s", static_cast<long long>(start.trainable));
+  std::printf("%s, %lld trainable parameters\n", Counted(stages_.size(), "stage").c_str(),
+              static_cast<long long>(start.trainable));
   std::fflush(stdout);
 }
 

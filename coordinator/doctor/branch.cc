@@ -1,5 +1,6 @@
 // The branch's own state: what its files say, whatever the machine.
 #include "absl/strings/str_cat.h"
+#include "common/counted.h"
 #include "common/posix_file.h"
 #include "coordinator/config/branch_yaml.h"
 #include "coordinator/doctor/examination.h"
@@ -28,7 +29,8 @@ void ExamineSettings(Examination* examination) {
         NotTried("branch.yaml", "no branch here: its checks are left out; -C DIR names one"));
     return;
   }
-  if (fs::is_directory(branch, error)) examination->branch = fs::absolute(branch, error);
+  if (fs::is_directory(branch, error))
+    examination->branch = fs::absolute(branch, error).lexically_normal();
   if (config.ok()) {
     findings.Add(Fine("branch.yaml", absl::StrCat((config->branch / "branch.yaml").string(),
                                                   " can be read, adapter ", config->name)));
@@ -102,8 +104,8 @@ void ExamineTraining(Examination* examination) {
                                       absl::StrCat("cp *.jsonl ", folder.string(), "/")));
   } else {
     examination->findings.Add(
-        Fine("training", absl::StrCat(files, files == 1 ? " dataset" : " datasets",
-                                      "; strata plan says what would be trained")));
+        Fine("training",
+             absl::StrCat(Counted(files, "dataset"), "; strata plan says what would be trained")));
   }
 }
 

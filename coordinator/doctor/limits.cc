@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/counted.h"
 #include "common/posix_file.h"
 #include "common/sha256.h"
 #include "coordinator/doctor/examination.h"
@@ -63,7 +64,7 @@ Finding JudgeOpenFiles(const OpenFilesLimit& limit, int ranks) {
   const uint64_t need =
       kFilesOfCoordinator + kFilesOfMpirun + kFilesOfRank * static_cast<uint64_t>(ranks);
   const std::string found = absl::StrCat(limit.soft, " for a process, ", need, " needed for ",
-                                         ranks, ranks == 1 ? " rank" : " ranks");
+                                         Counted(static_cast<uint64_t>(ranks), "rank"));
   if (limit.soft >= need) return Fine("open files", found);
   return Problem("open files", found,
                  limit.hard >= need
@@ -74,8 +75,8 @@ Finding JudgeOpenFiles(const OpenFilesLimit& limit, int ranks) {
 }
 
 Finding JudgeCores(const Cores& cores, int ranks) {
-  std::string found = absl::StrCat(cores.usable, cores.usable == 1 ? " core" : " cores", " for ",
-                                   ranks, ranks == 1 ? " rank" : " ranks");
+  std::string found = absl::StrCat(Counted(cores.usable, "core"), " for ",
+                                   Counted(static_cast<uint64_t>(ranks), "rank"));
   if (cores.quota > 0)
     absl::StrAppend(&found, absl::StrFormat(", quota of %.1f cores", cores.quota));
   if (cores.quota > 0 && cores.quota < 0.9 * cores.usable) {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "common/counted.h"
 #include "common/posix_file.h"
 #include "common/sha256.h"
 #include "coordinator/doctor/examination.h"
@@ -187,8 +188,8 @@ Finding JudgeAllReduce(const GroupRun& run) {
   double seconds = 0;
   for (const auto& [number, rank] : run.report.ranks) seconds = std::max(seconds, rank.seconds);
   const auto bytes = static_cast<double>(run.report.ranks.at(0).bytes);
-  const std::string size = absl::StrCat(run.ranks, run.ranks == 1 ? " rank on " : " ranks on ",
-                                        Hosts(run.report), ": ", Bytes(bytes));
+  const std::string size =
+      absl::StrCat(Counted(run.ranks, "rank"), " on ", Hosts(run.report), ": ", Bytes(bytes));
   if (run.ranks == 1) return Fine("all-reduce", size + ", nothing to add with one rank");
   return Fine("all-reduce", absl::StrFormat("%s in %.2f ms, %s/s, sums right", size, seconds * 1e3,
                                             Bytes(bytes / seconds)));

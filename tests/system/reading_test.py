@@ -91,6 +91,11 @@ class InspectTest(branch.BranchTest):
         rows = [json.loads(row) for row in self.run_strata("inspect", *arguments, "--json").splitlines()]
         return rows, sorted(example for row in rows for example in row["examples"])
 
+    def test_shows_the_token_that_ends_an_answer(self):
+        self.drop("train.jsonl", self.lines(end=1))
+        answer = json.loads(self.lines(end=1)[0])["output"]
+        self.assertTrue(self.run_strata("inspect").rstrip().endswith(f"── supervised:\n{answer}<|fin|>"))
+
     def test_held_out_prompts_are_in_no_row(self):
         self.drop("train.jsonl", self.lines(end=40))
         held_out = ["--set", "val_set_size=0.5"]

@@ -89,10 +89,11 @@ pub unsafe extern "C" fn strata_tokenizer_decode(
     tokenizer: *const Tokenizer,
     ids: *const u32,
     count: usize,
+    with_special: bool,
     error: *mut *mut c_char,
 ) -> *mut c_char {
     guarded(error, std::ptr::null_mut(), || {
-        let decoded = (*tokenizer).decode(slice(ids, count), true).map_err(|e| e.to_string())?;
+        let decoded = (*tokenizer).decode(slice(ids, count), !with_special).map_err(|e| e.to_string())?;
         Ok(c_text(&decoded))
     })
 }

@@ -44,6 +44,13 @@ TEST_F(TokenizerTest, ASpecialTokenInTheTextIsOneId) {
   EXPECT_EQ(ids.size(), 2u);
 }
 
+TEST_F(TokenizerTest, SpecialTokensAreInTheTextOnlyWhenAskedFor) {
+  const Tokenizer tokenizer = Open();
+  const std::vector<uint32_t> ids = tokenizer.Encode("a</s>").value().ids;
+  EXPECT_EQ(tokenizer.Decode(ids).value(), "a");
+  EXPECT_EQ(tokenizer.DecodeWithSpecial(ids).value(), "a</s>");
+}
+
 TEST_F(TokenizerTest, FindsTokensByNameAndNumber) {
   const Tokenizer tokenizer = Open();
   EXPECT_EQ(tokenizer.IdOf("</s>"), 1);
