@@ -6,8 +6,12 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 deploy/setup.sh "$@"
-rm -rf build/demo
 mkdir -p build/demo
+if [[ -e build/demo/antropologia ]]; then
+  kept="build/demo/antropologia.$(date -u +%Y%m%dT%H%M%SZ)"
+  mv build/demo/antropologia "$kept"
+  printf 'The demo branch of last time, with all that is in it, is now %s.\n' "$kept"
+fi
 cp -r deploy/demo/antropologia build/demo/antropologia
 export PATH="$PWD/build/bin:$PATH"
 cd build/demo/antropologia

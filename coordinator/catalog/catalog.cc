@@ -50,7 +50,8 @@ absl::Status CheckName(const fs::path& path) {
       "a dataset's name is not UTF-8 or has control characters; rename it: ", path.string()));
 }
 
-absl::StatusOr<std::vector<fs::path>> FindDatasets(const fs::path& folder) {
+absl::StatusOr<std::vector<fs::path>> FindDatasets(const fs::path& folder,
+                                                   std::vector<std::string>* others) {
   std::error_code error;
   fs::directory_iterator entries(folder, error);
   if (error == std::errc::no_such_file_or_directory) {
@@ -60,8 +61,12 @@ absl::StatusOr<std::vector<fs::path>> FindDatasets(const fs::path& folder) {
   std::vector<fs::path> found;
   for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
     const fs::path path = entries->path();
-    if (path.extension() != ".jsonl" || path.filename().string()[0] == '.') continue;
+    if (path.filename().string()[0] == '.') continue;
     std::error_code status_error;
+    if (path.extension() != ".jsonl") {
+      if (fs::is_regular_file(path, status_error)) others->push_back(path.filename().string());
+      continue;
+    }
     const fs::file_status status = fs::status(path, status_error);
     // A link that leads nowhere was meant as a dataset.
     const bool dangling =
@@ -74,6 +79,7 @@ absl::StatusOr<std::vector<fs::path>> FindDatasets(const fs::path& folder) {
     RETURN_IF_ERROR(CheckName(path));
     found.push_back(path);
   }
+  std::sort(others->begin(), others->end());
   if (!error) return found;
   return absl::UnavailableError(
       absl::StrCat("cannot list the datasets: ", error.message(), ": ", folder.string()));
@@ -190,11 +196,12 @@ std::vector<std::string> MissingFiles(const Config& config, const std::vector<Da
 }  // namespace
 
 absl::StatusOr<Catalog> ReadCatalog(const Config& config) {
-  ASSIGN_OR_RETURN(std::vector<fs::path> paths, FindDatasets(config.TrainingDir()));
+  Catalog catalog;
+  ASSIGN_OR_RETURN(std::vector<fs::path> paths,
+                   FindDatasets(config.TrainingDir(), &catalog.others));
   std::sort(paths.begin(), paths.end(), [&](const fs::path& a, const fs::path& b) {
     return PlaceOf(config, a.filename().string()) < PlaceOf(config, b.filename().string());
   });
-  Catalog catalog;
   ASSIGN_OR_RETURN(catalog.datasets, ScanFiles(paths));
   for (Dataset& dataset : catalog.datasets) {
     Resolve(config, TierOf(config, dataset.name), DatasetConfigOf(config, dataset.name), &dataset);

@@ -57,6 +57,8 @@ struct Catalog {
   // Files that the configuration names (in `datasets` or an `order`) and training/ does not have,
   // sorted: worth a warning.
   std::vector<std::string> missing;
+  // Files of training/ that are no datasets, for their names; sorted, without hidden ones.
+  std::vector<std::string> others;
 };
 
 // Reads every *.jsonl of config.TrainingDir() once, with bounded memory. A file without a good line

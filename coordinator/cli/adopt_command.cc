@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/counted.h"
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
@@ -70,7 +71,7 @@ void PrintText(const Config& config, const AdoptResult& result) {
     std::printf("adopted   already%s\n",
                 result.finished ? "; what a kill had left undone is done now" : "");
   } else {
-    std::printf("adopted   %zu adapters as versions of %s\n", result.versions.size(),
+    std::printf("adopted   %s into %s\n", Counted(result.versions.size(), "adapter").c_str(),
                 branch.c_str());
   }
   PrintVersions(result);

@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "common/counted.h"
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
@@ -24,6 +25,14 @@ absl::StatusOr<ExitCode> RunEvaluate(const BranchOptions& options, const Evaluat
     std::printf("loss %.6f nats a token over %llu supervised tokens of %llu examples\n",
                 result.loss, static_cast<unsigned long long>(result.tokens),
                 static_cast<unsigned long long>(result.examples));
+    if (result.bad_lines > 0) {
+      std::printf("left out: %s that no example can be read from\n",
+                  Counted(result.bad_lines, "line").c_str());
+    }
+    if (result.refused > 0) {
+      std::printf("left out: %s too long or without a supervised token\n",
+                  Counted(result.refused, "example").c_str());
+    }
   }
   return ExitCode::kOk;
 }

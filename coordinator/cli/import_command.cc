@@ -44,10 +44,14 @@ void PrintText(const Config& config, const ImportResult& result) {
         "strata restore %s\n",
         version.c_str(), version.c_str());
   } else {
-    std::printf("%s is current, from %s\n", version.c_str(),
+    std::printf("%s %s, from %s\n", version.c_str(),
+                result.unfinished ? "is committed, and current once the next command finishes that"
+                                  : "is current",
                 result.imported_from["folder"].get<std::string>().c_str());
   }
-  for (const std::string& backup : result.backups) std::printf("backup    %s\n", backup.c_str());
+  if (!result.unfinished) {
+    for (const std::string& backup : result.backups) std::printf("backup    %s\n", backup.c_str());
+  }
   if (!result.trained.empty())
     std::printf("trained   elsewhere, as told: %s\n", Names(result.trained).c_str());
   std::printf("pending   %s\n",
@@ -64,6 +68,7 @@ Json ToJson(const ImportResult& result, const std::vector<std::string>& warnings
   Json json = {{"version", VersionName(result.version)},
                {"already_current", result.already_current},
                {"parked", result.parked},
+               {"unfinished", result.unfinished},
                {"backups_created", result.backups},
                {"imported_from", result.imported_from},
                {"trained_elsewhere", Json::array()},

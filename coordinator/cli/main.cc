@@ -1,4 +1,8 @@
 // The program `strata`: reads the command line, runs one command, gives its exit code.
+#include <cstdint>
+#include <string>
+
+#include "common/edit_distance.h"
 #include "coordinator/cli/command.h"
 #include "coordinator/cli/error_text.h"
 
@@ -19,6 +23,24 @@ constexpr char kExitCodes[] =
     "Exit codes: 0 done, 64 usage, 65 data, 69 something needed is missing, 70 a bug of strata, 73 "
     "can't write,\n"
     "75 interrupted or held by another run: try again, 78 branch.yaml.";
+
+// Where the first word is no command: says so, with the nearest one.
+bool PrintUnknownCommand(const CLI::App& app, const std::string& word) {
+  if (word.empty() || word[0] == '-') return false;
+  std::string nearest;
+  size_t slips = SIZE_MAX;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    const size_t distance = strata::EditDistance(word, command->get_name());
+    if (command->get_name() == word) return false;
+    if (command->get_name()[0] == '_' || distance >= slips) continue;
+    slips = distance;
+    nearest = command->get_name();
+  }
+  strata::PrintError("no command '" + word + "'" +
+                     (slips <= 3 ? ", the nearest is " + nearest : "") +
+                     "; strata --help lists them all");
+  return true;
+}
 
 }  // namespace
 
@@ -54,6 +76,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (argc > 1 && error.get_exit_code() != 0 && PrintUnknownCommand(app, argv[1]))
+      return static_cast<int>(strata::ExitCode::kUsage);
     return app.exit(error) == 0 ? 0 : static_cast<int>(strata::ExitCode::kUsage);
   }
   const absl::StatusOr<strata::ExitCode> result = action();

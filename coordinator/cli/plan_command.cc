@@ -1,9 +1,12 @@
 #include <cstdio>
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "common/counted.h"
 #include "common/json.h"
+#include "common/posix_file.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
 #include "coordinator/cli/plan_table.h"
@@ -30,6 +33,16 @@ Totals TotalsOf(const Plan& plan) {
     totals.steps += stage.total_steps();
   }
   return totals;
+}
+
+bool HasOwnTemplate(const std::filesystem::path& base) {
+  constexpr uint64_t kBytesMax = 16 << 20;
+  std::error_code error;
+  if (std::filesystem::exists(base / "chat_template.jinja", error)) return true;
+  const auto text = ReadFile(base / "tokenizer_config.json", kBytesMax);
+  if (!text.ok()) return false;
+  const auto settings = ParseJson(*text, "tokenizer_config.json");
+  return settings.ok() && settings->is_object() && settings->contains("chat_template");
 }
 
 void PrintBadLines(const Catalog& catalog, const Terminal& terminal) {
@@ -122,6 +135,16 @@ void PrintText(const Config& config, const Base& base, const Preparation& prepar
     std::printf("%s", Sentence(sentence, style, terminal).c_str());
   };
   PrintBadLines(prepared.catalog, terminal);
+  if (!prepared.catalog.others.empty()) {
+    say(absl::StrCat("warning: no datasets, for their names do not end with .jsonl: ",
+                     absl::StrJoin(prepared.catalog.others, ", ")),
+        Style::kYellow);
+  }
+  if (HasOwnTemplate(config.model_name_or_path)) {
+    say("warning: the base has a chat template of its own, which is not used yet: strata inspect "
+        "shows how the rows are written",
+        Style::kYellow);
+  }
   for (const std::string& missing : prepared.catalog.missing) {
     say(absl::StrCat("warning: the configuration names ", missing,
                      ", which training/ does not have"),

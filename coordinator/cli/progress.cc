@@ -148,8 +148,15 @@ void Progress::OnStep(const StepSeen& step) {
   if (terminal_.draws) {
     Draw(/*at_once=*/done == stage.view.total);
   } else if (step.step + 1 == stage.steps[step.epoch]) {
+    TakeEpochLoss();
     PrintEpoch(stage.view);
   }
+}
+
+void Progress::TakeEpochLoss() {
+  if (measured_.epoch_supervised == 0) return;
+  stages_[stage_].view.loss =
+      measured_.epoch_loss / static_cast<double>(measured_.epoch_supervised);
 }
 
 void Progress::PrintEpoch(const StageView& view) const {
@@ -185,11 +192,8 @@ void Progress::Erase() {
 void Progress::End() {
   if (!drawing_) return;
   Erase();
-  StageView& view = stages_[stage_].view;
-  // The loss that the summary tells too.
-  if (measured_.epoch_supervised > 0)
-    view.loss = measured_.epoch_loss / static_cast<double>(measured_.epoch_supervised);
-  std::printf("%s\n", StageEndLine(view, terminal_).c_str());
+  TakeEpochLoss();
+  std::printf("%s\n", StageEndLine(stages_[stage_].view, terminal_).c_str());
   std::fflush(stdout);
 }
 

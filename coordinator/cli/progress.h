@@ -44,6 +44,9 @@ class Progress {
   void Enter(uint32_t stage);
   void UpdateView(const StepSeen& step, uint32_t done);
   // Where nothing can be drawn over.
+  // The view shows the mean over the epoch's tokens, as the summary does, in place of the running
+  // one.
+  void TakeEpochLoss();
   void PrintEpoch(const StageView& view) const;
   void Draw(bool at_once);
   // Takes away what is being drawn, to print below what stays.

@@ -23,6 +23,12 @@
 namespace strata {
 namespace {
 
+// What a user may do about a finding.
+constexpr char kMends[] =
+    "what a kill left undone, the next strata train or strata restore finishes; what that leaves, "
+    "a "
+    "backup replaces: strata backups, strata restore NAME";
+
 constexpr uint64_t kReportBytesMax = 256 << 20;
 
 Json NameOrNull(Version version) {
@@ -106,6 +112,7 @@ void PrintStatus(const Config& config, const Json& json, bool known) {
        json["findings"].empty() ? Style::kGreen : Style::kRed);
   for (const Json& finding : json["findings"])
     table.AddNote(1, {finding.get<std::string>(), Style::kRed});
+  if (!json["findings"].empty()) table.AddNote(1, {kMends});
   line("current", name(json["current"]["version"], "none yet: strata train"), Style::kBold);
   const Json& metadata = json["current"]["metadata"];
   if (metadata.is_object()) {
@@ -287,8 +294,8 @@ absl::StatusOr<ExitCode> RunVerify(const BranchOptions& options) {
             .c_str());
   } else {
     for (const std::string& finding : findings) std::printf("%s\n", finding.c_str());
-    std::printf("%s\n",
-                findings.empty() ? "every version, backup and ledger line is whole" : "damaged");
+    std::printf("%s\n", findings.empty() ? "every version, backup and ledger line is whole"
+                                         : absl::StrCat("damaged; ", kMends).c_str());
   }
   return findings.empty() ? ExitCode::kOk : ExitCode::kData;
 }

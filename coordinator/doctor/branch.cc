@@ -76,7 +76,7 @@ void ExamineTokenizer(Examination* examination) {
   const Config& config = *examination->config;
   const auto store = TokenStore::Open(config);
   examination->findings.Add(store.ok()
-                                ? Fine("tokenizer", "tokenizer and chat template can be read")
+                                ? Fine("tokenizer", "tokenizer.json can be read")
                                 : Problem("tokenizer", WordsOf(store.status()),
                                           absl::StrCat("put the base's own tokenizer.json and "
                                                        "tokenizer_config.json into ",

@@ -120,6 +120,11 @@ absl::Status Exporting::OpenMerge() {
   ASSIGN_OR_RETURN(adapter.flat,
                    ReadAdapterFile(stored_.folder, base.layout, stored_.manifest.adapter_digest));
   adapter.scale = static_cast<float>(trained.lora_alpha / trained.lora_r);
+  if (base.model.dtype != "float32") {
+    result_.notes.push_back(absl::StrCat(
+        "the merged weights are rounded to ", base.model.dtype,
+        ", the base's own precision: answers may differ from those of base and adapter apart"));
+  }
   ASSIGN_OR_RETURN(MergedWeights merge,
                    MergedWeights::Open(weights_, std::move(adapter), ThreadsPerRank(1)));
   merge_ = std::make_unique<MergedWeights>(std::move(merge));

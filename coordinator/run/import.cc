@@ -104,6 +104,7 @@ absl::StatusOr<ImportResult> Importing::Run() {
     if (!outcome.rotation_pending.empty()) Warn(outcome.rotation_pending);
     result_.version = outcome.version;
     result_.parked = outcome.parked;
+    result_.unfinished = !outcome.rotation_pending.empty();
     result_.backups = outcome.backups;
   }
   result_.trained = candidate.stages;

@@ -32,6 +32,7 @@ struct ImportResult {
   Version version;
   bool already_current = false;  // `version` is this very adapter; nothing was changed
   bool parked = false;           // another process moved current meanwhile
+  bool unfinished = false;       // committed, but the links and backups follow at the next start
   std::vector<std::string> backups;
   std::vector<StageResult> trained;  // elsewhere, as the user says
   std::vector<std::string> pending;  // names of datasets

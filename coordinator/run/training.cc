@@ -330,7 +330,8 @@ bool Training::NothingToTrain() {
       !whole.ok() ? std::string(whole.message())
       : broken == nullptr && request_.plan.rebuild
           ? "no dataset is left to make the adapter from: each is excluded or empty"
-      : broken == nullptr ? "nothing pending"
+      : preparation_.catalog.datasets.empty() ? "nothing pending: training/ has no *.jsonl file"
+      : broken == nullptr                     ? "nothing pending"
       : stops ? absl::StrCat(broken->dataset, " cannot be trained (on_dataset_error: stop)")
               : "no dataset that is pending can be trained";
   return true;

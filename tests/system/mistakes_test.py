@@ -1,6 +1,8 @@
 """Goal: each mistake is answered by what is wrong and what to do, with the right exit code, and changes nothing.
 Method: the real program on branches with one mistake each."""
 import json
+import shutil
+import subprocess
 
 import branch
 
@@ -86,6 +88,27 @@ class MistakesTest(branch.BranchTest):
 
     def test_cuda_without_a_device_is_answered(self):
         self.refused(69, "CUDA", arguments=("train", "--device", "cuda"))
+
+    def test_a_mistyped_command_is_answered_with_the_nearest(self):
+        done = subprocess.run([branch.STRATA, "trian"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("no command 'trian', the nearest is train", done.stderr)
+
+    def test_files_that_are_no_datasets_are_told(self):
+        for file in (self.branch / "training").iterdir():
+            file.unlink()
+        (self.branch / "training/notes.json").write_text("[]")
+        self.assertIn("notes.json", self.run_strata("plan"))
+        self.assertIn("training/ has no *.jsonl file", self.run_strata("train"))
+
+    def test_a_template_that_is_not_used_is_told(self):
+        base = self.branch / "base"
+        settings = json.loads((base / "tokenizer_config.json").read_text())
+        base.unlink()
+        shutil.copytree(branch.BASE, base)
+        self.assertNotIn("template", self.run_strata("plan"))
+        (base / "tokenizer_config.json").write_text(json.dumps({**settings, "chat_template": "{{ 'x' }}"}))
+        self.assertIn("a chat template of its own, which is not used", self.run_strata("plan"))
 
     def test_an_unknown_version_is_not_restored(self):
         self.run_strata("train")

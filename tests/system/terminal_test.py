@@ -133,6 +133,8 @@ class TerminalTest(branch.BranchTest):
         said = self.run_strata("train")
         self.assertNotIn("\x1b", said)
         self.assertIn(f"stage 1/2 {self.names[0]}: epoch 1/2, loss", said)
+        for number, entry in enumerate(self.json("history"), start=1):
+            self.assertIn(f"stage {number}/2 {entry['dataset']}: epoch 2/2, loss {entry['loss']:.4f},", said)
         self.assertIn(self.names[0], self.run_strata("history"))
 
     def test_an_error_shows_its_parts_in_a_terminal(self):

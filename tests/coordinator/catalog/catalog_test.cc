@@ -73,6 +73,13 @@ TEST_F(CatalogTest, UnlistedFilesFollowByNameAndUnclaimedOnesComeLast) {
   EXPECT_EQ(Read().datasets.back().tier, "");
 }
 
+TEST_F(CatalogTest, FilesOfOtherNamesAreToldAndNotRead) {
+  for (const char* name : {"b.json", "a.txt", "good.jsonl", ".hidden"})
+    folder_.Write(name, GoodLine(name));
+  EXPECT_THAT(Names(), ElementsAre("good.jsonl"));
+  EXPECT_THAT(Read().others, ElementsAre("a.txt", "b.json"));
+}
+
 TEST_F(CatalogTest, ADatasetsOwnWordGoesBeforeItsTiersAndTheBranchs) {
   folder_.config().tiers[0].num_train_epochs = 5;
   folder_.config().tiers[0].learning_rate = 1e-5;
