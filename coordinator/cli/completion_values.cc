@@ -78,15 +78,13 @@ Offers Versions(const Config& config) {
   return offers;
 }
 
-// What is loaded by a number or a link; a path has a slash.
+// What restore takes too, and the base alone; a path has a slash.
 Completion Adapters(const Config& config, const std::string& word) {
   if (word.find('/') != std::string::npos) return {Completion::Kind::kFolders};
   Completion completion;
   completion.offers = {{"current"}, {"previous"}, {"none", "the base model alone"}};
   for (OfferedWord& version : Versions(config)) {
-    const bool is_number = version.text[0] == 'v' && version.text.size() > 1 &&
-                           version.text.find_first_not_of("0123456789", 1) == std::string::npos;
-    if (is_number) completion.offers.push_back(std::move(version));
+    if (version.text != "previous") completion.offers.push_back(std::move(version));
   }
   return completion;
 }

@@ -1,9 +1,12 @@
+#include <algorithm>
 #include <cstdio>
 
 #include "absl/strings/str_format.h"
 #include "common/counted.h"
 #include "common/json.h"
 #include "coordinator/cli/command.h"
+#include "coordinator/cli/terminal.h"
+#include "coordinator/cli/text_width.h"
 #include "coordinator/doctor/examination.h"
 
 namespace strata {
@@ -16,10 +19,40 @@ struct DoctorOptions {
   bool verbose = false;
 };
 
+Style StyleOf(Health state) {
+  switch (state) {
+    case Health::kOk:
+      return Style::kGreen;
+    case Health::kWarning:
+      return Style::kYellow;
+    case Health::kProblem:
+      return Style::kRed;
+    case Health::kNotTried:
+      break;
+  }
+  return Style::kDim;
+}
+
+// Behind what the line has already; a narrow terminal breaks it between words.
+void PrintBeside(const std::string& text, const Terminal& terminal) {
+  constexpr int kIndent = 26, kLeast = 30;
+  std::vector<std::string> lines = {text};
+  if (terminal.columns > 0)
+    lines = Wrapped(text, static_cast<size_t>(std::max(terminal.columns - kIndent, kLeast)));
+  for (size_t i = 0; i < lines.size(); ++i)
+    std::printf("%*s%s\n", i == 0 ? 0 : kIndent, "", lines[i].c_str());
+}
+
 void Print(const Finding& finding) {
-  std::printf("%-9s  %-13s  %s\n", NameOf(finding.state), finding.check.c_str(),
-              finding.found.c_str());
-  if (!finding.remedy.empty()) std::printf("%26s-> %s\n", "", finding.remedy.c_str());
+  const Terminal terminal = Terminal::Of(fileno(stdout));
+  const std::string state = absl::StrFormat("%-9s", NameOf(finding.state));
+  std::printf("%s  %-13s  ", terminal.Styled(StyleOf(finding.state), state).c_str(),
+              finding.check.c_str());
+  PrintBeside(finding.found, terminal);
+  if (!finding.remedy.empty()) {
+    std::printf("%26s", "");
+    PrintBeside("-> " + finding.remedy, terminal);
+  }
   std::fflush(stdout);
 }
 
