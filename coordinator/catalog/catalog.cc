@@ -73,7 +73,8 @@ absl::StatusOr<std::vector<fs::path>> FindDatasets(const fs::path& folder,
         status.type() == fs::file_type::not_found || status.type() == fs::file_type::none;
     if (dangling) {
       return absl::UnavailableError(
-          absl::StrCat("cannot read a dataset; a link that leads nowhere? ", path.string()));
+          absl::StrCat("cannot read a dataset; a link that leads nowhere? Repair or remove it: ",
+                       path.string()));
     }
     if (!fs::is_regular_file(status)) continue;
     RETURN_IF_ERROR(CheckName(path));

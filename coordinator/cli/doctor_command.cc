@@ -104,7 +104,7 @@ void AddDoctor(CLI::App* app, Action* action) {
       "doctor",
       "Try out what this machine has and lacks for training, and say what to do about it.\n"
       "With a branch, its settings, files and disk too. Trains nothing; what it writes it removes, "
-      "but for caches.\n"
+      "but for caches and the log of ranks that failed.\n"
       "Exit code 0 when nothing is a problem (warnings allowed), else 69.");
   auto options = std::make_shared<DoctorOptions>();
   AddBranchOptions(command, &options->branch);

@@ -47,11 +47,14 @@ std::vector<fs::path> AdapterFolders(const fs::path& adapters) {
   return folders;
 }
 
+absl::StatusOr<Json> MetadataIn(const fs::path& folder) {
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(folder / kMetadata, kDocumentBytesMax));
+  return ParseJson(text, kMetadata);
+}
+
 // "" unless it begins with a date and a time.
 std::string TimeOfMetadata(const fs::path& folder) {
-  const absl::StatusOr<std::string> text = ReadFile(folder / kMetadata, kDocumentBytesMax);
-  const absl::StatusOr<Json> json =
-      text.ok() ? ParseJson(*text, kMetadata) : absl::StatusOr<Json>(text.status());
+  const absl::StatusOr<Json> json = MetadataIn(folder);
   if (!json.ok()) return "";
   std::string time = JsonString(*json, "last_updated", kMetadata).value_or("");
   time.resize(std::min(time.size(), kSecondsBytes));
@@ -87,15 +90,10 @@ absl::StatusOr<OldAdapter> ReadOne(const fs::path& folder, const ModelConfig& mo
   return OldAdapter{folder, {folder.filename().string()}, TimeOf(folder), sha.Finish()};
 }
 
-bool HasMetadata(const fs::path& folder) {
-  std::error_code error;
-  return fs::exists(folder / kMetadata, error);
-}
-
 void Add(OldAdapter one, std::vector<OldAdapter>* adapters) {
   for (OldAdapter& known : *adapters) {
     if (known.identity != one.identity) continue;
-    if (!HasMetadata(known.folder) && HasMetadata(one.folder)) known.folder = one.folder;
+    if (!MetadataIn(known.folder).ok() && MetadataIn(one.folder).ok()) known.folder = one.folder;
     known.time = std::min(known.time, one.time);
     known.names.push_back(one.names.front());
     return;

@@ -138,6 +138,13 @@ class AdoptTest(branch.BranchTest):
         report = json.loads((self.branch / "incremental_training_results.original.json").read_text())
         self.assertEqual(report["end_time"], "2025-11-02T08:30:00")
 
+    def test_a_broken_history_is_taken_from_a_copy_of_the_same_adapter(self):
+        self.make_yaml()
+        (self.adapters() / "current/training_metadata.json").write_text("{ cut")
+        result = self.adopt("--json")
+        self.assertEqual([told["dataset"] for told in result["trained_elsewhere"]], HISTORY)
+        self.assertEqual(result["pending"], [])
+
     def test_every_backup_keeps_its_name_and_is_restored(self):
         self.make_yaml()
         self.adopt()
