@@ -86,9 +86,13 @@ def begin_by_copying(model):
     hidden, heads, groups = settings.hidden_size, settings.num_attention_heads, settings.num_key_value_heads
     head = hidden // heads
     content, half = hidden - head - 1, head // 2
-    size = 0.08 * math.sqrt(content)
+    spread = 0.08  # of an embedding's numbers
+    favour = 4     # what one frequency adds to the logit of the distance that is looked for
+    match = 2      # how sharply a token is found again
+    copy = 3       # what followed it, in units of the present token
+    size = spread * math.sqrt(content)
     embedding = model.model.embed_tokens.weight
-    embedding[:, :content] = 0.08 * torch.randn(len(embedding), content, generator=generator)
+    embedding[:, :content] = spread * torch.randn(len(embedding), content, generator=generator)
     embedding[:, content], embedding[:, content + 1:] = size, 0
     basis = torch.linalg.qr(torch.randn(content, content, generator=generator))[0]
 
@@ -96,7 +100,7 @@ def begin_by_copying(model):
     # The constant number turned by the rotary frequencies' own angles: query and key agree at a distance of one token.
     norm, sharp = math.sqrt(hidden / 2), 8  # of the constant number after RMSNorm; frequencies in use
     angle = 10000.0 ** (-torch.arange(sharp) / half)
-    strength = math.sqrt(4 * math.sqrt(head)) / norm
+    strength = math.sqrt(favour * math.sqrt(head)) / norm
     for weight in (before.q_proj.weight, before.k_proj.weight, before.v_proj.weight):
         weight[:head] = 0
     before.q_proj.weight[:sharp, content] = strength * angle.cos()
@@ -108,13 +112,13 @@ def begin_by_copying(model):
 
     # The present token against each one's token before, in the slow frequencies, where distance hardly matters.
     slow = [*range(half // 2, half), *range(half + half // 2, head)]
-    gain = 3 * size / (math.sqrt(hidden / 3) * math.sqrt(groups * head / content))
+    gain = copy * size / (math.sqrt(hidden / 3) * math.sqrt(groups * head / content))
     for group in range(groups):
         query, key = group * (heads // groups) * head, group * head
         after.q_proj.weight[query:query + head], after.k_proj.weight[key:key + head] = 0, 0
         for number, place in enumerate(slow):
-            after.q_proj.weight[query + place, :content] = 2 * basis[number]
-            after.k_proj.weight[key + place, content + 1 + number] = 2
+            after.q_proj.weight[query + place, :content] = match * basis[number]
+            after.k_proj.weight[key + place, content + 1 + number] = match
         part = basis[group * head:(group + 1) * head]
         after.v_proj.weight[key:key + head] = 0
         after.v_proj.weight[key:key + head, :content] = part
