@@ -42,7 +42,8 @@ bool HasOwnTemplate(const std::filesystem::path& base) {
   const auto text = ReadFile(base / "tokenizer_config.json", kBytesMax);
   if (!text.ok()) return false;
   const auto settings = ParseJson(*text, "tokenizer_config.json");
-  return settings.ok() && settings->is_object() && settings->contains("chat_template");
+  return settings.ok() && settings->is_object() && settings->contains("chat_template") &&
+         !(*settings)["chat_template"].is_null();
 }
 
 void PrintBadLines(const Catalog& catalog, const Terminal& terminal) {

@@ -25,9 +25,8 @@ namespace {
 
 // What a user may do about a finding.
 constexpr char kMends[] =
-    "what a kill left undone, the next strata train or strata restore finishes; what that leaves, "
-    "a "
-    "backup replaces: strata backups, strata restore NAME";
+    "the next strata train or restore finishes what a kill left undone; a backup replaces what is "
+    "still damaged then: strata backups, strata restore NAME";
 
 constexpr uint64_t kReportBytesMax = 256 << 20;
 
@@ -112,7 +111,7 @@ void PrintStatus(const Config& config, const Json& json, bool known) {
        json["findings"].empty() ? Style::kGreen : Style::kRed);
   for (const Json& finding : json["findings"])
     table.AddNote(1, {finding.get<std::string>(), Style::kRed});
-  if (!json["findings"].empty()) table.AddNote(1, {kMends});
+  if (known && !json["findings"].empty()) table.AddNote(1, {kMends});
   line("current", name(json["current"]["version"], "none yet: strata train"), Style::kBold);
   const Json& metadata = json["current"]["metadata"];
   if (metadata.is_object()) {
