@@ -1,10 +1,11 @@
 // The program `strata`: reads the command line, runs one command, gives its exit code.
-#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/edit_distance.h"
 #include "coordinator/cli/command.h"
 #include "coordinator/cli/error_text.h"
+#include "coordinator/config/field_keys.h"
 
 namespace {
 
@@ -27,17 +28,14 @@ constexpr char kExitCodes[] =
 // Where the first word is no command: says so, with the nearest one.
 bool PrintUnknownCommand(const CLI::App& app, const std::string& word) {
   if (word.empty() || word[0] == '-') return false;
-  std::string nearest;
-  size_t slips = SIZE_MAX;
+  std::vector<std::string> commands;
   for (const CLI::App* command : app.get_subcommands(nullptr)) {
-    const size_t distance = strata::EditDistance(word, command->get_name());
     if (command->get_name() == word) return false;
-    if (command->get_name()[0] == '_' || distance >= slips) continue;
-    slips = distance;
-    nearest = command->get_name();
+    if (command->get_name()[0] != '_') commands.push_back(command->get_name());
   }
-  strata::PrintError("no command '" + word + "'" +
-                     (slips <= 3 ? ", the nearest is " + nearest : "") +
+  const std::string nearest = strata::NearestKey(word, commands);
+  const bool near = strata::EditDistance(word, nearest) <= 3;
+  strata::PrintError("no command '" + word + "'" + (near ? ", the nearest is " + nearest : "") +
                      "; strata --help lists them all");
   return true;
 }
