@@ -5,9 +5,27 @@
 namespace strata {
 namespace {
 
-bool IsTarget(const LoraShape& shape, const std::string& name) {
-  return std::find(shape.target_modules.begin(), shape.target_modules.end(), name) !=
-         shape.target_modules.end();
+bool Contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+struct FusedProjection {
+  const char* name;
+  std::vector<std::string> parts;
+};
+
+// The fused projection that `name` is a part of, when `asked` has all of its parts and the model
+// has it; else "".
+std::string FusedName(const std::vector<std::string>& projections,
+                      const std::vector<std::string>& asked, const std::string& name) {
+  const FusedProjection fused[] = {{"qkv_proj", {"q_proj", "k_proj", "v_proj"}},
+                                   {"gate_up_proj", {"gate_proj", "up_proj"}}};
+  for (const FusedProjection& one : fused) {
+    const bool whole = std::all_of(one.parts.begin(), one.parts.end(),
+                                   [&](const auto& part) { return Contains(asked, part); });
+    if (whole && Contains(one.parts, name) && Contains(projections, one.name)) return one.name;
+  }
+  return "";
 }
 
 }  // namespace
@@ -19,7 +37,7 @@ AdapterLayout LayoutOf(const ModelConfig& config, const LoraShape& shape) {
     layout.elements += rows * columns;
   };
   for (const Projection& projection : ProjectionsOf(config)) {
-    if (!IsTarget(shape, projection.name)) continue;
+    if (!Contains(shape.target_modules, projection.name)) continue;
     const std::string prefix = "base_model.model." + projection.path;
     add(prefix + ".lora_A.weight", shape.r, projection.in);
     add(prefix + ".lora_B.weight", projection.out, shape.r);
@@ -27,15 +45,18 @@ AdapterLayout LayoutOf(const ModelConfig& config, const LoraShape& shape) {
   return layout;
 }
 
-std::string UnmatchedTarget(const ModelConfig& config, const LoraShape& shape) {
-  const std::vector<Projection> projections = ProjectionsOf(config);
-  for (const std::string& target : shape.target_modules) {
-    const bool exists =
-        std::any_of(projections.begin(), projections.end(),
-                    [&](const Projection& projection) { return projection.name == target; });
-    if (!exists) return target;
+ModelTargets TargetsOn(const ModelConfig& config, const std::vector<std::string>& asked) {
+  const std::vector<std::string> projections = ProjectionNames(config);
+  std::vector<std::string> meant;
+  ModelTargets targets;
+  for (const std::string& name : asked) {
+    meant.push_back(Contains(projections, name) ? name : FusedName(projections, asked, name));
+    if (meant.back().empty() && targets.unmatched.empty()) targets.unmatched = name;
   }
-  return "";
+  for (const std::string& projection : projections) {
+    if (Contains(meant, projection)) targets.names.push_back(projection);
+  }
+  return targets;
 }
 
 }  // namespace strata

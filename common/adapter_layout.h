@@ -29,10 +29,18 @@ struct AdapterLayout {
   int64_t elements = 0;  // trainable parameters: Σ r·(in + out)
 };
 
-// Targets that match no projection are left out: ask UnmatchedTarget first.
+// Targets that match no projection are left out: ask TargetsOn first.
 AdapterLayout LayoutOf(const ModelConfig& config, const LoraShape& shape);
 
-// The first target module that no projection of the model has; "" when each has one.
-std::string UnmatchedTarget(const ModelConfig& config, const LoraShape& shape);
+// The projections of a model that the names asked for mean.
+struct ModelTargets {
+  std::vector<std::string> names;  // as ProjectionNames has them and in its order
+  std::string unmatched;           // the first asked name that has no projection; "" when each has
+};
+
+// Each name means the projection of that name. Where a model fuses projections, q_proj, k_proj and
+// v_proj together mean its qkv_proj, gate_proj and up_proj together its gate_up_proj, as users of
+// PEFT name them there; some of them alone have no projection.
+ModelTargets TargetsOn(const ModelConfig& config, const std::vector<std::string>& asked);
 
 }  // namespace strata

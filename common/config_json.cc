@@ -1,120 +1,175 @@
 #include "common/config_json.h"
 
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/config_fields.h"
 #include "common/json.h"
+#include "common/layer_windows.h"
+#include "common/model_family.h"
 #include "common/posix_file.h"
+#include "common/rope_json.h"
 #include "common/status_macros.h"
 
 namespace strata {
 namespace {
 
-constexpr int64_t kSizeMax = 1 << 24;  // of any dimension: beyond every published model
+constexpr int64_t kSizeMax = 1 << 24;  // as ConfigFields::Size has it
 constexpr int64_t kLayersMax = 1024;
 constexpr uint64_t kConfigBytesMax = 1 << 24;
 
-absl::Status Refused(const std::string& what, const std::string& field, const std::string& value) {
-  return absl::FailedPreconditionError(
-      absl::StrCat(what, ": ", field, " is ", value,
-                   ", which this version does not handle; use a base without it"));
+// A field that changes the mathematics of some model, and the value that changes nothing.
+struct NeutralValue {
+  const char* field;
+  Json value;
+};
+
+const std::vector<NeutralValue>& NeutralValues() {
+  static const auto& values = *new std::vector<NeutralValue>{{"attention_bias", false},
+                                                             {"attention_dropout", 0},
+                                                             {"attention_multiplier", 1},
+                                                             {"attn_logit_softcapping", nullptr},
+                                                             {"audio_config", nullptr},
+                                                             {"clip_qkv", nullptr},
+                                                             {"embd_pdrop", 0},
+                                                             {"embedding_multiplier", 1},
+                                                             {"final_logit_softcapping", nullptr},
+                                                             {"kv_lora_rank", nullptr},
+                                                             {"logit_scale", 1},
+                                                             {"logits_scaling", 1},
+                                                             {"mlp_bias", false},
+                                                             {"moe_intermediate_size", nullptr},
+                                                             {"n_routed_experts", nullptr},
+                                                             {"no_rope_layers", nullptr},
+                                                             {"num_experts", nullptr},
+                                                             {"num_local_experts", nullptr},
+                                                             {"partial_rotary_factor", 1},
+                                                             {"pretraining_tp", 1},
+                                                             {"quantization_config", nullptr},
+                                                             {"query_pre_attn_scalar", nullptr},
+                                                             {"resid_pdrop", 0},
+                                                             {"residual_multiplier", 1},
+                                                             {"sliding_window", nullptr},
+                                                             {"text_config", nullptr},
+                                                             {"use_bidirectional_attention", false},
+                                                             {"use_qk_norm", false},
+                                                             {"use_sliding_window", false},
+                                                             {"vision_config", nullptr}};
+  return values;
 }
 
-bool Has(const Json& json, const char* key) { return json.contains(key) && !json[key].is_null(); }
-
-absl::StatusOr<int64_t> Size(const Json& json, const char* key, const std::string& what) {
-  ASSIGN_OR_RETURN(const int64_t size, JsonInteger(json, key, what));
-  if (size < 1 || size > kSizeMax) {
-    return absl::DataLossError(absl::StrCat(what, ": ", key, " is out of range: ", size));
+// What would change the mathematics and is not read for this family is refused by its name.
+absl::Status CheckFields(const ConfigFields& fields, const ModelFamily& family) {
+  for (const auto& [field, neutral] : NeutralValues()) {
+    if (fields.Has(field) && !family.fields.contains(field) && fields.At(field) != neutral)
+      return fields.Refused(field);
   }
-  return size;
-}
-
-absl::StatusOr<int64_t> SizeOr(const Json& json, const char* key, int64_t otherwise,
-                               const std::string& what) {
-  if (!Has(json, key)) return otherwise;
-  return Size(json, key, what);
-}
-
-// What would change the mathematics is refused by its name.
-absl::Status CheckFields(const Json& json, const std::string& what) {
-  const Json no_bias = false, no_dropout = 0, silu = "silu", one = 1;
-  const std::pair<const char*, const Json*> handled[] = {
-      {"attention_bias", &no_bias},       {"mlp_bias", &no_bias},
-      {"attention_dropout", &no_dropout}, {"hidden_act", &silu},
-      {"pretraining_tp", &one},           {"partial_rotary_factor", &one},
-      {"use_sliding_window", &no_bias},   {"use_qk_norm", &no_bias}};
-  for (const auto& [field, value] : handled) {
-    if (Has(json, field) && json[field] != *value)
-      return Refused(what, field, DumpJson(json[field]));
-  }
-  for (const char* field : {"quantization_config", "sliding_window", "vision_config", "num_experts",
-                            "num_local_experts"}) {
-    if (Has(json, field)) return Refused(what, field, DumpJson(json[field]));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ReadTheta(const Json& json, const std::string& what, ModelConfig* config) {
-  if (!Has(json, "rope_theta")) return absl::OkStatus();
-  ASSIGN_OR_RETURN(config->rope_theta, JsonNumber(json, "rope_theta", what));
-  if (config->rope_theta > 0) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat(what, ": rope_theta is ", config->rope_theta));
-}
-
-// Both spellings: rope_theta with rope_scaling, and rope_parameters.
-absl::Status ReadRope(const Json& json, const std::string& what, ModelConfig* config) {
-  RETURN_IF_ERROR(ReadTheta(json, what, config));
-  for (const char* field : {"rope_scaling", "rope_parameters"}) {
-    if (!Has(json, field)) continue;
-    const Json& rope = json[field];
-    if (!rope.is_object())
-      return absl::DataLossError(absl::StrCat(what, ": ", field, " is not an object"));
-    for (const char* key : {"rope_type", "type"}) {
-      if (Has(rope, key) && rope[key] != "default")
-        return Refused(what, absl::StrCat(field, ".", key), DumpJson(rope[key]));
-    }
-    if (Has(rope, "partial_rotary_factor") && rope["partial_rotary_factor"] != 1) {
-      return Refused(what, absl::StrCat(field, ".partial_rotary_factor"),
-                     DumpJson(rope["partial_rotary_factor"]));
-    }
-    RETURN_IF_ERROR(ReadTheta(rope, what, config));
+  if (fields.Has("layer_types") && !family.fields.contains("layer_types") &&
+      fields.At("layer_types").is_array()) {
+    for (const Json& type : fields.At("layer_types"))
+      if (type != "full_attention") return fields.Refused("layer_types");
   }
   return absl::OkStatus();
 }
 
-absl::Status ReadSizes(const Json& json, const std::string& what, ModelConfig* config) {
-  ASSIGN_OR_RETURN(config->vocab_size, Size(json, "vocab_size", what));
-  ASSIGN_OR_RETURN(config->hidden_size, Size(json, "hidden_size", what));
-  ASSIGN_OR_RETURN(config->intermediate_size, Size(json, "intermediate_size", what));
-  ASSIGN_OR_RETURN(config->num_hidden_layers, Size(json, "num_hidden_layers", what));
-  ASSIGN_OR_RETURN(config->num_attention_heads, Size(json, "num_attention_heads", what));
-  ASSIGN_OR_RETURN(config->num_key_value_heads,
-                   SizeOr(json, "num_key_value_heads", config->num_attention_heads, what));
+bool Fit(const ConfigFields& fields, const ModelConfig& config) {
+  const int64_t heads = config.num_attention_heads;
+  const bool divides = fields.Has("head_dim") || config.head_dim * heads == config.hidden_size ||
+                       config.hidden_size % heads == 0;
+  return config.num_hidden_layers <= kLayersMax && divides && config.head_dim > 0 &&
+         config.head_dim % 2 == 0 && heads % config.num_key_value_heads == 0 &&
+         heads * config.head_dim <= kSizeMax;
+}
+
+absl::Status ReadSizes(const ConfigFields& fields, const ModelConfig& defaults,
+                       ModelConfig* config) {
+  ASSIGN_OR_RETURN(config->vocab_size, fields.Size("vocab_size"));
+  ASSIGN_OR_RETURN(config->hidden_size, fields.Size("hidden_size"));
+  ASSIGN_OR_RETURN(config->intermediate_size, fields.Size("intermediate_size"));
+  ASSIGN_OR_RETURN(config->num_hidden_layers, fields.Size("num_hidden_layers"));
+  ASSIGN_OR_RETURN(config->num_attention_heads, fields.Size("num_attention_heads"));
   const int64_t heads = config->num_attention_heads;
-  ASSIGN_OR_RETURN(config->head_dim, SizeOr(json, "head_dim", config->hidden_size / heads, what));
+  // A null says "as many as heads" in every family; only a missing field leaves the default.
+  const int64_t kv_heads = defaults.num_key_value_heads;
+  const bool unsaid = !fields.Names("num_key_value_heads") && kv_heads > 0;
+  ASSIGN_OR_RETURN(config->num_key_value_heads,
+                   fields.SizeOr("num_key_value_heads", unsaid ? kv_heads : heads));
+  const int64_t head_dim = defaults.head_dim > 0 ? defaults.head_dim : config->hidden_size / heads;
+  ASSIGN_OR_RETURN(config->head_dim, fields.SizeOr("head_dim", head_dim));
   ASSIGN_OR_RETURN(config->max_position_embeddings,
-                   SizeOr(json, "max_position_embeddings", 2048, what));
-  const bool divides = Has(json, "head_dim") || config->hidden_size % heads == 0;
-  if (config->num_hidden_layers > kLayersMax || !divides || config->head_dim % 2 != 0 ||
-      config->head_dim == 0 || heads % config->num_key_value_heads != 0 ||
-      heads * config->head_dim > kSizeMax) {
-    return absl::DataLossError(absl::StrCat(
-        what, ": its sizes do not fit one another: hidden_size ", config->hidden_size,
-        ", num_hidden_layers ", config->num_hidden_layers, ", num_attention_heads ", heads,
-        ", num_key_value_heads ", config->num_key_value_heads, ", head_dim ", config->head_dim));
-  }
-  return absl::OkStatus();
+                   fields.SizeOr("max_position_embeddings", defaults.max_position_embeddings));
+  if (Fit(fields, *config)) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      fields.what(), ": its sizes do not fit one another: hidden_size ", config->hidden_size,
+      ", num_hidden_layers ", config->num_hidden_layers, ", num_attention_heads ", heads,
+      ", num_key_value_heads ", config->num_key_value_heads, ", head_dim ", config->head_dim));
 }
 
-absl::Status ReadDtype(const Json& json, const std::string& what, ModelConfig* config) {
+absl::Status ReadDtype(const ConfigFields& fields, ModelConfig* config) {
   config->dtype = "float32";
   for (const char* field : {"torch_dtype", "dtype"}) {
-    if (!Has(json, field)) continue;
-    ASSIGN_OR_RETURN(config->dtype, JsonString(json, field, what));
-    if (config->dtype != "float32" && config->dtype != "bfloat16" && config->dtype != "float16") {
-      return Refused(what, field, config->dtype);
-    }
+    ASSIGN_OR_RETURN(config->dtype, fields.TextOr(field, config->dtype));
+    if (config->dtype != "float32" && config->dtype != "bfloat16" && config->dtype != "float16")
+      return fields.Refused(field);
   }
   return absl::OkStatus();
+}
+
+absl::Status ReadActivation(const ConfigFields& fields, const std::string& field,
+                            ModelConfig* config) {
+  if (!fields.Has(field)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string name, fields.TextOr(field, ""));
+  if (name != "silu" && name != "gelu_pytorch_tanh") return fields.Refused(field);
+  config->activation = name == "silu" ? Activation::kSilu : Activation::kGeluTanh;
+  return absl::OkStatus();
+}
+
+// 0 where the field is null.
+absl::StatusOr<double> SoftcapOf(const ConfigFields& fields, const std::string& field,
+                                 double otherwise) {
+  if (fields.Names(field) && !fields.Has(field)) return 0;
+  return fields.PositiveOr(field, otherwise);
+}
+
+absl::Status ReadScales(const ConfigFields& fields, const ModelFamily& family,
+                        ModelConfig* config) {
+  ASSIGN_OR_RETURN(
+      const double scalar,
+      fields.PositiveOr("query_pre_attn_scalar", family.query_pre_attn_scalar > 0
+                                                     ? family.query_pre_attn_scalar
+                                                     : static_cast<double>(config->head_dim)));
+  config->attention_scale = std::pow(scalar, -0.5);
+  ASSIGN_OR_RETURN(config->attention_softcap,
+                   SoftcapOf(fields, "attn_logit_softcapping", config->attention_softcap));
+  ASSIGN_OR_RETURN(config->final_softcap,
+                   SoftcapOf(fields, "final_logit_softcapping", config->final_softcap));
+  // Gemma alone scales its embeddings, and alone adds 1 to its norms.
+  if (config->norm_plus_one)
+    config->embedding_scale = std::sqrt(static_cast<double>(config->hidden_size));
+  return absl::OkStatus();
+}
+
+absl::Status ReadSwitches(const ConfigFields& fields, ModelConfig* config) {
+  ASSIGN_OR_RETURN(const bool attention_bias, fields.BoolOr("attention_bias", false));
+  config->qkv_bias |= attention_bias;
+  config->output_bias |= attention_bias;
+  ASSIGN_OR_RETURN(config->mlp_bias, fields.BoolOr("mlp_bias", false));
+  ASSIGN_OR_RETURN(config->rms_norm_eps, fields.PositiveOr("rms_norm_eps", config->rms_norm_eps));
+  ASSIGN_OR_RETURN(config->tie_word_embeddings,
+                   fields.BoolOr("tie_word_embeddings", config->tie_word_embeddings));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const ModelFamily*> ReadFamily(const ConfigFields& fields) {
+  const bool named = fields.Has("architectures") && fields.At("architectures").is_array() &&
+                     fields.At("architectures").size() == 1 &&
+                     fields.At("architectures")[0].is_string();
+  const std::string name = named ? fields.At("architectures")[0].get<std::string>() : "";
+  if (const ModelFamily* family = FamilyOf(name)) return family;
+  return absl::FailedPreconditionError(absl::StrCat(
+      fields.what(), ": architectures is ", named ? name : "missing or not one name",
+      ", which this version does not handle; it handles ", absl::StrJoin(Architectures(), ", ")));
 }
 
 }  // namespace
@@ -130,23 +185,18 @@ absl::StatusOr<ModelConfig> ReadModelConfig(const std::filesystem::path& folder)
   RETURN_IF_ERROR(text.status());
   ASSIGN_OR_RETURN(const Json json, ParseJson(*text, what));
   if (!json.is_object()) return absl::DataLossError(what + " is not a JSON object");
-  ModelConfig config;
-  const bool named = json.contains("architectures") && json["architectures"].is_array() &&
-                     json["architectures"].size() == 1 && json["architectures"][0].is_string();
-  config.architecture = named ? json["architectures"][0].get<std::string>() : "";
-  if (config.architecture != "LlamaForCausalLM") {
-    return Refused(what, "architectures", named ? config.architecture : "missing or not one name");
-  }
-  RETURN_IF_ERROR(CheckFields(json, what));
-  RETURN_IF_ERROR(ReadSizes(json, what, &config));
-  RETURN_IF_ERROR(ReadRope(json, what, &config));
-  RETURN_IF_ERROR(ReadDtype(json, what, &config));
-  if (Has(json, "rms_norm_eps")) {
-    ASSIGN_OR_RETURN(config.rms_norm_eps, JsonNumber(json, "rms_norm_eps", what));
-  }
-  if (Has(json, "tie_word_embeddings")) {
-    ASSIGN_OR_RETURN(config.tie_word_embeddings, JsonBool(json, "tie_word_embeddings", what));
-  }
+  const ConfigFields fields(json, what);
+  ASSIGN_OR_RETURN(const ModelFamily* family, ReadFamily(fields));
+  RETURN_IF_ERROR(CheckFields(fields, *family));
+  ModelConfig config = family->defaults;
+  config.architecture = family->architecture;
+  RETURN_IF_ERROR(ReadSizes(fields, family->defaults, &config));
+  RETURN_IF_ERROR(ReadRope(fields, *family, &config));
+  RETURN_IF_ERROR(ReadWindows(fields, *family, &config));
+  RETURN_IF_ERROR(ReadDtype(fields, &config));
+  RETURN_IF_ERROR(ReadActivation(fields, family->activation_field, &config));
+  RETURN_IF_ERROR(ReadScales(fields, *family, &config));
+  RETURN_IF_ERROR(ReadSwitches(fields, &config));
   return config;
 }
 

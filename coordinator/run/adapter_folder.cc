@@ -187,10 +187,11 @@ absl::StatusOr<AdapterFolder> ReadAdapterFolder(const fs::path& folder, const Mo
   return adapter;
 }
 
-absl::Status CheckFits(const AdapterFolder& adapter, const Config& config) {
+absl::Status CheckFits(const AdapterFolder& adapter, const Config& config,
+                       const std::vector<std::string>& target_modules) {
   const PeftConfig& peft = adapter.peft;
   const std::set<std::string> theirs(adapter.target_modules.begin(), adapter.target_modules.end()),
-      ours(config.lora_target_modules.begin(), config.lora_target_modules.end());
+      ours(target_modules.begin(), target_modules.end());
   std::vector<std::string> differ, lines;
   if (peft.r != config.lora_r) {
     differ.push_back(absl::StrCat("lora_r is ", config.lora_r, ", the adapter's r ", peft.r));
@@ -209,9 +210,9 @@ absl::Status CheckFits(const AdapterFolder& adapter, const Config& config) {
       lines.push_back(absl::StrCat("use_rslora: ", peft.use_rslora ? "true" : "false"));
   }
   if (theirs != ours) {
-    differ.push_back(
-        absl::StrCat("lora_target_modules is [", absl::StrJoin(config.lora_target_modules, ", "),
-                     "], the adapter is on [", absl::StrJoin(adapter.target_modules, ", "), "]"));
+    differ.push_back(absl::StrCat("lora_target_modules is [", absl::StrJoin(target_modules, ", "),
+                                  "], the adapter is on [",
+                                  absl::StrJoin(adapter.target_modules, ", "), "]"));
     lines.push_back(
         absl::StrCat("lora_target_modules: [", absl::StrJoin(adapter.target_modules, ", "), "]"));
   }

@@ -36,9 +36,11 @@ absl::StatusOr<AdapterFolder> ReadAdapterFolder(const std::filesystem::path& fol
                                                 const ModelConfig& model,
                                                 const std::string& base_model_name);
 
-// That branch.yaml asks for this adapter's rank, scale and projections. FAILED_PRECONDITION with
-// both values of each that differs and the lines to put into branch.yaml.
-absl::Status CheckFits(const AdapterFolder& adapter, const Config& config);
+// That branch.yaml asks for this adapter's rank, scale and projections, `target_modules` being what
+// its lora_target_modules mean on the base. FAILED_PRECONDITION with both values of each that
+// differs and the lines to put into branch.yaml.
+absl::Status CheckFits(const AdapterFolder& adapter, const Config& config,
+                       const std::vector<std::string>& target_modules);
 
 // DATA_LOSS, with what to do, unless its values are what a commit takes: finite, and not all of B
 // zero.

@@ -116,7 +116,7 @@ absl::Status Adopting::Read() {
   ASSIGN_OR_RETURN(
       const AdapterFolder current,
       ReadAdapterFolder(layout_.adapters.back().folder, base_.model, config_.base_model_name));
-  RETURN_IF_ERROR(CheckFits(current, config_));
+  RETURN_IF_ERROR(CheckFits(current, config_, base_.target_modules));
   for (const std::string& warning : WarningsOf(current, config_)) Warn(warning);
   ASSIGN_OR_RETURN(catalog_, CatalogOrEmpty(config_));
   if (in_place_) return absl::OkStatus();

@@ -1,6 +1,5 @@
 #include "coordinator/run/base.h"
 
-#include <algorithm>
 #include <set>
 #include <vector>
 
@@ -19,15 +18,6 @@ constexpr char kPutBack[] =
 
 const char* Scaling(bool use_rslora) { return use_rslora ? " (use_rslora)" : ""; }
 
-std::string NamesOfProjections(const ModelConfig& model) {
-  std::vector<std::string> names;
-  for (const Projection& projection : ProjectionsOf(model)) {
-    if (std::find(names.begin(), names.end(), projection.name) == names.end())
-      names.push_back(projection.name);
-  }
-  return absl::StrJoin(names, ", ");
-}
-
 absl::Status CheckWeight(const BaseWeights& weights, const std::string& name,
                          const std::vector<int64_t>& shape) {
   const TensorView* found = weights.Find(name);
@@ -43,21 +33,8 @@ absl::Status CheckWeight(const BaseWeights& weights, const std::string& name,
 
 // Every weight that the decoder will ask for, before anything is launched.
 absl::Status CheckWeights(const BaseWeights& weights, const ModelConfig& model) {
-  const int64_t hidden = model.hidden_size, vocabulary = model.vocab_size;
-  RETURN_IF_ERROR(CheckWeight(weights, "model.embed_tokens.weight", {vocabulary, hidden}));
-  RETURN_IF_ERROR(CheckWeight(weights, "model.norm.weight", {hidden}));
-  if (!model.tie_word_embeddings) {
-    RETURN_IF_ERROR(CheckWeight(weights, "lm_head.weight", {vocabulary, hidden}));
-  }
-  for (int64_t i = 0; i < model.num_hidden_layers; ++i) {
-    const std::string layer = absl::StrCat("model.layers.", i);
-    RETURN_IF_ERROR(CheckWeight(weights, layer + ".input_layernorm.weight", {hidden}));
-    RETURN_IF_ERROR(CheckWeight(weights, layer + ".post_attention_layernorm.weight", {hidden}));
-  }
-  for (const Projection& projection : ProjectionsOf(model)) {
-    RETURN_IF_ERROR(
-        CheckWeight(weights, projection.path + ".weight", {projection.out, projection.in}));
-  }
+  for (const WeightShape& weight : WeightsOf(model))
+    RETURN_IF_ERROR(CheckWeight(weights, weight.name, weight.shape));
   return absl::OkStatus();
 }
 
@@ -81,7 +58,8 @@ absl::Status CheckBase(const Config& config, const Base& base, const std::string
       "; put the old base back, or make the adapter anew on this one with `strata rebuild`"));
 }
 
-absl::Status CheckSettings(const Config& config, const std::string& name, const Json& metadata) {
+absl::Status CheckSettings(const Config& config, const Base& base, const std::string& name,
+                           const Json& metadata) {
   const std::string what = name + "'s training_metadata.json";
   ASSIGN_OR_RETURN(const double alpha, JsonNumber(metadata, "lora_alpha", what));
   ASSIGN_OR_RETURN(const int64_t rank, JsonInteger(metadata, "lora_r", what));
@@ -96,8 +74,7 @@ absl::Status CheckSettings(const Config& config, const std::string& name, const 
                      alpha, Scaling(rslora), kPutBack));
   }
   // As a set: PEFT and the layout do not know their order.
-  const std::set<std::string> ours(config.lora_target_modules.begin(),
-                                   config.lora_target_modules.end());
+  const std::set<std::string> ours(base.target_modules.begin(), base.target_modules.end());
   const std::set<std::string> theirs = TargetsOf(metadata);
   if (theirs.empty() || theirs == ours) return absl::OkStatus();
   return absl::FailedPreconditionError(
@@ -105,17 +82,25 @@ absl::Status CheckSettings(const Config& config, const std::string& name, const 
                    " was trained on ", absl::StrJoin(theirs, ", "), kPutBack));
 }
 
+absl::Status FindTargets(const Config& config, Base* base) {
+  const ModelTargets targets = TargetsOn(base->model, config.lora_target_modules);
+  base->target_modules = targets.names;
+  if (targets.unmatched.empty()) return absl::OkStatus();
+  const char* fused = base->model.fused_projections
+                          ? " (q_proj, k_proj and v_proj together mean its qkv_proj, gate_proj and "
+                            "up_proj together its gate_up_proj)"
+                          : "";
+  return absl::FailedPreconditionError(
+      absl::StrCat("lora_target_modules: the base has no projection '", targets.unmatched,
+                   "'; it has ", absl::StrJoin(ProjectionNames(base->model), ", "), fused));
+}
+
 }  // namespace
 
 absl::StatusOr<Base> OpenBase(const Config& config) {
   Base base;
   ASSIGN_OR_RETURN(base.model, ReadModelConfig(config.model_name_or_path));
-  const LoraShape shape{config.lora_r, config.lora_target_modules};
-  if (const std::string missing = UnmatchedTarget(base.model, shape); !missing.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("lora_target_modules: the base has no projection '", missing, "'; it has ",
-                     NamesOfProjections(base.model)));
-  }
+  RETURN_IF_ERROR(FindTargets(config, &base));
   if (config.max_length > base.model.max_position_embeddings) {
     return absl::FailedPreconditionError(absl::StrCat(
         "max_length is ", config.max_length, ", beyond the base's ",
@@ -123,7 +108,7 @@ absl::StatusOr<Base> OpenBase(const Config& config) {
   }
   ASSIGN_OR_RETURN(const BaseWeights weights, BaseWeights::Open(config.model_name_or_path));
   RETURN_IF_ERROR(CheckWeights(weights, base.model));
-  base.layout = LayoutOf(base.model, shape);
+  base.layout = LayoutOf(base.model, {config.lora_r, base.target_modules});
   base.dtype = !config.dtype.empty()            ? config.dtype
                : base.model.dtype == "bfloat16" ? "bfloat16"
                                                 : "float32";
@@ -139,7 +124,7 @@ absl::Status CheckContinues(const Config& config, const Base& base, const Branch
   const std::optional<Digest> trained_on = store.BaseFingerprintOf(version);
   if (trained_on) RETURN_IF_ERROR(CheckBase(config, base, name, *trained_on));
   ASSIGN_OR_RETURN(const Json metadata, store.Metadata(version));
-  return CheckSettings(config, name, metadata);
+  return CheckSettings(config, base, name, metadata);
 }
 
 absl::Status CheckContinues(const Config& config, const Base& base, const BranchStore& store,
@@ -147,7 +132,7 @@ absl::Status CheckContinues(const Config& config, const Base& base, const Branch
   const std::string name = VersionName(stored.version);
   RETURN_IF_ERROR(CheckBase(config, base, name, stored.manifest.base_fingerprint));
   ASSIGN_OR_RETURN(const Json metadata, store.Metadata(stored));
-  return CheckSettings(config, name, metadata);
+  return CheckSettings(config, base, name, metadata);
 }
 
 }  // namespace strata

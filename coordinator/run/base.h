@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/adapter_layout.h"
@@ -18,6 +19,7 @@ namespace strata {
 // The base model, checked against what the branch asks of it.
 struct Base {
   ModelConfig model;
+  std::vector<std::string> target_modules;  // what lora_target_modules means on this model
   AdapterLayout layout;
   Digest fingerprint;    // of config and weights
   Digest config_sha256;  // of config.json alone: what each worker compares

@@ -90,7 +90,7 @@ absl::StatusOr<ImportResult> Importing::Run() {
   ASSIGN_OR_RETURN(base_, OpenBase(config_));
   ASSIGN_OR_RETURN(const AdapterFolder adapter,
                    ReadAdapterFolder(request_.folder, base_.model, config_.base_model_name));
-  RETURN_IF_ERROR(CheckFits(adapter, config_));
+  RETURN_IF_ERROR(CheckFits(adapter, config_, base_.target_modules));
   RETURN_IF_ERROR(CheckTrained(adapter));
   for (const std::string& warning : WarningsOf(adapter, config_)) Warn(warning);
   ASSIGN_OR_RETURN(catalog_, CatalogOrEmpty(config_));

@@ -20,7 +20,7 @@ absl::StatusOr<std::vector<float>> InFolder(const Config& config, const Base& ba
                                             const OnWarning& on_warning) {
   ASSIGN_OR_RETURN(AdapterFolder adapter,
                    ReadAdapterFolder(folder, base.model, config.base_model_name));
-  RETURN_IF_ERROR(CheckFits(adapter, config));
+  RETURN_IF_ERROR(CheckFits(adapter, config, base.target_modules));
   for (const std::string& warning : WarningsOf(adapter, config)) {
     if (on_warning) on_warning(warning);
   }

@@ -225,7 +225,7 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
   candidate.lora_alpha = config_.lora_alpha;
   candidate.use_rslora = config_.use_rslora;
   candidate.lora_dropout = config_.lora_dropout;
-  candidate.target_modules = config_.lora_target_modules;
+  candidate.target_modules = base_.target_modules;
   candidate.adapter_name = config_.name;
   candidate.base_model_name = config_.base_model_name;
   candidate.base_fingerprint = base_.fingerprint;

@@ -58,8 +58,25 @@ TEST(AdapterLayoutTest, TheOrderOfTheTargetsDoesNotMatter) {
 }
 
 TEST(AdapterLayoutTest, ATargetThatNoProjectionHasIsNamed) {
-  EXPECT_EQ(UnmatchedTarget(TinyLlama(), {8, kSeven}), "");
-  EXPECT_EQ(UnmatchedTarget(TinyLlama(), {8, {"q_proj", "qkv_proj"}}), "qkv_proj");
+  EXPECT_EQ(TargetsOn(TinyLlama(), kSeven).unmatched, "");
+  EXPECT_EQ(TargetsOn(TinyLlama(), {"q_proj", "qkv_proj"}).unmatched, "qkv_proj");
+}
+
+TEST(AdapterLayoutTest, TheSevenNamesMeanTheFusedProjectionsWhereAModelHasThem) {
+  ModelConfig phi = TinyLlama();
+  phi.fused_projections = true;
+  const std::vector<std::string> fused = {"qkv_proj", "o_proj", "gate_up_proj", "down_proj"};
+  EXPECT_EQ(TargetsOn(phi, kSeven).names, fused);
+  EXPECT_EQ(TargetsOn(phi, fused).names, fused);
+  EXPECT_EQ(TargetsOn(phi, {"v_proj", "k_proj", "q_proj"}).names,
+            std::vector<std::string>{"qkv_proj"});
+}
+
+TEST(AdapterLayoutTest, APartOfAFusedProjectionAloneIsNoTarget) {
+  ModelConfig phi = TinyLlama();
+  phi.fused_projections = true;
+  EXPECT_EQ(TargetsOn(phi, {"o_proj", "q_proj", "v_proj"}).unmatched, "q_proj");
+  EXPECT_EQ(TargetsOn(phi, {"gate_proj"}).unmatched, "gate_proj");
 }
 
 TEST(AdapterLayoutTest, LinearWeightsCountTheHeadAndNotTheEmbedding) {

@@ -47,7 +47,7 @@ TEST_F(ConfigJsonTest, ReadsEverySize) {
   EXPECT_EQ(config.head_dim, 4);
   EXPECT_EQ(config.max_position_embeddings, 512);
   EXPECT_EQ(config.rms_norm_eps, 1e-5);
-  EXPECT_EQ(config.rope_theta, 10000);
+  EXPECT_EQ(config.rope.theta, 10000);
   EXPECT_TRUE(config.tie_word_embeddings);
   EXPECT_EQ(config.dtype, "float32");
 }
@@ -58,16 +58,16 @@ TEST_F(ConfigJsonTest, TakesTheDefaultsOfTransformersWhereAFieldIsMissing) {
     base_.Erase("config.json", key);
   const ModelConfig config = ReadModelConfig(base_.path()).value();
   EXPECT_EQ(config.num_key_value_heads, 4);
-  EXPECT_EQ(config.rope_theta, 10000);
+  EXPECT_EQ(config.rope.theta, 10000);
   EXPECT_EQ(config.rms_norm_eps, 1e-6);
   EXPECT_EQ(config.dtype, "float32");
   EXPECT_FALSE(config.tie_word_embeddings);
 }
 
 TEST_F(ConfigJsonTest, ReadsBothSpellingsOfRopeAndDtype) {
-  EXPECT_EQ(With("rope_theta", 500000.0).rope_theta, 500000);
+  EXPECT_EQ(With("rope_theta", 500000.0).rope.theta, 500000);
   const Json parameters = {{"rope_theta", 20000.0}, {"rope_type", "default"}};
-  EXPECT_EQ(With("rope_parameters", parameters).rope_theta, 20000);
+  EXPECT_EQ(With("rope_parameters", parameters).rope.theta, 20000);
   EXPECT_EQ(With("torch_dtype", "bfloat16").dtype, "bfloat16");
   EXPECT_EQ(With("dtype", "float16").dtype, "float16");
 }
@@ -83,26 +83,94 @@ TEST_F(ConfigJsonTest, TakesNullAsMissing) {
 }
 
 TEST_F(ConfigJsonTest, RefusesByNameWhatWouldChangeTheMathematics) {
-  Refuses("rope_scaling", {{"rope_type", "llama3"}}, kNotHandled, "rope_scaling.rope_type");
-  Refuses("rope_scaling", {{"type", "linear"}}, kNotHandled, "rope_scaling.type");
-  Refuses("rope_parameters", {{"rope_type", "yarn"}}, kNotHandled, "rope_parameters.rope_type");
+  Refuses("rope_scaling", {{"rope_type", "yarn"}, {"factor", 4}}, kNotHandled,
+          "rope_scaling: rope_type is \"yarn\"");
+  Refuses("rope_scaling", {{"type", "dynamic"}, {"factor", 2}}, kNotHandled, "type is \"dynamic\"");
+  Refuses("rope_parameters", {{"rope_type", "magic"}}, kNotHandled, "rope_type is \"magic\"");
   Refuses("rope_parameters", {{"partial_rotary_factor", 0.5}}, kNotHandled,
           "partial_rotary_factor");
-  Refuses("attention_bias", true, kNotHandled, "attention_bias");
-  Refuses("mlp_bias", true, kNotHandled, "mlp_bias");
+  Refuses("rope_parameters", {{"full_attention", {{"rope_theta", 1e6}}}}, kNotHandled,
+          "full_attention");
+  Refuses("partial_rotary_factor", 0.5, kNotHandled, "partial_rotary_factor");
   Refuses("attention_dropout", 0.1, kNotHandled, "attention_dropout");
   Refuses("hidden_act", "gelu", kNotHandled, "hidden_act");
   Refuses("quantization_config", {{"bits", 4}}, kNotHandled, "quantization_config");
+  Refuses("vision_config", Json::object(), kNotHandled, "vision_config");
   Refuses("sliding_window", 4096, kNotHandled, "sliding_window");
+  Refuses("layer_types", {"full_attention", "sliding_attention"}, kNotHandled, "layer_types");
   Refuses("pretraining_tp", 2, kNotHandled, "pretraining_tp");
   Refuses("num_local_experts", 8, kNotHandled, "num_local_experts");
   Refuses("torch_dtype", "int8", kNotHandled, "torch_dtype");
 }
 
+TEST_F(ConfigJsonTest, RefusesWhatItsFamilyDoesNotHave) {
+  const auto of = [&](const std::string& architecture) {
+    base_.Set("config.json", "architectures", Json::array({architecture}));
+  };
+  of("Qwen2ForCausalLM");
+  Refuses("attention_bias", true, kNotHandled, "attention_bias");
+  of("MistralForCausalLM");
+  Refuses("attention_bias", true, kNotHandled, "attention_bias");
+  Refuses("final_logit_softcapping", 30, kNotHandled, "final_logit_softcapping");
+  of("Phi3ForCausalLM");
+  Refuses("resid_pdrop", 0.1, kNotHandled, "resid_pdrop");
+  of("Gemma3ForCausalLM");
+  Refuses("use_bidirectional_attention", true, kNotHandled, "use_bidirectional_attention");
+  Refuses("attn_logit_softcapping", 50, kNotHandled, "attn_logit_softcapping");
+  Refuses("layer_types", {"full_attention", "chunked_attention"}, kNotHandled, "layer_types");
+}
+
 TEST_F(ConfigJsonTest, RefusesAnotherArchitectureByItsName) {
-  Refuses("architectures", {"Phi3ForCausalLM"}, kNotHandled, "Phi3ForCausalLM");
+  for (const char* other : {"MixtralForCausalLM", "Gemma3ForConditionalGeneration",
+                            "DeepseekV3ForCausalLM", "GPT2LMHeadModel"})
+    Refuses("architectures", Json::array({other}), kNotHandled, other);
+  Refuses("architectures", Json::array({"Qwen3MoeForCausalLM"}), kNotHandled,
+          "it handles Gemma2ForCausalLM, Gemma3ForCausalLM, LlamaForCausalLM");
   Refuses("architectures", Json::array(), kNotHandled, "architectures");
   Refuses("architectures", "LlamaForCausalLM", kNotHandled, "architectures");
+}
+
+TEST_F(ConfigJsonTest, TakesTheDefaultsOfItsFamily) {
+  for (const char* key : {"num_key_value_heads", "rms_norm_eps", "tie_word_embeddings"})
+    base_.Erase("config.json", key);
+  const ModelConfig gemma = With("architectures", Json::array({"Gemma2ForCausalLM"}));
+  EXPECT_EQ(gemma.head_dim, 256);
+  EXPECT_TRUE(gemma.tie_word_embeddings);
+  EXPECT_EQ(gemma.attention_softcap, 50);
+  EXPECT_EQ(gemma.final_softcap, 30);
+  EXPECT_EQ(gemma.windows, (std::vector<int64_t>{4096, 0}));
+  const ModelConfig phi = With("architectures", Json::array({"Phi3ForCausalLM"}));
+  EXPECT_EQ(phi.num_key_value_heads, 4);
+  EXPECT_EQ(phi.rms_norm_eps, 1e-5);
+  EXPECT_TRUE(phi.windows.empty());
+  EXPECT_TRUE(phi.fused_projections);
+}
+
+TEST_F(ConfigJsonTest, TakesANullAsNoWindowAndNoCapWhereTheDefaultIsOne) {
+  base_.Set("config.json", "architectures", Json::array({"Gemma2ForCausalLM"}));
+  EXPECT_EQ(With("attn_logit_softcapping", nullptr).attention_softcap, 0);
+  EXPECT_TRUE(With("sliding_window", nullptr).windows.empty());
+}
+
+TEST_F(ConfigJsonTest, ReadsAWindowOnlyWhereItIsUsed) {
+  base_.Set("config.json", "architectures", Json::array({"Qwen2ForCausalLM"}));
+  EXPECT_TRUE(With("sliding_window", 8).windows.empty());
+  base_.Set("config.json", "use_sliding_window", true);
+  EXPECT_TRUE(With("max_window_layers", 2).windows.empty());
+  EXPECT_EQ(With("max_window_layers", 1).windows, (std::vector<int64_t>{0, 8}));
+  EXPECT_EQ(With("max_window_layers", 0).windows, (std::vector<int64_t>{8, 8}));
+}
+
+TEST_F(ConfigJsonTest, RefusesRotaryFactorsThatCannotBe) {
+  base_.Set("config.json", "architectures", Json::array({"Phi3ForCausalLM"}));
+  Json rope = {{"type", "longrope"}, {"short_factor", {1, 1}}, {"long_factor", {1, 1, 1}}};
+  Refuses("rope_scaling", rope, kBroken, "long_factor has 3 factors");
+  rope["long_factor"] = {1, -1};
+  Refuses("rope_scaling", rope, kBroken, "long_factor holds");
+  rope.erase("long_factor");
+  Refuses("rope_scaling", rope, kBroken, "no long_factor");
+  Refuses("rope_scaling", {{"type", "linear"}}, kBroken, "no factor");
+  Refuses("rope_scaling", {{"type", "llama3"}, {"factor", 8}}, kBroken, "no low_freq_factor");
 }
 
 TEST_F(ConfigJsonTest, RefusesSizesThatCannotBe) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "worker/model/example_attention.h"
 #include "worker/model/kv_cache.h"
 
 namespace strata {
@@ -23,6 +24,6 @@ struct CachedSequences {
 // brings any number of tokens, another exactly one: else std::invalid_argument.
 at::Tensor CachedAttention(const CachedSequences& sequences, size_t layer,
                            const at::Tensor& query_THC, const at::Tensor& key_TKC,
-                           const at::Tensor& value_TKC);
+                           const at::Tensor& value_TKC, const ScoreRule& rule);
 
 }  // namespace strata

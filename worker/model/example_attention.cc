@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "worker/model/block_attention.h"
+
 namespace strata {
 namespace {
 
@@ -27,11 +29,20 @@ at::Tensor ForEveryQueryHead(const at::Tensor& x_TKC, int64_t heads) {
       .reshape({x_TKC.size(0), heads, x_TKC.size(2)});
 }
 
+// [examples, H, L, C] each.
+at::Tensor OfExamples(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                      const ScoreRule& rule) {
+  const bool windowed = rule.window > 0 && rule.window < query.size(2);
+  if (windowed || rule.softcap > 0) return BlockAttention(query, key, value, rule);
+  return at::scaled_dot_product_attention(query, key, value, {}, 0.0, /*is_causal=*/true,
+                                          rule.scale);
+}
+
 }  // namespace
 
 at::Tensor ExampleAttention(const at::Tensor& query_THC, const at::Tensor& key_TKC,
                             const at::Tensor& value_TKC,
-                            const std::vector<int64_t>& example_lengths) {
+                            const std::vector<int64_t>& example_lengths, const ScoreRule& rule) {
   const int64_t heads = query_THC.size(1), channels = query_THC.size(2);
   const std::vector<Run> runs = RunsOf(example_lengths);
   std::vector<int64_t> sizes;
@@ -43,10 +54,10 @@ at::Tensor ExampleAttention(const at::Tensor& query_THC, const at::Tensor& key_T
   std::vector<at::Tensor> outputs;
   for (size_t i = 0; i < runs.size(); ++i) {
     const auto batched = [&](const at::Tensor& x) {
-      return x.view({runs[i].examples, runs[i].length, heads, channels}).transpose(1, 2);
+      return x.reshape({runs[i].examples, runs[i].length, heads, channels}).transpose(1, 2);
     };
-    const at::Tensor out = at::scaled_dot_product_attention(
-        batched(queries[i]), batched(keys[i]), batched(values[i]), {}, 0.0, /*is_causal=*/true);
+    const at::Tensor out =
+        OfExamples(batched(queries[i]), batched(keys[i]), batched(values[i]), rule);
     outputs.push_back(out.transpose(1, 2).reshape({sizes[i], heads * channels}));
   }
   return outputs.size() == 1 ? outputs[0] : at::cat(outputs);

@@ -34,7 +34,7 @@ uint64_t StepDropoutKey(uint64_t stage_key, uint32_t epoch, uint32_t step);
 
 struct MaskPurpose {
   uint64_t step_key = 0;
-  uint32_t projection = 0;  // layer * 7 + the projection's place in the layer
+  uint32_t projection = 0;  // its place in ProjectionsOf
 };
 
 // uint8 [tokens, channels] on the CPU: 1 where kept.

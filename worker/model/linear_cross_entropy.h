@@ -9,9 +9,10 @@
 
 namespace strata {
 
-// A float64 scalar, in nats; softmax and logarithm in fp32. The head gets no gradient. Without grad
-// mode nothing but the sum is computed.
+// A float64 scalar, in nats; softmax and logarithm in fp32. A `softcap` c above 0 makes logits
+// c · tanh(logit / c). The head gets no gradient. Without grad mode nothing but the sum is
+// computed.
 at::Tensor LinearCrossEntropySum(const at::Tensor& hidden_SD, const at::Tensor& head_VD,
-                                 const at::Tensor& targets_S);
+                                 const at::Tensor& targets_S, double softcap);
 
 }  // namespace strata

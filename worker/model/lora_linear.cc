@@ -15,13 +15,13 @@ using torch::autograd::variable_list;
 
 struct LoraLinearFunction : torch::autograd::Function<LoraLinearFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x_TI,
-                            const at::Tensor& weight_OI, const at::Tensor& a_RI,
-                            const at::Tensor& b_OR, const std::optional<at::Tensor>& keep_mask_TI,
-                            double scale) {
+                            const at::Tensor& weight_OI, const std::optional<at::Tensor>& bias_O,
+                            const at::Tensor& a_RI, const at::Tensor& b_OR,
+                            const std::optional<at::Tensor>& keep_mask_TI, double scale) {
     const at::Tensor mask_TI = keep_mask_TI.value_or(at::Tensor());
     const at::Tensor kept_TI = mask_TI.defined() ? Kept(x_TI, mask_TI) : x_TI;
     const at::Tensor low_TR = kept_TI.mm(a_RI.to(x_TI.scalar_type()).t());
-    at::Tensor y_TO = x_TI.mm(weight_OI.t());
+    at::Tensor y_TO = bias_O ? at::addmm(*bias_O, x_TI, weight_OI.t()) : x_TI.mm(weight_OI.t());
     y_TO.addmm_(low_TR, b_OR.to(x_TI.scalar_type()).t(), 1, scale);
     ctx->save_for_backward({x_TI, weight_OI, a_RI, b_OR, mask_TI, low_TR});
     ctx->saved_data["scale"] = scale;
@@ -50,18 +50,20 @@ struct LoraLinearFunction : torch::autograd::Function<LoraLinearFunction> {
         dx_TI.addmm_(dlow_TR, a_RI);
       }
     }
-    return {dx_TI, at::Tensor(), da_RI, db_OR, at::Tensor(), at::Tensor()};
+    return {dx_TI, at::Tensor(), at::Tensor(), da_RI, db_OR, at::Tensor(), at::Tensor()};
   }
 };
 
 }  // namespace
 
-at::Tensor LoraLinear(const at::Tensor& x_TI, const at::Tensor& weight_OI,
+at::Tensor LoraLinear(const at::Tensor& x_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O,
                       const LoraFactors& factors) {
-  std::optional<at::Tensor> mask_TI;  // apply takes no undefined tensor
-  if (factors.keep_mask_TI.defined()) mask_TI = factors.keep_mask_TI;
-  return LoraLinearFunction::apply(x_TI, weight_OI, factors.a_RI, factors.b_OR, mask_TI,
-                                   factors.scale);
+  // apply takes no undefined tensor
+  const auto perhaps = [](const at::Tensor& x) {
+    return x.defined() ? std::optional<at::Tensor>(x) : std::nullopt;
+  };
+  return LoraLinearFunction::apply(x_TI, weight_OI, perhaps(bias_O), factors.a_RI, factors.b_OR,
+                                   perhaps(factors.keep_mask_TI), factors.scale);
 }
 
 }  // namespace strata

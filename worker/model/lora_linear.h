@@ -1,5 +1,5 @@
-// Multiplies by a frozen matrix with a LoRA adapter on it: y = x Wᵀ + scale · kept(x) Aᵀ Bᵀ, PEFT's
-// semantics. One autograd node per projection that keeps x, its mask and kept(x) Aᵀ for the
+// Multiplies by a frozen matrix with a LoRA adapter on it: y = x Wᵀ (+ b) + scale · kept(x) Aᵀ Bᵀ,
+// PEFT's semantics. One autograd node per projection that keeps x, its mask and kept(x) Aᵀ for the
 // backward pass, and nothing else.
 //
 // Shapes: T tokens, I in, O out, R the adapter's rank.
@@ -15,7 +15,8 @@ struct LoraFactors {
   at::Tensor keep_mask_TI;  // uint8; undefined without dropout
 };
 
-at::Tensor LoraLinear(const at::Tensor& x_TI, const at::Tensor& weight_OI,
+// `bias_O` may be undefined.
+at::Tensor LoraLinear(const at::Tensor& x_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O,
                       const LoraFactors& factors);
 
 }  // namespace strata

@@ -22,7 +22,7 @@ double Accumulate(const StageSettings& settings, const Decoder& decoder, FlatAda
   double nll_sum = 0;
   for (const PackedTokens& tokens : MicroBatches(work.rows, settings.micro_batch_size)) {
     if (tokens.targets.empty()) continue;
-    const at::Tensor nll = decoder.NllSum(tokens, adapter.leaves(), key);
+    const at::Tensor nll = decoder.NllSum(tokens, adapter.leaves(), TrainingPass{key});
     const at::Tensor loss = nll / static_cast<double>(work.step_supervised_tokens);
     if (loss.requires_grad()) loss.backward();
     nll_sum += nll.item<double>();

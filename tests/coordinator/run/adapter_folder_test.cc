@@ -54,7 +54,7 @@ class AdapterFolderTest : public testing::Test {
   void ExpectUnfit(const Matcher& words) const {
     const auto adapter = Read();
     ASSERT_TRUE(adapter.ok()) << adapter.status();
-    const absl::Status fits = CheckFits(*adapter, config_);
+    const absl::Status fits = CheckFits(*adapter, config_, config_.lora_target_modules);
     EXPECT_TRUE(absl::IsFailedPrecondition(fits)) << fits;
     EXPECT_THAT(std::string(fits.message()), words);
   }
@@ -73,7 +73,7 @@ TEST_F(AdapterFolderTest, WhatFitsIsReadInTheOrderOfTheLayout) {
   EXPECT_EQ(adapter->dtype, "F32");
   EXPECT_THAT(adapter->target_modules, ElementsAre("q_proj", "v_proj"));
   EXPECT_EQ(adapter->file_sha256, Sha256Of(folder_.Read("adapter_model.safetensors")));
-  EXPECT_TRUE(CheckFits(*adapter, config_).ok());
+  EXPECT_TRUE(CheckFits(*adapter, config_, config_.lora_target_modules).ok());
 }
 
 TEST_F(AdapterFolderTest, PeftsDefaultInANameIsPassedOver) {
@@ -103,14 +103,14 @@ TEST_F(AdapterFolderTest, RsLoraIsJudgedByWhatItScalesBy) {
   ExpectUnfit(AllOf(HasSubstr("lora_alpha is 4, the adapter's 4 with use_rslora"),
                     HasSubstr("\n  use_rslora: true")));
   config_.use_rslora = true;
-  EXPECT_TRUE(CheckFits(*Read(), config_).ok());
+  EXPECT_TRUE(CheckFits(*Read(), config_, config_.lora_target_modules).ok());
   SetConfig({{"r", 2}, {"lora_alpha", 4 * std::sqrt(2.0)}, {"use_rslora", false}});
-  EXPECT_TRUE(CheckFits(*Read(), config_).ok());
+  EXPECT_TRUE(CheckFits(*Read(), config_, config_.lora_target_modules).ok());
 }
 
 TEST_F(AdapterFolderTest, OtherProjectionsAreJudgedByTheTensors) {
   SetConfig({{"r", 2}, {"lora_alpha", 4}, {"target_modules", "all-linear"}});
-  ASSERT_TRUE(CheckFits(*Read(), config_).ok());
+  ASSERT_TRUE(CheckFits(*Read(), config_, config_.lora_target_modules).ok());
   config_.lora_target_modules = {"q_proj"};
   ExpectUnfit(AllOf(HasSubstr("is [q_proj], the adapter is on [q_proj, v_proj]"),
                     HasSubstr("\n  lora_target_modules: [q_proj, v_proj]")));
@@ -119,7 +119,7 @@ TEST_F(AdapterFolderTest, OtherProjectionsAreJudgedByTheTensors) {
 TEST_F(AdapterFolderTest, RsLoraFitsByItsEffectiveScale) {
   SetConfig({{"r", 2}, {"lora_alpha", 4}, {"use_rslora", true}});
   config_.lora_alpha = 5.65685424949;
-  EXPECT_TRUE(CheckFits(*Read(), config_).ok());
+  EXPECT_TRUE(CheckFits(*Read(), config_, config_.lora_target_modules).ok());
 }
 
 TEST_F(AdapterFolderTest, AMissingTensorIsNamed) {

@@ -1,6 +1,6 @@
-// Goal: the projection and its hand-written gradients are those of y = x Wᵀ + scale · kept(x) Aᵀ
-// Bᵀ. Method: the formula in fp64 under autograd, with a mask and without, whether or not x needs a
-// gradient.
+// Goal: the projection and its hand-written gradients are those of y = x Wᵀ (+ b) + scale ·
+// kept(x) Aᵀ Bᵀ. Method: the formula in fp64 under autograd, with a mask and without, whether or
+// not x needs a gradient.
 //
 // Shapes: T tokens, I in, O out, R the adapter's rank.
 #include "worker/model/lora_linear.h"
@@ -18,11 +18,11 @@ at::Tensor Leaf(const at::Tensor& values, at::ScalarType type, bool requires_gra
 }
 
 struct Case {
-  bool masked = false, x_needs_gradient = false;
+  bool masked = false, x_needs_gradient = false, biased = false;
 };
 
 struct Inputs {
-  at::Tensor x_TI, weight_OI;
+  at::Tensor x_TI, weight_OI, bias_O;
   LoraFactors factors;
 };
 
@@ -31,6 +31,7 @@ Inputs RandomInputs(const Case& with) {
   Inputs in;
   in.x_TI = Leaf(at::randn({kTokens, kIn}), at::kFloat, with.x_needs_gradient);
   in.weight_OI = at::randn({kOut, kIn});
+  if (with.biased) in.bias_O = at::randn({kOut});
   in.factors.a_RI = Leaf(at::randn({kRank, kIn}), at::kFloat, true);
   in.factors.b_OR = Leaf(at::randn({kOut, kRank}), at::kFloat, true);
   in.factors.scale = 1.75;
@@ -52,7 +53,9 @@ at::Tensor PlainLinear(const Inputs& in) {
   const LoraFactors& lora = in.factors;
   const at::Tensor kept_TI =
       lora.keep_mask_TI.defined() ? in.x_TI * lora.keep_mask_TI.to(at::kDouble) : in.x_TI;
-  return in.x_TI.mm(in.weight_OI.t()) + kept_TI.mm(lora.a_RI.t()).mm(lora.b_OR.t()) * lora.scale;
+  const at::Tensor base_TO = in.x_TI.mm(in.weight_OI.t());
+  return (in.bias_O.defined() ? base_TO + in.bias_O.to(at::kDouble) : base_TO) +
+         kept_TI.mm(lora.a_RI.t()).mm(lora.b_OR.t()) * lora.scale;
 }
 
 void ExpectClose(const at::Tensor& got, const at::Tensor& expected, double bound) {
@@ -65,13 +68,13 @@ class LoraLinearTest : public ::testing::TestWithParam<Case> {};
 
 TEST_P(LoraLinearTest, IsThePlainFormula) {
   const Inputs in = RandomInputs(GetParam()), wide = Wide(in);
-  ExpectClose(LoraLinear(in.x_TI, in.weight_OI, in.factors), PlainLinear(wide), 1e-6);
+  ExpectClose(LoraLinear(in.x_TI, in.weight_OI, in.bias_O, in.factors), PlainLinear(wide), 1e-6);
 }
 
 TEST_P(LoraLinearTest, HasThePlainGradients) {
   const Inputs in = RandomInputs(GetParam()), wide = Wide(in);
   const at::Tensor pull_TO = at::randn({kOut, kTokens}).t();  // not contiguous
-  LoraLinear(in.x_TI, in.weight_OI, in.factors).backward(pull_TO);
+  LoraLinear(in.x_TI, in.weight_OI, in.bias_O, in.factors).backward(pull_TO);
   PlainLinear(wide).backward(pull_TO.to(at::kDouble));
   ExpectClose(in.factors.a_RI.grad(), wide.factors.a_RI.grad(), 1e-6);
   ExpectClose(in.factors.b_OR.grad(), wide.factors.b_OR.grad(), 1e-6);
@@ -84,8 +87,9 @@ TEST_P(LoraLinearTest, KeepsTheAdapterInFloat32WhenItComputesInBfloat16) {
   Inputs in = RandomInputs(GetParam());
   in.x_TI = Leaf(in.x_TI, at::kBFloat16, GetParam().x_needs_gradient);
   in.weight_OI = in.weight_OI.to(at::kBFloat16);
+  if (in.bias_O.defined()) in.bias_O = in.bias_O.to(at::kBFloat16);
   const Inputs wide = Wide(in);
-  const at::Tensor y_TO = LoraLinear(in.x_TI, in.weight_OI, in.factors);
+  const at::Tensor y_TO = LoraLinear(in.x_TI, in.weight_OI, in.bias_O, in.factors);
   EXPECT_EQ(y_TO.scalar_type(), at::kBFloat16);
   y_TO.backward(at::ones_like(y_TO));
   PlainLinear(wide).backward(at::ones({kTokens, kOut}, at::kDouble));
@@ -96,10 +100,12 @@ TEST_P(LoraLinearTest, KeepsTheAdapterInFloat32WhenItComputesInBfloat16) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, LoraLinearTest,
                          ::testing::Values(Case{false, false}, Case{false, true}, Case{true, false},
-                                           Case{true, true}),
+                                           Case{true, true}, Case{true, true, true},
+                                           Case{false, true, true}),
                          [](const auto& with) {
                            return std::string(with.param.masked ? "Masked" : "Whole") +
-                                  (with.param.x_needs_gradient ? "Inner" : "First");
+                                  (with.param.x_needs_gradient ? "Inner" : "First") +
+                                  (with.param.biased ? "Biased" : "");
                          });
 
 }  // namespace

@@ -1,25 +1,29 @@
-"""Trains tiny random Llamas with transformers + PEFT and writes what parity_test.cc compares with.
+"""Trains tiny random models with transformers + PEFT and writes what parity_test.cc compares with.
 
-Usage: make_reference.py DIR. Per variant DIR/VARIANT/index.txt, of lines
-  value NAME NUMBER           of the configuration
-  tensor NAME DTYPE DIM...    DIR/VARIANT/NAME.bin holds it: raw, little-endian F32, BF16 or F16
-  example STEP BEGIN END ID...   supervised are the tokens [BEGIN, END)
+Usage: make_reference.py DIR [VARIANT...]. Per variant DIR/VARIANT/config.json as transformers saves
+it, DIR/VARIANT/tensors.bin (raw, little-endian, one tensor after another) and index.txt, of lines
+  text NAME VALUE
+  value NAME NUMBER           of ModelConfig or of the training
+  list NAME NUMBER...
+  tensor NAME DTYPE OFFSET DIM...   at that byte of tensors.bin: F32, BF16 or F16
+  example STEP BEGIN END ID...      supervised are the tokens [BEGIN, END)
 Each example is computed alone, in a batch of one: the reference knows no packing. Only its dropout
 has to know where parity_test.cc puts an example; the masks are made here from the words of
 worker/model/keyed_dropout.h and common/keyed_random.h, not from their code.
 """
 
+import copy
 import dataclasses
 import os
 import sys
 
 import numpy as np
 import torch
+from families import ARCHITECTURES, CONFIGS, model_config
 from peft import LoraConfig, get_peft_model
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM
 
-TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-STEPS, EXAMPLES, LEARNING_RATE, WEIGHT_DECAY, MAX_GRAD_NORM = 20, 4, 5e-3, 0.01, 1.0
+STEPS, EXAMPLES, LEARNING_RATE, WEIGHT_DECAY, MAX_GRAD_NORM = 30, 4, 5e-3, 0.01, 1.0
 EXAMPLES_PER_ROW = 2
 R, ALPHA = 4, 8
 STAGE_KEY = 20251117
@@ -29,36 +33,39 @@ FLOATS = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16"}
 @dataclasses.dataclass
 class Variant:
     name: str
-    tied: bool = False
+    family: str
     dropout: float = 0.0
     disk: torch.dtype = torch.float32  # of the base's weights, as they are written
-    compute: torch.dtype = torch.float32
     seed: int = 7
 
 
-VARIANTS = [
-    Variant("tied", tied=True),
-    Variant("untied"),
-    Variant("dropout", dropout=0.3),
-    Variant("half_on_disk", disk=torch.float16),
-] + [Variant(f"bfloat16_{seed}", disk=torch.bfloat16, compute=torch.bfloat16, seed=seed)
-     for seed in range(1, 4)]
+VARIANTS = [Variant(family, family) for family in CONFIGS] + [
+    Variant("dropout", "llama", dropout=0.3),
+    Variant("dropout_fused", "phi3", dropout=0.3),
+    Variant("half_on_disk", "llama", disk=torch.float16),
+]
 
 
 class Index:
     def __init__(self, folder):
         os.makedirs(folder, exist_ok=True)
         self.folder, self.lines = folder, []
+        self.blob = open(os.path.join(folder, "tensors.bin"), "wb")
 
     def line(self, *words):
         self.lines.append(" ".join(str(word) for word in words))
 
+    def values(self, numbers):
+        for name, number in numbers.items():
+            self.line("value", name, repr(number))
+
     def tensor(self, name, tensor):
-        raw = tensor.detach().contiguous().view(torch.uint8)
-        raw.numpy().tofile(os.path.join(self.folder, name + ".bin"))
-        self.line("tensor", name, FLOATS[tensor.dtype], *tensor.shape)
+        raw = tensor.detach().contiguous().view(torch.uint8).numpy()
+        self.line("tensor", name, FLOATS[tensor.dtype], self.blob.tell(), *tensor.shape)
+        self.blob.write(raw.tobytes())
 
     def close(self):
+        self.blob.close()
         with open(os.path.join(self.folder, "index.txt"), "w") as file:
             file.write("\n".join(self.lines) + "\n")
 
@@ -107,42 +114,39 @@ class KeyedDropout(torch.nn.Module):
         return x * torch.from_numpy(kept).to(x.dtype) * (65536 / self.keep)
 
 
+ORDER = ["qkv_proj", "q_proj", "k_proj", "v_proj", "o_proj", "gate_up_proj", "gate_proj", "up_proj",
+         "down_proj"]
+
+
 def key_dropout(model, rate, place):
-    for name, module in model.named_modules():
-        if hasattr(module, "lora_dropout"):
-            layer, projection = int(name.split("layers.")[1].split(".")[0]), name.split(".")[-1]
-            module.lora_dropout["default"] = KeyedDropout(
-                rate, layer * len(TARGETS) + TARGETS.index(projection), place)
-
-
-def tiny_config(tied):
-    return LlamaConfig(
-        vocab_size=97, hidden_size=32, intermediate_size=56, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, head_dim=12, max_position_embeddings=128,
-        rms_norm_eps=1e-5, rope_parameters={"rope_type": "default", "rope_theta": 5000.0},
-        tie_word_embeddings=tied, initializer_range=0.3, attention_bias=False, mlp_bias=False)
+    layers = [(name, module) for name, module in model.named_modules()
+              if hasattr(module, "lora_dropout")]
+    layers.sort(key=lambda item: (int(item[0].split("layers.")[1].split(".")[0]),
+                                  ORDER.index(item[0].split(".")[-1])))
+    for projection, (_, module) in enumerate(layers):
+        module.lora_dropout["default"] = KeyedDropout(rate, projection, place)
 
 
 def nll_sum(model, ids, begin, end):
-    logits = model(input_ids=torch.tensor([ids])).logits[0]
+    logits = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
     targets = torch.tensor(ids[begin:end])
     return torch.nn.functional.cross_entropy(logits[begin - 1:end - 1].float(), targets,
                                              reduction="sum")
 
 
-def tiny_steps(generator):
+def tiny_steps(generator, vocabulary, steps=STEPS):
     def draw(low, high):
         return int(torch.randint(low, high, (1,), generator=generator))
-    steps = []
-    for _ in range(STEPS):
+    made = []
+    for _ in range(steps):
         examples = []
         for _ in range(EXAMPLES):
             length = draw(5, 30)
             begin = draw(1, length - 2)
             end = draw(begin + 1, length + 1)
-            examples.append(([draw(0, 97) for _ in range(length)], begin, end))
-        steps.append(examples)
-    return steps
+            examples.append(([draw(0, vocabulary) for _ in range(length)], begin, end))
+        made.append(examples)
+    return made
 
 
 def cast_weights(model, dtype):
@@ -151,22 +155,27 @@ def cast_weights(model, dtype):
         weight.data = weight.data.to(dtype)
 
 
-def tiny_base(variant):
-    base = LlamaForCausalLM(tiny_config(variant.tied))
+def tiny_base(family, disk, seed):
+    torch.manual_seed(seed)
+    base = AutoModelForCausalLM.from_config(copy.deepcopy(CONFIGS[family]))
     with torch.no_grad():
         for name, weight in base.named_parameters():
             if "norm" in name:
-                weight.uniform_(0.5, 1.5)
-    cast_weights(base, variant.disk)
+                weight.add_(torch.empty_like(weight).uniform_(-0.5, 0.5))
+            elif name.endswith("bias"):
+                weight.normal_(0, 0.3)
+    cast_weights(base, disk)
     return base
 
 
-def tiny_adapter(variant, base, place):
-    model = get_peft_model(base, LoraConfig(r=R, lora_alpha=ALPHA, lora_dropout=variant.dropout,
-                                            target_modules=TARGETS, bias="none"))
+def tiny_adapter(base, dropout=0.0, place=None):
+    """PEFT's adapter on all linear layers, B not zero, in evaluation mode."""
+    model = get_peft_model(base, LoraConfig(r=R, lora_alpha=ALPHA, lora_dropout=dropout,
+                                            target_modules="all-linear", bias="none",
+                                            task_type="CAUSAL_LM"))
     model.eval()  # but for our own dropout nothing differs
-    if variant.dropout > 0:
-        key_dropout(model, variant.dropout, place)
+    if dropout > 0:
+        key_dropout(model, dropout, place)
     adapter = {n.replace(".default", ""): p for n, p in model.named_parameters() if p.requires_grad}
     with torch.no_grad():
         for name, weight in adapter.items():
@@ -176,25 +185,42 @@ def tiny_adapter(variant, base, place):
     return model, adapter
 
 
+def targets_of(adapter):
+    names = {name.split(".lora_")[0].split(".")[-1] for name in adapter}
+    return sorted(names, key=ORDER.index)
+
+
+def write_config(index, base):
+    config = base.config
+    config.architectures = [ARCHITECTURES[config.model_type]]
+    config.save_pretrained(index.folder)
+    index.line("text", "architecture", config.architectures[0])
+    numbers, lists = model_config(config)
+    index.values(numbers)
+    for name, list_ in lists.items():
+        index.line("list", name, *list_)
+
+
 def write_variant(folder, variant):
-    torch.manual_seed(variant.seed)
-    index, base, place = Index(folder), tiny_base(variant), Place()
-    for key in ["vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
-                "num_attention_heads", "num_key_value_heads", "head_dim", "rms_norm_eps"]:
-        index.line("value", key, getattr(base.config, key))
-    index.line("value", "rope_theta", 5000.0)
-    for key, value in {"tied": int(variant.tied), "r": R, "alpha": ALPHA, "steps": STEPS,
-                       "dropout": variant.dropout, "stage_key": STAGE_KEY,
-                       "learning_rate": LEARNING_RATE, "weight_decay": WEIGHT_DECAY,
-                       "max_grad_norm": MAX_GRAD_NORM}.items():
-        index.line("value", key, value)
+    index, place = Index(folder), Place()
+    base = tiny_base(variant.family, variant.disk, variant.seed)
+    write_config(index, base)
+    index.values({"r": R, "alpha": ALPHA, "dropout": variant.dropout, "stage_key": STAGE_KEY,
+                  "learning_rate": LEARNING_RATE, "weight_decay": WEIGHT_DECAY,
+                  "max_grad_norm": MAX_GRAD_NORM})
     for name, weight in base.named_parameters():
         index.tensor(name, weight)
-    cast_weights(base, variant.compute)
-    model, adapter = tiny_adapter(variant, base, place)
+    cast_weights(base, torch.float32)
+    model, adapter = tiny_adapter(base, variant.dropout, place)
+    index.line("list", "target_modules", *targets_of(adapter))
     for name, weight in adapter.items():
         index.tensor(name, weight)
-    train(index, model, adapter, place)
+    steps = tiny_steps(torch.Generator().manual_seed(3), base.config.vocab_size)
+    if variant.dropout == 0:
+        with torch.no_grad():
+            ids = torch.tensor([steps[0][0][0]])
+            index.tensor("logits", model(input_ids=ids, use_cache=False).logits[0])
+    train(index, model, adapter, place, steps)
     index.close()
 
 
@@ -210,11 +236,14 @@ def backward_of_step(model, examples, place):
     return loss
 
 
-def train(index, model, adapter, place):
-    optimizer = torch.optim.AdamW(adapter.values(), lr=LEARNING_RATE, betas=(0.9, 0.999), eps=1e-8,
-                                  weight_decay=WEIGHT_DECAY)
-    losses, norms = [], []
-    for step, examples in enumerate(tiny_steps(torch.Generator().manual_seed(3))):
+def optimizer_of(adapter):
+    return torch.optim.AdamW(adapter.values(), lr=LEARNING_RATE, betas=(0.9, 0.999), eps=1e-8,
+                             weight_decay=WEIGHT_DECAY)
+
+
+def train(index, model, adapter, place, steps):
+    optimizer, losses, norms = optimizer_of(adapter), [], []
+    for step, examples in enumerate(steps):
         for ids, begin, end in examples:
             index.line("example", step, begin, end, *ids)
         place.step_key = mix_key(mix_key(STAGE_KEY, 0), step)
@@ -233,5 +262,7 @@ def train(index, model, adapter, place):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    wanted = sys.argv[2:] or [variant.name for variant in VARIANTS]
     for each in VARIANTS:
-        write_variant(os.path.join(sys.argv[1], each.name), each)
+        if each.name in wanted:
+            write_variant(os.path.join(sys.argv[1], each.name), each)

@@ -1,15 +1,16 @@
-// Goal: the decoder, its LoRA gradients and twenty steps of AdamW are those of transformers + PEFT,
-// with dropout and without, from bases on disk in each dtype, computed in float32 and in bfloat16.
-// Method: tiny random Llamas (grouped queries, head_dim unlike hidden / heads, tied and untied
-// head) computed by make_reference.py example by example, here packed two examples a row, two rows
-// a step. PEFT drops out by masks that the reference makes from our headers' words.
+// Goal: logits, LoRA gradients and thirty steps of AdamW are those of transformers + PEFT, for each
+// family, with dropout and without, from bases on disk in several dtypes; and packing changes
+// nothing. Method: tiny random models computed by make_reference.py example by example, here packed
+// two examples a row, two rows a step. PEFT drops out by masks that the reference makes from our
+// headers' words.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
-#include <fstream>
-#include <sstream>
+#include <algorithm>
+#include <cmath>
 
+#include "tests/worker/parity/reference.h"
 #include "tests/worker/tiny_model.h"
 #include "worker/train/micro_batch.h"
 
@@ -18,140 +19,50 @@ namespace {
 
 using namespace testing;  // strata::testing: weights in memory, one rank
 
-struct Reference {
-  std::map<std::string, double> values;
-  std::map<std::string, VectorWeights::Weight> tensors;
-  std::vector<StepWork> steps;
-};
-
-std::string ReadBytes(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  if (!file) throw std::runtime_error("cannot read " + path);
-  return bytes.str();
-}
-
-void ReadExample(std::istringstream& words, std::vector<StepWork>& steps) {
-  size_t step = 0;
-  SupervisedSpan span;
-  words >> step >> span.begin >> span.end;
-  if (steps.size() <= step) steps.resize(step + 1);
-  StepWork& work = steps[step];
-  if (work.rows.empty() || work.rows.back().example_lengths.size() == 2) {
-    work.rows.emplace_back();
-    work.rows.back().index = static_cast<uint32_t>(work.rows.size() - 1);
-  }
-  TrainingRow& row = work.rows.back();
-  const int64_t base = static_cast<int64_t>(row.ids.size());
-  for (int64_t id = 0; words >> id;) row.ids.push_back(id);
-  row.example_lengths.push_back(static_cast<int64_t>(row.ids.size()) - base);
-  row.supervised.push_back({base + span.begin, base + span.end});
-  work.step_supervised_tokens += span.end - span.begin;
-}
-
-Reference ReadReference(const std::string& variant) {
-  const std::string folder = std::string(STRATA_REFERENCE_DIR) + "/" + variant + "/";
-  std::ifstream index(folder + "index.txt");
-  if (!index) throw std::runtime_error("no reference in " + folder + ": run make_reference.py");
-  Reference reference;
-  for (std::string line, kind, name; std::getline(index, line);) {
-    std::istringstream words(line);
-    words >> kind;
-    if (kind == "example") {
-      ReadExample(words, reference.steps);
-    } else if (words >> name; kind == "value") {
-      words >> reference.values[name];
-    } else {
-      VectorWeights::Weight& tensor = reference.tensors[name];
-      words >> tensor.dtype;
-      for (int64_t size = 0; words >> size;) tensor.shape.push_back(size);
-      tensor.bytes = ReadBytes(folder + name + ".bin");
-    }
-  }
-  return reference;
-}
-
-class ReferenceTest : public ::testing::TestWithParam<const char*> {
+class ParityTest : public ::testing::TestWithParam<std::string> {
  protected:
-  void SetUp() override {
-    reference_ = ReadReference(GetParam());
-    ReadConfig();
-    lora_ = {Whole("r"),
-             reference_.values.at("alpha"),
-             reference_.values.at("dropout"),
-             {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}};
-    layout_ = LayoutOf(config_, {lora_.r, lora_.target_modules});
-    for (const auto& [name, tensor] : reference_.tensors) weights_.Put(name, tensor);
-    for (StepWork& work : reference_.steps)
-      work.learning_rate = reference_.values.at("learning_rate");
-    settings_.dropout_key = Whole("stage_key");
-    settings_.steps = {static_cast<uint32_t>(reference_.steps.size())};
-    settings_.adamw.weight_decay = reference_.values.at("weight_decay");
-    settings_.adamw.max_grad_norm = reference_.values.at("max_grad_norm");
-  }
-
-  int64_t Whole(const std::string& name) const {
-    return static_cast<int64_t>(reference_.values.at(name));
-  }
-
-  void ReadConfig() {
-    config_.vocab_size = Whole("vocab_size");
-    config_.hidden_size = Whole("hidden_size");
-    config_.intermediate_size = Whole("intermediate_size");
-    config_.num_hidden_layers = Whole("num_hidden_layers");
-    config_.num_attention_heads = Whole("num_attention_heads");
-    config_.num_key_value_heads = Whole("num_key_value_heads");
-    config_.head_dim = Whole("head_dim");
-    config_.rms_norm_eps = reference_.values.at("rms_norm_eps");
-    config_.rope_theta = reference_.values.at("rope_theta");
-    config_.tie_word_embeddings = Whole("tied") != 0;
-  }
-
-  std::vector<float> Floats(const std::string& name) const {
-    const VectorWeights::Weight& tensor = reference_.tensors.at(name);
-    std::vector<float> floats(tensor.bytes.size() / sizeof(float));
-    std::memcpy(floats.data(), tensor.bytes.data(), tensor.bytes.size());
-    return floats;
-  }
-
-  // The reference's tensors of the adapter, one after another as the layout has them.
-  std::vector<float> Flat(const std::string& prefix) const {
-    std::vector<float> flat;
-    for (const AdapterTensor& tensor : layout_.tensors) {
-      const std::vector<float> part = Floats(prefix + tensor.name);
-      flat.insert(flat.end(), part.begin(), part.end());
-    }
-    return flat;
-  }
-
   struct FirstStep {
     double loss = 0;
     std::vector<float> gradients;
   };
+  struct Training {
+    std::vector<StepReport> reports;
+    std::vector<float> adapter;
+  };
 
-  FirstStep ComputeFirstStep(at::ScalarType compute) const {
-    const Decoder decoder(config_, lora_, weights_, compute, at::kCPU);
+  void SetUp() override {
+    reference_ = ReadReference(std::string(STRATA_REFERENCE_DIR) + "/" + GetParam());
+    config_ = ModelConfigOf(reference_);
+    lora_ = {reference_.Whole("r"), reference_.values.at("alpha"), reference_.values.at("dropout"),
+             reference_.lists.at("target_modules")};
+    layout_ = LayoutOf(config_, {lora_.r, lora_.target_modules});
+    for (const auto& [name, tensor] : reference_.tensors) weights_.Put(name, tensor);
+    settings_.dropout_key = static_cast<uint64_t>(reference_.Whole("stage_key"));
+    settings_.steps = {static_cast<uint32_t>(reference_.steps.size())};
+    settings_.micro_batch_size = 2;
+    settings_.adamw.weight_decay = reference_.values.at("weight_decay");
+    settings_.adamw.max_grad_norm = reference_.values.at("max_grad_norm");
+  }
+
+  Decoder MakeDecoder() const { return {config_, lora_, weights_, at::kFloat, at::kCPU}; }
+
+  FirstStep ComputeFirstStep(const TrainingPass& training) const {
+    const Decoder decoder = MakeDecoder();
     FlatAdapter adapter(layout_, at::kCPU);
-    adapter.Load(Flat(""));
+    adapter.Load(reference_.Flat(layout_, ""));
     const StepWork& work = reference_.steps[0];
-    const at::Tensor loss = decoder.NllSum(MicroBatches(work.rows, 2)[0], adapter.leaves(),
-                                           StepDropoutKey(settings_.dropout_key, 0, 0)) /
+    const PackedTokens tokens = MicroBatches(work.rows, 2)[0];
+    const at::Tensor loss = decoder.NllSum(tokens, adapter.leaves(), training) /
                             static_cast<double>(work.step_supervised_tokens);
     loss.backward();
     const float* gradients = adapter.gradients_N().const_data_ptr<float>();
     return {loss.item<double>(), {gradients, gradients + layout_.elements}};
   }
 
-  struct Training {
-    std::vector<StepReport> reports;
-    std::vector<float> adapter;
-  };
-
   Training Train() const {
-    Decoder decoder(config_, lora_, weights_, at::kFloat, at::kCPU);
+    Decoder decoder = MakeDecoder();
     FlatAdapter adapter(layout_, at::kCPU);
-    adapter.Load(Flat(""));
+    adapter.Load(reference_.Flat(layout_, ""));
     FunctionSource source([&](StagePosition at) { return reference_.steps.at(at.step); });
     OneRank alone;
     Listener listener;
@@ -159,16 +70,6 @@ class ReferenceTest : public ::testing::TestWithParam<const char*> {
     return {listener.reports, adapter.Values()};
   }
 
-  Reference reference_;
-  ModelConfig config_;
-  LoraSettings lora_;
-  AdapterLayout layout_;
-  StageSettings settings_;
-  VectorWeights weights_;
-};
-
-class ParityTest : public ReferenceTest {
- protected:
   // Per tensor, the largest difference relative to the tensor's largest value.
   void ExpectNear(const std::vector<float>& got, const std::vector<float>& expected,
                   double relative) const {
@@ -182,61 +83,163 @@ class ParityTest : public ReferenceTest {
       EXPECT_LE(off, relative * most) << tensor.name;
     }
   }
+
+  TrainingPass FirstPass() const {
+    return TrainingPass{StepDropoutKey(settings_.dropout_key, 0, 0)};
+  }
+
+  Reference reference_;
+  ModelConfig config_;
+  LoraSettings lora_;
+  AdapterLayout layout_;
+  StageSettings settings_;
+  VectorWeights weights_;
 };
 
 TEST_P(ParityTest, LossAndGradientsAreThoseOfPeft) {
-  const FirstStep first = ComputeFirstStep(at::kFloat);
-  EXPECT_NEAR(first.loss / Floats("losses")[0], 1, 1e-5);
-  ExpectNear(first.gradients, Flat("grad."), 1e-4);
+  const FirstStep first = ComputeFirstStep(FirstPass());
+  EXPECT_NEAR(first.loss / reference_.Floats("losses")[0], 1, 1e-5);
+  ExpectNear(first.gradients, reference_.Flat(layout_, "grad."), 1e-4);
 }
 
-TEST_P(ParityTest, TwentyStepsOfTrainingAreThoseOfTorchAndPeft) {
+TEST_P(ParityTest, ALayerThatIsComputedAgainGivesTheSameGradientsToTheBit) {
+  TrainingPass again = FirstPass();
+  again.gradient_checkpointing = true;
+  const FirstStep kept = ComputeFirstStep(FirstPass()), computed = ComputeFirstStep(again);
+  EXPECT_EQ(computed.loss, kept.loss);
+  EXPECT_EQ(computed.gradients, kept.gradients);
+}
+
+TEST_P(ParityTest, ThirtyStepsOfTrainingAreThoseOfTorchAndPeft) {
   const Training training = Train();
-  const std::vector<float> losses = Floats("losses"), norms = Floats("grad_norms");
+  const std::vector<float> losses = reference_.Floats("losses");
+  const std::vector<float> norms = reference_.Floats("grad_norms");
   ASSERT_EQ(training.reports.size(), losses.size());
   for (size_t i = 0; i < losses.size(); ++i) {
     EXPECT_NEAR(training.reports[i].loss / losses[i], 1, 1e-4) << i;
-    EXPECT_NEAR(training.reports[i].grad_norm / norms[i], 1, 1e-4) << i;
+    EXPECT_NEAR(training.reports[i].grad_norm / norms[i], 1, 1e-3) << i;
   }
-  ExpectNear(training.adapter, Flat("trained."), 1e-3);
+  ExpectNear(training.adapter, reference_.Flat(layout_, "trained."), 1e-3);
 }
 
-INSTANTIATE_TEST_SUITE_P(Float32, ParityTest,
-                         ::testing::Values("tied", "untied", "dropout", "half_on_disk"),
-                         [](const auto& variant) { return std::string(variant.param); });
+const auto kName = [](const auto& variant) { return variant.param; };
 
-// PEFT rounds elsewhere: it computes the adapter in float32. Over twelve seeds losses differed by
-// up to 0.2 % and gradients by up to 8 %.
-class Bfloat16ParityTest : public ReferenceTest {
+INSTANTIATE_TEST_SUITE_P(Families, ParityTest, ::testing::ValuesIn(Families()), kName);
+INSTANTIATE_TEST_SUITE_P(Variants, ParityTest, ::testing::ValuesIn(OtherVariants()), kName);
+
+class LogitsParityTest : public ParityTest {
  protected:
-  static constexpr double kLossBound = 0.004, kGradientBound = 0.12;
+  void SetUp() override {
+    ParityTest::SetUp();
+    const TrainingRow& row = reference_.steps[0].rows[0];
+    ids_.assign(row.ids.begin(), row.ids.begin() + row.example_lengths[0]);
+    for (const AdapterTensor& tensor : layout_.tensors)
+      adapter_.push_back(
+          at::tensor(reference_.Floats(tensor.name)).view({tensor.rows, tensor.columns}));
+  }
 
-  // |got - expected| / |expected|, of the tensors that belong to one kind of projection.
-  double OffBy(const std::vector<float>& got, const std::vector<float>& expected,
-               const std::string& kind) const {
-    double off = 0, all = 0;
-    for (const AdapterTensor& tensor : layout_.tensors) {
-      if (tensor.name.find(kind) == std::string::npos) continue;
-      for (int64_t i = tensor.offset; i < tensor.offset + tensor.elements(); ++i) {
-        off += std::pow(static_cast<double>(got[i]) - expected[i], 2);
-        all += std::pow(static_cast<double>(expected[i]), 2);
+  // Of the token that follows position `at`, [V].
+  at::Tensor Expected(size_t at) const {
+    return ::at::tensor(reference_.Floats("logits"))
+        .view({-1, config_.vocab_size})
+        .select(0, static_cast<int64_t>(at));
+  }
+
+  void ExpectSame(const at::Tensor& logits_1V, size_t at) const {
+    const at::Tensor expected = Expected(at);
+    const double off = (logits_1V[0] - expected).abs().max().item<double>();
+    EXPECT_LE(off, 1e-4 * expected.abs().max().item<double>()) << "position " << at;
+  }
+
+  std::vector<int64_t> ids_;
+  std::vector<at::Tensor> adapter_;
+};
+
+TEST_P(LogitsParityTest, AreThoseOfPeftAtEveryPosition) {
+  const c10::NoGradGuard no_grad;
+  const Decoder decoder = MakeDecoder();
+  for (size_t at = config_.rope.scaling == RopeScaling::kLongRope ? ids_.size() - 1 : 0;
+       at < ids_.size(); ++at) {
+    const auto cache = decoder.NewCache();
+    const std::vector<int64_t> prefix(ids_.begin(), ids_.begin() + static_cast<int64_t>(at) + 1);
+    ExpectSame(decoder.Logits({{prefix, cache.get()}}, adapter_), at);
+  }
+}
+
+// A sequence that LongRoPE's frequencies change under can't go on from its cache.
+TEST_P(LogitsParityTest, GoingOnFromACacheIsComputingAnew) {
+  const c10::NoGradGuard no_grad;
+  const Decoder decoder = MakeDecoder();
+  const auto whole = decoder.NewCache(), grown = decoder.NewCache();
+  const size_t half = ids_.size() / 2;
+  std::vector<int64_t> pending(ids_.begin(), ids_.begin() + static_cast<int64_t>(half));
+  at::Tensor logits_1V = decoder.Logits({{pending, grown.get()}}, adapter_);
+  for (size_t at = half; at < ids_.size(); ++at) {
+    if (decoder.OutgrowsCache(static_cast<int64_t>(at))) return;
+    logits_1V = decoder.Logits({{{ids_[at]}, grown.get()}}, adapter_);
+  }
+  EXPECT_TRUE(at::allclose(logits_1V, decoder.Logits({{ids_, whole.get()}}, adapter_), 1e-4, 1e-5));
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, LogitsParityTest, ::testing::ValuesIn(Families()), kName);
+
+class PackingTest : public ParityTest {
+ protected:
+  // NLL of the examples packed into one row, without a gradient.
+  double Nll(const TrainingRow& row) const {
+    const c10::NoGradGuard no_grad;
+    return MakeDecoder().NllSum(MicroBatches({row}, 1)[0], Leaves(), std::nullopt).item<double>();
+  }
+
+  std::vector<at::Tensor> Leaves() const {
+    std::vector<at::Tensor> leaves;
+    for (const AdapterTensor& tensor : layout_.tensors)
+      leaves.push_back(
+          at::tensor(reference_.Floats(tensor.name)).view({tensor.rows, tensor.columns}));
+    return leaves;
+  }
+
+  // The examples of all rows of a step, each in a row of its own.
+  std::vector<TrainingRow> Alone(const StepWork& work) const {
+    std::vector<TrainingRow> rows;
+    for (const TrainingRow& packed : work.rows) {
+      int64_t begin = 0;
+      for (size_t i = 0; i < packed.example_lengths.size(); ++i) {
+        const int64_t length = packed.example_lengths[i];
+        TrainingRow row;
+        row.ids.assign(packed.ids.begin() + begin, packed.ids.begin() + begin + length);
+        row.example_lengths = {length};
+        row.supervised = {{packed.supervised[i].begin - begin, packed.supervised[i].end - begin}};
+        rows.push_back(row);
+        begin += length;
       }
     }
-    return std::sqrt(off / all);
+    return rows;
+  }
+
+  // All of them in one row, of which only `counted` is supervised.
+  static TrainingRow Packed(const std::vector<TrainingRow>& examples, size_t counted) {
+    TrainingRow row;
+    for (size_t i = 0; i < examples.size(); ++i) {
+      const auto base = static_cast<int64_t>(row.ids.size());
+      row.ids.insert(row.ids.end(), examples[i].ids.begin(), examples[i].ids.end());
+      row.example_lengths.push_back(examples[i].example_lengths[0]);
+      const SupervisedSpan span = examples[i].supervised[0];
+      if (i == counted) row.supervised.push_back({base + span.begin, base + span.end});
+    }
+    return row;
   }
 };
 
-TEST_P(Bfloat16ParityTest, LossAndGradientsAreThoseOfPeft) {
-  const FirstStep first = ComputeFirstStep(at::kBFloat16);
-  const std::vector<float> expected = Flat("grad.");
-  EXPECT_NEAR(first.loss / Floats("losses")[0], 1, kLossBound);
-  for (const std::string& kind : lora_.target_modules)
-    EXPECT_LE(OffBy(first.gradients, expected, kind), kGradientBound) << kind;
+TEST_P(PackingTest, AnExampleInAPackedRowHasTheLossItHasAlone) {
+  for (const StepWork& work : {reference_.steps[0], reference_.steps[1]}) {
+    const std::vector<TrainingRow> examples = Alone(work);
+    for (size_t i = 0; i < examples.size(); ++i)
+      EXPECT_NEAR(Nll(Packed(examples, i)) / Nll(examples[i]), 1, 1e-5) << "example " << i;
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, Bfloat16ParityTest,
-                         ::testing::Values("bfloat16_1", "bfloat16_2", "bfloat16_3"),
-                         [](const auto& variant) { return std::string(variant.param); });
+INSTANTIATE_TEST_SUITE_P(Families, PackingTest, ::testing::ValuesIn(Families()), kName);
 
 }  // namespace
 }  // namespace strata
