@@ -23,7 +23,7 @@ constexpr size_t kBegunTokensMax = 2048;
 // A prompt that is under way.
 struct Sequence {
   uint32_t prompt = 0;
-  int64_t positions = 0;         // taken by the prompt and what was generated
+  std::vector<int64_t> ids;      // the prompt and what was generated
   int64_t generated = 0;         // tokens
   std::vector<int64_t> pending;  // ids that the next pass reads
   std::unordered_set<int64_t> met;
@@ -36,13 +36,12 @@ Sequence Begun(const GenerationWork& work, size_t index, const Decoder& decoder)
   const std::vector<int64_t>& ids = work.prompts[index];
   Sequence sequence;
   sequence.prompt = static_cast<uint32_t>(index);
-  sequence.positions = static_cast<int64_t>(ids.size());
-  if (ids.empty() || sequence.positions >= decoder.positions_max()) {
+  if (ids.empty() || static_cast<int64_t>(ids.size()) >= decoder.positions_max()) {
     throw std::invalid_argument("prompt " + std::to_string(index) + " has " +
                                 std::to_string(ids.size()) + " tokens, the model " +
                                 std::to_string(decoder.positions_max()) + " positions");
   }
-  sequence.pending = ids;
+  sequence.ids = sequence.pending = ids;
   sequence.met = {ids.begin(), ids.end()};
   sequence.cache = decoder.NewCache();
   sequence.begun = Clock::now();
@@ -69,8 +68,19 @@ at::Tensor NextLogits(const Decoder& decoder, const std::vector<at::Tensor>& ada
   return decoder.Logits(tokens, adapter).to(at::kCPU).contiguous();
 }
 
+// What the next pass reads: the new token, or everything where the cache no longer holds.
+void Append(int64_t id, const Decoder& decoder, Sequence* sequence) {
+  sequence->pending = {id};
+  const bool anew = decoder.OutgrowsCache(static_cast<int64_t>(sequence->ids.size()));
+  sequence->ids.push_back(id);
+  sequence->met.insert(id);
+  if (!anew) return;
+  sequence->pending = sequence->ids;
+  sequence->cache = decoder.NewCache();
+}
+
 // Picks the sequence's next token and says so.
-void Advance(const GenerationWork& work, std::span<float> logits_V, int64_t positions_max,
+void Advance(const GenerationWork& work, std::span<float> logits_V, const Decoder& decoder,
              Sequence* sequence, const OnToken& on_token) {
   PenaliseRepetition(logits_V, sequence->met, work.sampling.repetition_penalty);
   GeneratedToken token;
@@ -83,9 +93,8 @@ void Advance(const GenerationWork& work, std::span<float> logits_V, int64_t posi
     token.end = GenerationEnd::kStopToken;
   } else {
     token.id = id;
-    sequence->pending = {id};
-    sequence->met.insert(id);
-    const bool full = ++sequence->positions >= positions_max;
+    Append(id, decoder, sequence);
+    const bool full = static_cast<int64_t>(sequence->ids.size()) >= decoder.positions_max();
     if (++sequence->generated >= work.max_new_tokens || full) token.end = GenerationEnd::kLength;
   }
   sequence->ended = token.end != GenerationEnd::kNone;
@@ -114,8 +123,7 @@ void Generate(const GenerationWork& work, const Decoder& decoder,
     const auto vocabulary = static_cast<size_t>(logits_SV.size(1));
     float* const logits = logits_SV.mutable_data_ptr<float>();
     for (size_t i = 0; i < active.size(); ++i) {
-      Advance(work, {logits + i * vocabulary, vocabulary}, decoder.positions_max(), &active[i],
-              on_token);
+      Advance(work, {logits + i * vocabulary, vocabulary}, decoder, &active[i], on_token);
     }
     std::erase_if(active, [](const Sequence& sequence) { return sequence.ended; });
   }

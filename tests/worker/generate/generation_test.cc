@@ -29,7 +29,9 @@ void PrintTo(const Answer& answer, std::ostream* out) {
 
 class GenerationTest : public ::testing::Test {
  protected:
-  GenerationTest() : adapter_(TinyLayout(TinyConfig()), at::kCPU) {
+  explicit GenerationTest(const ModelConfig& config = TinyConfig())
+      : decoder_(config, TinyLora(0), TinyWeights(config), at::kFloat, at::kCPU),
+        adapter_(TinyLayout(TinyConfig()), at::kCPU) {
     adapter_.Load(KeyedValues(5, TinyLayout(TinyConfig()).elements, 0.3f));
   }
 
@@ -69,8 +71,7 @@ class GenerationTest : public ::testing::Test {
     return answer;
   }
 
-  const Decoder decoder_{TinyConfig(), TinyLora(0), TinyWeights(TinyConfig()), at::kFloat,
-                         at::kCPU};
+  const Decoder decoder_;
   FlatAdapter adapter_;
 };
 
@@ -79,6 +80,25 @@ TEST_F(GenerationTest, GreedyIsTheLikeliestOfWholePasses) {
   const Answer answer = Run(Work(40, {prompt}))[0];
   EXPECT_EQ(answer.ids, ByWholePasses(prompt, 40));
   EXPECT_EQ(answer.end, GenerationEnd::kLength);
+}
+
+ModelConfig LongRopeConfig() {
+  ModelConfig config = TinyConfig();
+  config.rope.scaling = RopeScaling::kLongRope;
+  config.rope.original_positions = 20;
+  config.rope.short_factor.assign(5, 1);
+  config.rope.long_factor = {1, 2, 3, 4, 5};
+  return config;
+}
+
+class LongRopeGenerationTest : public GenerationTest {
+ protected:
+  LongRopeGenerationTest() : GenerationTest(LongRopeConfig()) {}
+};
+
+TEST_F(LongRopeGenerationTest, AnAnswerThatOutgrowsItsFrequenciesIsComputedAnew) {
+  const std::vector<int64_t> prompt = Ids(3, 11);
+  EXPECT_EQ(Run(Work(30, {prompt, Ids(4, 20)}))[0].ids, ByWholePasses(prompt, 30));
 }
 
 TEST_F(GenerationTest, AnyBatchGivesTheSameAnswers) {
