@@ -10,9 +10,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tests/worker/parity/reference.h"
-#include "tests/worker/tiny_model.h"
-#include "worker/train/micro_batch.h"
+#include "tests/worker/parity/reference_model.h"
 
 namespace strata {
 namespace {
@@ -21,60 +19,11 @@ using namespace testing;  // strata::testing: weights in memory, one rank
 
 class ParityTest : public ::testing::TestWithParam<std::string> {
  protected:
-  struct FirstStep {
-    double loss = 0;
-    std::vector<float> gradients;
-  };
-  struct Training {
-    std::vector<StepReport> reports;
-    std::vector<float> adapter;
-  };
-
-  void SetUp() override {
-    reference_ = ReadReference(std::string(STRATA_REFERENCE_DIR) + "/" + GetParam());
-    config_ = ModelConfigOf(reference_);
-    lora_ = {reference_.Whole("r"), reference_.values.at("alpha"), reference_.values.at("dropout"),
-             reference_.lists.at("target_modules")};
-    layout_ = LayoutOf(config_, {lora_.r, lora_.target_modules});
-    for (const auto& [name, tensor] : reference_.tensors) weights_.Put(name, tensor);
-    settings_.dropout_key = static_cast<uint64_t>(reference_.Whole("stage_key"));
-    settings_.steps = {static_cast<uint32_t>(reference_.steps.size())};
-    settings_.micro_batch_size = 2;
-    settings_.adamw.weight_decay = reference_.values.at("weight_decay");
-    settings_.adamw.max_grad_norm = reference_.values.at("max_grad_norm");
-  }
-
-  Decoder MakeDecoder() const { return {config_, lora_, weights_, at::kFloat, at::kCPU}; }
-
-  FirstStep ComputeFirstStep(const TrainingPass& training) const {
-    const Decoder decoder = MakeDecoder();
-    FlatAdapter adapter(layout_, at::kCPU);
-    adapter.Load(reference_.Flat(layout_, ""));
-    const StepWork& work = reference_.steps[0];
-    const PackedTokens tokens = MicroBatches(work.rows, 2)[0];
-    const at::Tensor loss = decoder.NllSum(tokens, adapter.leaves(), training) /
-                            static_cast<double>(work.step_supervised_tokens);
-    loss.backward();
-    const float* gradients = adapter.gradients_N().const_data_ptr<float>();
-    return {loss.item<double>(), {gradients, gradients + layout_.elements}};
-  }
-
-  Training Train() const {
-    Decoder decoder = MakeDecoder();
-    FlatAdapter adapter(layout_, at::kCPU);
-    adapter.Load(reference_.Flat(layout_, ""));
-    FunctionSource source([&](StagePosition at) { return reference_.steps.at(at.step); });
-    OneRank alone;
-    Listener listener;
-    TrainStage(settings_, decoder, adapter, source, alone, listener);
-    return {listener.reports, adapter.Values()};
-  }
-
   // Per tensor, the largest difference relative to the tensor's largest value.
   void ExpectNear(const std::vector<float>& got, const std::vector<float>& expected,
                   double relative) const {
     ASSERT_EQ(got.size(), expected.size());
-    for (const AdapterTensor& tensor : layout_.tensors) {
+    for (const AdapterTensor& tensor : model_.layout().tensors) {
       double most = 0, off = 0;
       for (int64_t i = tensor.offset; i < tensor.offset + tensor.elements(); ++i) {
         most = std::max(most, std::abs(static_cast<double>(expected[i])));
@@ -84,34 +33,31 @@ class ParityTest : public ::testing::TestWithParam<std::string> {
     }
   }
 
-  TrainingPass FirstPass() const {
-    return TrainingPass{StepDropoutKey(settings_.dropout_key, 0, 0)};
+  std::vector<float> Expected(const std::string& prefix) const {
+    return reference_.Flat(model_.layout(), prefix);
   }
 
-  Reference reference_;
-  ModelConfig config_;
-  LoraSettings lora_;
-  AdapterLayout layout_;
-  StageSettings settings_;
-  VectorWeights weights_;
+  const ReferenceModel model_{std::string(STRATA_REFERENCE_DIR) + "/" + GetParam()};
+  const Reference& reference_ = model_.reference();
 };
 
 TEST_P(ParityTest, LossAndGradientsAreThoseOfPeft) {
-  const FirstStep first = ComputeFirstStep(FirstPass());
+  const ReferenceModel::FirstStep first = model_.ComputeFirstStep(model_.FirstPass());
   EXPECT_NEAR(first.loss / reference_.Floats("losses")[0], 1, 1e-5);
-  ExpectNear(first.gradients, reference_.Flat(layout_, "grad."), 1e-4);
+  ExpectNear(first.gradients, Expected("grad."), 1e-4);
 }
 
 TEST_P(ParityTest, ALayerThatIsComputedAgainGivesTheSameGradientsToTheBit) {
-  TrainingPass again = FirstPass();
+  TrainingPass again = model_.FirstPass();
   again.gradient_checkpointing = true;
-  const FirstStep kept = ComputeFirstStep(FirstPass()), computed = ComputeFirstStep(again);
+  const ReferenceModel::FirstStep kept = model_.ComputeFirstStep(model_.FirstPass()),
+                                  computed = model_.ComputeFirstStep(again);
   EXPECT_EQ(computed.loss, kept.loss);
   EXPECT_EQ(computed.gradients, kept.gradients);
 }
 
 TEST_P(ParityTest, ThirtyStepsOfTrainingAreThoseOfTorchAndPeft) {
-  const Training training = Train();
+  const ReferenceModel::Training training = model_.Train();
   const std::vector<float> losses = reference_.Floats("losses");
   const std::vector<float> norms = reference_.Floats("grad_norms");
   ASSERT_EQ(training.reports.size(), losses.size());
@@ -119,7 +65,7 @@ TEST_P(ParityTest, ThirtyStepsOfTrainingAreThoseOfTorchAndPeft) {
     EXPECT_NEAR(training.reports[i].loss / losses[i], 1, 1e-4) << i;
     EXPECT_NEAR(training.reports[i].grad_norm / norms[i], 1, 1e-3) << i;
   }
-  ExpectNear(training.adapter, reference_.Flat(layout_, "trained."), 1e-3);
+  ExpectNear(training.adapter, Expected("trained."), 1e-3);
 }
 
 const auto kName = [](const auto& variant) { return variant.param; };
@@ -129,36 +75,32 @@ INSTANTIATE_TEST_SUITE_P(Variants, ParityTest, ::testing::ValuesIn(OtherVariants
 
 class LogitsParityTest : public ParityTest {
  protected:
-  void SetUp() override {
-    ParityTest::SetUp();
+  LogitsParityTest() {
     const TrainingRow& row = reference_.steps[0].rows[0];
     ids_.assign(row.ids.begin(), row.ids.begin() + row.example_lengths[0]);
-    for (const AdapterTensor& tensor : layout_.tensors)
-      adapter_.push_back(
-          at::tensor(reference_.Floats(tensor.name)).view({tensor.rows, tensor.columns}));
   }
 
   // Of the token that follows position `at`, [V].
-  at::Tensor Expected(size_t at) const {
+  at::Tensor ExpectedLogits(size_t at) const {
     return ::at::tensor(reference_.Floats("logits"))
-        .view({-1, config_.vocab_size})
+        .view({-1, model_.config().vocab_size})
         .select(0, static_cast<int64_t>(at));
   }
 
   void ExpectSame(const at::Tensor& logits_1V, size_t at) const {
-    const at::Tensor expected = Expected(at);
+    const at::Tensor expected = ExpectedLogits(at);
     const double off = (logits_1V[0] - expected).abs().max().item<double>();
     EXPECT_LE(off, 1e-4 * expected.abs().max().item<double>()) << "position " << at;
   }
 
   std::vector<int64_t> ids_;
-  std::vector<at::Tensor> adapter_;
+  const std::vector<at::Tensor> adapter_ = model_.AdapterTensors();
 };
 
 TEST_P(LogitsParityTest, AreThoseOfPeftAtEveryPosition) {
   const c10::NoGradGuard no_grad;
-  const Decoder decoder = MakeDecoder();
-  for (size_t at = config_.rope.scaling == RopeScaling::kLongRope ? ids_.size() - 1 : 0;
+  const Decoder decoder = model_.MakeDecoder();
+  for (size_t at = model_.config().rope.scaling == RopeScaling::kLongRope ? ids_.size() - 1 : 0;
        at < ids_.size(); ++at) {
     const auto cache = decoder.NewCache();
     const std::vector<int64_t> prefix(ids_.begin(), ids_.begin() + static_cast<int64_t>(at) + 1);
@@ -169,7 +111,7 @@ TEST_P(LogitsParityTest, AreThoseOfPeftAtEveryPosition) {
 // A sequence that LongRoPE's frequencies change under can't go on from its cache.
 TEST_P(LogitsParityTest, GoingOnFromACacheIsComputingAnew) {
   const c10::NoGradGuard no_grad;
-  const Decoder decoder = MakeDecoder();
+  const Decoder decoder = model_.MakeDecoder();
   const auto whole = decoder.NewCache(), grown = decoder.NewCache();
   const size_t half = ids_.size() / 2;
   std::vector<int64_t> pending(ids_.begin(), ids_.begin() + static_cast<int64_t>(half));
@@ -188,15 +130,9 @@ class PackingTest : public ParityTest {
   // NLL of the examples packed into one row, without a gradient.
   double Nll(const TrainingRow& row) const {
     const c10::NoGradGuard no_grad;
-    return MakeDecoder().NllSum(MicroBatches({row}, 1)[0], Leaves(), std::nullopt).item<double>();
-  }
-
-  std::vector<at::Tensor> Leaves() const {
-    std::vector<at::Tensor> leaves;
-    for (const AdapterTensor& tensor : layout_.tensors)
-      leaves.push_back(
-          at::tensor(reference_.Floats(tensor.name)).view({tensor.rows, tensor.columns}));
-    return leaves;
+    return model_.MakeDecoder()
+        .NllSum(MicroBatches({row}, 1)[0], model_.AdapterTensors(), std::nullopt)
+        .item<double>();
   }
 
   // The examples of all rows of a step, each in a row of its own.
