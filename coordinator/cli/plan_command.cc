@@ -80,6 +80,7 @@ Json ToJson(const Config& config, const Base& base, const Preparation& prepared)
                               {"steps", stage.steps},
                               {"updates", stage.total_steps()},
                               {"warmup_steps", stage.warmup_steps},
+                              {"decay_steps", stage.decay_steps},
                               {"learning_rate", stage.learning_rate},
                               {"tokens", stage.tokens},
                               {"supervised_tokens", stage.supervised_tokens},

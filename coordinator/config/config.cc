@@ -34,6 +34,24 @@ absl::Status ValidateTierNames(const Config& config) {
   return absl::OkStatus();
 }
 
+// A rate that the schedule never looks at would be believed in.
+absl::Status ValidateSchedule(const Config& config) {
+  const bool takes_min = config.lr_scheduler_type == Schedule::kCosineWithMinLr ||
+                         config.lr_scheduler_type == Schedule::kWarmupStableDecay;
+  if (config.min_lr_rate > 0 && !takes_min) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "min_lr_rate: this lr_scheduler_type has no lowest rate; take cosine_with_min_lr or "
+        "warmup_stable_decay, or remove it: ",
+        config.min_lr_rate));
+  }
+  if (config.lr_scheduler_type == Schedule::kCosineWithMinLr && config.min_lr_rate == 0) {
+    return absl::FailedPreconditionError(
+        "min_lr_rate: cosine_with_min_lr needs it, the lowest rate as a share of the highest; "
+        "set it, as 0.1, or take cosine, which goes down to 0");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ValidateDatasets(const Config& config) {
   std::set<std::string> files;
   for (const DatasetConfig& dataset : config.datasets) {
@@ -98,6 +116,7 @@ absl::Status Validate(const Config& config) {
     return absl::FailedPreconditionError(
         "model_name_or_path: missing; name the base model's folder in branch.yaml");
   }
+  RETURN_IF_ERROR(ValidateSchedule(config));
   RETURN_IF_ERROR(ValidateTierNames(config));
   RETURN_IF_ERROR(ValidateDatasets(config));
   return ValidateOrders(config);

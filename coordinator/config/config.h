@@ -15,7 +15,15 @@
 namespace strata {
 
 enum class ExcessLength { kDrop, kTruncate, kRaise };
-enum class Schedule { kCosine, kLinear, kConstant };
+enum class Schedule {
+  kCosine,
+  kLinear,
+  kConstant,
+  kCosineWithMinLr,
+  kConstantWithWarmup,
+  kWarmupStableDecay
+};
+enum class RateDecay { kCosine, kLinear, kOneMinusSqrt };
 enum class ChangedDatasets { kNewExamples, kAll };
 enum class OnDatasetError { kSkip, kStop };
 
@@ -71,11 +79,15 @@ struct Config {
   uint32_t max_steps = 0;         // per stage; 0 is no limit
   double learning_rate = 2e-4;    // 0 < r ≤ 1
   Schedule lr_scheduler_type = Schedule::kCosine;
-  double warmup_ratio = 0.03;                   // 0 ≤ r < 1, of the stage's steps
-  double weight_decay = 0.01;                   // 0 ≤ w ≤ 1
-  double adam_beta1 = 0.9, adam_beta2 = 0.999;  // 0 ≤ b < 1
-  double adam_epsilon = 1e-8;                   // 0 < e ≤ 1
-  double max_grad_norm = 1.0;                   // 0 ≤ n ≤ 1e9; 0 does not clip
+  double warmup_ratio = 0.03;  // 0 ≤ r < 1, of the stage's steps
+  uint32_t warmup_steps = 0;   // per stage; 0 goes by warmup_ratio
+  double min_lr_rate = 0;      // 0 ≤ r < 1, of the highest rate: where two of the schedules end
+  double lr_decay_ratio = 0.1;  // 0 < r ≤ 1, of the stage's steps: warmup_stable_decay's last phase
+  RateDecay lr_decay_type = RateDecay::kCosine;  // the way down of warmup_stable_decay
+  double weight_decay = 0.01;                    // 0 ≤ w ≤ 1
+  double adam_beta1 = 0.9, adam_beta2 = 0.999;   // 0 ≤ b < 1
+  double adam_epsilon = 1e-8;                    // 0 < e ≤ 1
+  double max_grad_norm = 1.0;                    // 0 ≤ n ≤ 1e9; 0 does not clip
   uint64_t seed = 42;
   double val_set_size = 0;  // share of prompts held out, 0 ≤ s < 1
 

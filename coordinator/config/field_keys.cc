@@ -10,11 +10,13 @@ namespace {
 
 constexpr Alias kAliases[] = {
     {"base_model", "model_name_or_path"},
+    {"cosine_min_lr_ratio", "min_lr_rate"},
     {"cutoff_len", "max_length"},
     {"lora_rank", "lora_r"},
     {"lora_target", "lora_target_modules"},
     {"lr_scheduler", "lr_scheduler_type"},
     {"max_seq_length", "max_length"},
+    {"min_lr_ratio", "min_lr_rate"},
     {"num_epochs", "num_train_epochs"},
     {"per_device_train_batch_size", "micro_batch_size"},
     {"sample_packing", "packing"},

@@ -12,6 +12,19 @@ namespace {
 
 constexpr double kPi = 3.14159265358979323846;
 
+// The steps of warm-up and decay, at least one of the others left.
+void CountPhases(const Config& config, StagePlan* stage) {
+  const uint32_t total = stage->total_steps();
+  const auto share = [&](double ratio) { return static_cast<uint32_t>(std::ceil(ratio * total)); };
+  const uint32_t warmup =
+      config.warmup_steps > 0 ? config.warmup_steps : share(config.warmup_ratio);
+  const bool warms_up = total > 0 && config.lr_scheduler_type != Schedule::kConstant;
+  stage->warmup_steps = warms_up ? std::min(warmup, total - 1) : 0;
+  const bool decays = config.lr_scheduler_type == Schedule::kWarmupStableDecay;
+  stage->decay_steps =
+      decays ? std::min(share(config.lr_decay_ratio), total - stage->warmup_steps) : 0;
+}
+
 // Rows and steps of every epoch, and the warm-up that follows from them.
 void CountSteps(const Config& config, const Plan& plan, uint32_t epochs, StagePlan* stage) {
   uint32_t left = config.max_steps > 0 ? config.max_steps : UINT32_MAX;
@@ -25,10 +38,26 @@ void CountSteps(const Config& config, const Plan& plan, uint32_t epochs, StagePl
         std::min<uint64_t>(rows.size(), uint64_t{stage->steps.back()} * plan.global_batch_size));
     left -= stage->steps.back();
   }
-  const uint32_t total = stage->total_steps();
-  const auto warmup = static_cast<uint32_t>(std::ceil(config.warmup_ratio * total));
-  stage->warmup_steps = total > 0 ? std::min(warmup, total - 1) : 0;
+  CountPhases(config, stage);
   stage->not_reached = stage->examples.size() - ReachedExamples(plan, *stage).size();
+}
+
+// What is left of the highest rate after a share `progress` of the way down.
+double Decayed(RateDecay decay, double progress) {
+  switch (decay) {
+    case RateDecay::kCosine:
+      return 0.5 * (1.0 + std::cos(kPi * progress));
+    case RateDecay::kLinear:
+      return 1.0 - progress;
+    case RateDecay::kOneMinusSqrt:
+      return 1.0 - std::sqrt(progress);
+  }
+  return 1.0;
+}
+
+// The share of the highest rate, `part` of the way up from the lowest.
+double AboveMin(const Plan& plan, double part) {
+  return part * (1.0 - plan.min_lr_rate) + plan.min_lr_rate;
 }
 
 Plan EmptyPlan(const Config& config) {
@@ -37,6 +66,8 @@ Plan EmptyPlan(const Config& config) {
   plan.global_batch_size = config.global_batch_size;
   plan.packing = config.packing;
   plan.schedule = config.lr_scheduler_type;
+  plan.min_lr_rate = config.min_lr_rate;
+  plan.decay = config.lr_decay_type;
   plan.seed = config.seed;
   return plan;
 }
@@ -142,14 +173,26 @@ Plan PlanOfDataset(const Config& config, const Dataset& dataset, const DatasetTo
 
 double LearningRateAt(const Plan& plan, const StagePlan& stage, uint32_t step) {
   const double warmup = stage.warmup_steps, total = stage.total_steps();
-  if (step < stage.warmup_steps) return stage.learning_rate * (step + 1) / warmup;
+  if (step < stage.warmup_steps) {
+    const double risen = (step + 1) / warmup;
+    const bool from_min = plan.schedule == Schedule::kWarmupStableDecay;
+    return stage.learning_rate * (from_min ? AboveMin(plan, risen) : risen);
+  }
   const double progress = (step - warmup) / std::max(1.0, total - warmup);
   switch (plan.schedule) {
     case Schedule::kCosine:
-      return stage.learning_rate * 0.5 * (1.0 + std::cos(kPi * progress));
+      return stage.learning_rate * Decayed(RateDecay::kCosine, progress);
     case Schedule::kLinear:
-      return stage.learning_rate * (1.0 - progress);
+      return stage.learning_rate * Decayed(RateDecay::kLinear, progress);
+    case Schedule::kCosineWithMinLr:
+      return stage.learning_rate * AboveMin(plan, Decayed(RateDecay::kCosine, progress));
+    case Schedule::kWarmupStableDecay: {
+      const double decay = stage.decay_steps, stable_end = total - decay;
+      if (step < stable_end) return stage.learning_rate;
+      return stage.learning_rate * AboveMin(plan, Decayed(plan.decay, (step - stable_end) / decay));
+    }
     case Schedule::kConstant:
+    case Schedule::kConstantWithWarmup:
       return stage.learning_rate;
   }
   return stage.learning_rate;

@@ -21,7 +21,7 @@
 
 namespace strata {
 
-inline constexpr int kPlanFormat = 1;
+inline constexpr int kPlanFormat = 2;
 
 // The training of one dataset: all of its epochs.
 struct StagePlan {
@@ -38,6 +38,7 @@ struct StagePlan {
   uint32_t complete_epochs = 0;          // without what max_steps cut off
   std::vector<uint64_t> rows;            // per epoch, of those steps
   uint32_t warmup_steps = 0;
+  uint32_t decay_steps = 0;  // of warmup_stable_decay: the last of the stage; else 0
   uint64_t tokens = 0, supervised_tokens = 0;  // of one epoch
   // Counted and said; never trained: refused lines and held-out prompts. Counted, said, and
   // trained: those that were cut and the known ones.
@@ -67,6 +68,8 @@ struct Plan {
   uint32_t max_length = 0, global_batch_size = 0;
   bool packing = true;
   Schedule schedule = Schedule::kCosine;
+  double min_lr_rate = 0;
+  RateDecay decay = RateDecay::kCosine;
   uint64_t seed = 0;
   std::vector<StagePlan> stages;
   std::vector<SkippedDataset> skipped;
@@ -103,10 +106,10 @@ absl::StatusOr<Plan> MakePlan(const Config& config, const Catalog& catalog,
 Plan PlanOfDataset(const Config& config, const Dataset& dataset, const DatasetTokens& tokens,
                    uint32_t pass);
 
-// Linear warm-up from 0 to `peak` over warmup_steps (the first step has peak / warmup_steps), then
-// the schedule over the rest to 0 (constant: stays). `step` counts within the stage from 0. As
-// transformers' get_*_schedule_with_warmup gives for the same counts, but that the first warm-up
-// step is not 0.
+// Linear warm-up to the stage's highest rate over warmup_steps, then the schedule over the rest to
+// its lowest. `step` counts within the stage from 0. What transformers.optimization gives for the
+// same counts; but that a step of the warm-up has the rate which is there the next one's, so that
+// the first is not 0 and the last has the highest.
 double LearningRateAt(const Plan& plan, const StagePlan& stage, uint32_t step);
 
 Json PlanToJson(const Plan& plan);

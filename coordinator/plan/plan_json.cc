@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "coordinator/plan/plan.h"
@@ -6,7 +10,13 @@ namespace strata {
 namespace {
 
 constexpr char kWhat[] = "the stored plan";
-const char* const kSchedules[] = {"cosine", "linear", "constant"};
+const std::vector<std::string> kSchedules = {"cosine",
+                                             "linear",
+                                             "constant",
+                                             "cosine_with_min_lr",
+                                             "constant_with_warmup",
+                                             "warmup_stable_decay"};
+const std::vector<std::string> kDecays = {"cosine", "linear", "1-sqrt"};
 
 Json StageToJson(const StagePlan& stage) {
   return {{"dataset", stage.dataset},
@@ -18,6 +28,7 @@ Json StageToJson(const StagePlan& stage) {
           {"complete_epochs", stage.complete_epochs},
           {"rows", stage.rows},
           {"warmup_steps", stage.warmup_steps},
+          {"decay_steps", stage.decay_steps},
           {"tokens", stage.tokens},
           {"supervised_tokens", stage.supervised_tokens},
           {"bad_lines", stage.bad_lines},
@@ -62,6 +73,17 @@ absl::Status ReadNumbers(const Json& json, const char* key, std::vector<T>* to) 
   return absl::OkStatus();
 }
 
+// The value whose place among `words` the word has.
+template <typename T>
+absl::Status ReadWord(const Json& json, const char* key, const std::vector<std::string>& words,
+                      T* to) {
+  ASSIGN_OR_RETURN(const std::string word, JsonString(json, key, kWhat));
+  const auto at = std::find(words.begin(), words.end(), word);
+  if (at == words.end()) return absl::DataLossError(absl::StrCat(kWhat, " has an unknown ", key));
+  *to = static_cast<T>(at - words.begin());
+  return absl::OkStatus();
+}
+
 absl::StatusOr<StagePlan> StageFromJson(const Json& json, uint32_t index) {
   StagePlan stage;
   stage.index = index;
@@ -74,6 +96,7 @@ absl::StatusOr<StagePlan> StageFromJson(const Json& json, uint32_t index) {
   RETURN_IF_ERROR(ReadNumbers(json, "steps", &stage.steps));
   RETURN_IF_ERROR(ReadNumbers(json, "rows", &stage.rows));
   RETURN_IF_ERROR(ReadNumber(json, "warmup_steps", &stage.warmup_steps));
+  RETURN_IF_ERROR(ReadNumber(json, "decay_steps", &stage.decay_steps));
   RETURN_IF_ERROR(ReadNumber(json, "tokens", &stage.tokens));
   RETURN_IF_ERROR(ReadNumber(json, "supervised_tokens", &stage.supervised_tokens));
   RETURN_IF_ERROR(ReadNumber(json, "bad_lines", &stage.bad_lines));
@@ -105,7 +128,9 @@ Json PlanToJson(const Plan& plan) {
                {"max_length", plan.max_length},
                {"global_batch_size", plan.global_batch_size},
                {"packing", plan.packing},
-               {"lr_scheduler_type", kSchedules[static_cast<int>(plan.schedule)]},
+               {"lr_scheduler_type", kSchedules[static_cast<size_t>(plan.schedule)]},
+               {"min_lr_rate", plan.min_lr_rate},
+               {"lr_decay_type", kDecays[static_cast<size_t>(plan.decay)]},
                {"seed", plan.seed},
                {"stages", Json::array()},
                {"skipped", Json::array()}};
@@ -130,19 +155,14 @@ absl::StatusOr<Plan> PlanFromJson(const Json& json) {
   }
   RETURN_IF_ERROR(ReadNumber(json, "parent", &parent));
   plan.parent = Version(parent);
-  // Plans from before there were rebuilds do not tell.
-  if (json.contains("rebuild")) {
-    ASSIGN_OR_RETURN(plan.rebuild, JsonBool(json, "rebuild", kWhat));
-  }
+  ASSIGN_OR_RETURN(plan.rebuild, JsonBool(json, "rebuild", kWhat));
   RETURN_IF_ERROR(ReadNumber(json, "max_length", &plan.max_length));
   RETURN_IF_ERROR(ReadNumber(json, "global_batch_size", &plan.global_batch_size));
   if (plan.global_batch_size == 0) return Wrong("global_batch_size");
   ASSIGN_OR_RETURN(plan.packing, JsonBool(json, "packing", kWhat));
-  ASSIGN_OR_RETURN(const std::string schedule, JsonString(json, "lr_scheduler_type", kWhat));
-  int named = 0;
-  while (named < 3 && schedule != kSchedules[named]) ++named;
-  if (named == 3) return absl::DataLossError("the stored plan has an unknown lr_scheduler_type");
-  plan.schedule = static_cast<Schedule>(named);
+  RETURN_IF_ERROR(ReadWord(json, "lr_scheduler_type", kSchedules, &plan.schedule));
+  ASSIGN_OR_RETURN(plan.min_lr_rate, JsonNumber(json, "min_lr_rate", kWhat));
+  RETURN_IF_ERROR(ReadWord(json, "lr_decay_type", kDecays, &plan.decay));
   RETURN_IF_ERROR(ReadNumber(json, "seed", &plan.seed));
   ASSIGN_OR_RETURN(const Json* stages, JsonNested(json, "stages", kWhat));
   for (const Json& stage : *stages) {

@@ -56,6 +56,18 @@ TEST(ValidateTest, RefusesWhatIsMissing) {
   EXPECT_THAT(Refusal(config), HasSubstr("model_name_or_path"));
 }
 
+TEST(ValidateTest, RefusesALowestRateThatTheScheduleDoesNotKnowOrDoesNotHave) {
+  Config config = Usable();
+  config.min_lr_rate = 0.1;
+  EXPECT_THAT(Refusal(config), AllOf(HasSubstr("min_lr_rate"), HasSubstr("cosine_with_min_lr")));
+  config.lr_scheduler_type = Schedule::kCosineWithMinLr;
+  EXPECT_TRUE(Validate(config).ok());
+  config.min_lr_rate = 0;
+  EXPECT_THAT(Refusal(config), HasSubstr("needs it"));
+  config.lr_scheduler_type = Schedule::kWarmupStableDecay;
+  EXPECT_TRUE(Validate(config).ok());
+}
+
 TEST(ValidateTest, RefusesTwoTiersOfOneName) {
   Config config = Usable();
   config.tiers.push_back({"premium", {"*"}});

@@ -43,7 +43,9 @@ TEST(LearningRateTest, LinearIsTransformers) {
 }
 
 TEST(LearningRateTest, WarmUpRisesFromItsShareToThePeak) {
-  for (const Schedule schedule : {Schedule::kCosine, Schedule::kLinear, Schedule::kConstant}) {
+  for (const Schedule schedule :
+       {Schedule::kCosine, Schedule::kLinear, Schedule::kConstantWithWarmup,
+        Schedule::kCosineWithMinLr, Schedule::kWarmupStableDecay}) {
     const Plan plan = PlanOf(schedule, 100, 10);
     EXPECT_DOUBLE_EQ(RateAt(plan, 0), kPeak / 10);
     EXPECT_DOUBLE_EQ(RateAt(plan, 4), kPeak / 2);
@@ -78,6 +80,44 @@ TEST(LearningRateTest, WarmUpIsShorterThanTheStage) {
     EXPECT_LT(stage.warmup_steps, stage.total_steps());
     EXPECT_GT(LearningRateAt(plan, stage, stage.total_steps() - 1), 0);
   }
+}
+
+TEST(LearningRateTest, ConstantKnowsNoWarmUpAsInTransformers) {
+  PlannedBranch branch;
+  branch.config().warmup_ratio = 0.5;
+  branch.Add("many.jsonl", ManyExamples(300));
+  branch.config().lr_scheduler_type = Schedule::kConstant;
+  EXPECT_EQ(branch.Make().stages.at(0).warmup_steps, 0u);
+  branch.config().lr_scheduler_type = Schedule::kConstantWithWarmup;
+  EXPECT_GT(branch.Make().stages.at(0).warmup_steps, 0u);
+}
+
+TEST(LearningRateTest, WarmUpStepsComeBeforeTheRatio) {
+  PlannedBranch branch;
+  branch.config().warmup_ratio = 0.5;
+  branch.config().warmup_steps = 3;
+  branch.Add("one.jsonl", {{"1"}});
+  branch.Add("many.jsonl", ManyExamples(300));
+  const Plan plan = branch.Make();
+  EXPECT_EQ(plan.stages.at(0).warmup_steps, plan.stages[0].total_steps() - 1);
+  EXPECT_EQ(plan.stages.at(1).warmup_steps, 3u);
+}
+
+TEST(LearningRateTest, StableDecayIsHighestUntilItsLastPhase) {
+  PlannedBranch branch;
+  branch.config().lr_scheduler_type = Schedule::kWarmupStableDecay;
+  branch.config().lr_decay_ratio = 0.25;
+  branch.config().min_lr_rate = 0.1;
+  branch.config().global_batch_size = 1;
+  branch.Add("many.jsonl", ManyExamples(300));
+  const Plan plan = branch.Make();
+  const StagePlan& stage = plan.stages.at(0);
+  const uint32_t total = stage.total_steps();
+  EXPECT_EQ(stage.decay_steps, static_cast<uint32_t>(std::ceil(total * 0.25)));
+  EXPECT_DOUBLE_EQ(RateAt(plan, total - stage.decay_steps), stage.learning_rate);
+  EXPECT_LT(RateAt(plan, total - stage.decay_steps + 1), stage.learning_rate);
+  EXPECT_NEAR(RateAt(plan, total), stage.learning_rate / 10, 1e-18);
+  EXPECT_GT(RateAt(plan, total - 1), stage.learning_rate / 10);
 }
 
 TEST(LearningRateTest, WarmUpIsRoundedUpAsInTransformers) {

@@ -9,7 +9,9 @@ Plan PlanWithEverything() {
   PlannedBranch branch;
   branch.config().max_length = 40;
   branch.config().excess_length_strategy = ExcessLength::kDrop;
-  branch.config().lr_scheduler_type = Schedule::kLinear;
+  branch.config().lr_scheduler_type = Schedule::kWarmupStableDecay;
+  branch.config().min_lr_rate = 0.125;
+  branch.config().lr_decay_type = RateDecay::kOneMinusSqrt;
   branch.config().packing = false;
   branch.lineage.current = Version(7);
   branch.Add("a \"quoted\" ñ.jsonl", ManyExamples(50));
@@ -32,7 +34,11 @@ TEST(PlanJsonTest, StoredPlanIsThePlan) {
   EXPECT_EQ(DumpJson(PlanToJson(*read), 1), text);
   EXPECT_EQ(read->parent, Version(7));
   EXPECT_TRUE(read->rebuild);
-  EXPECT_EQ(read->schedule, Schedule::kLinear);
+  EXPECT_EQ(read->schedule, Schedule::kWarmupStableDecay);
+  EXPECT_EQ(read->min_lr_rate, 0.125);
+  EXPECT_EQ(read->decay, RateDecay::kOneMinusSqrt);
+  EXPECT_EQ(read->stages[1].decay_steps, plan.stages[1].decay_steps);
+  EXPECT_GT(read->stages[1].decay_steps, 0u);
   EXPECT_FALSE(read->packing);
   EXPECT_EQ(read->stages[1].index, 1u);
   EXPECT_EQ(read->stages[1].examples, plan.stages[1].examples);
@@ -57,12 +63,12 @@ TEST(PlanJsonTest, AnotherFormatIsRefused) {
   EXPECT_TRUE(absl::IsFailedPrecondition(PlanFromJson(json).status()));
 }
 
-TEST(PlanJsonTest, APlanFromBeforeThereWereRebuildsIsNone) {
-  Json json = PlanToJson(PlanWithEverything());
-  json.erase("rebuild");
-  const auto read = PlanFromJson(json);
-  ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_FALSE(read->rebuild);
+TEST(PlanJsonTest, AWordThatNoVersionKnowsIsDataLoss) {
+  for (const char* key : {"lr_scheduler_type", "lr_decay_type"}) {
+    Json json = PlanToJson(PlanWithEverything());
+    json[key] = "sideways";
+    EXPECT_TRUE(absl::IsDataLoss(PlanFromJson(json).status())) << key;
+  }
 }
 
 TEST(PlanJsonTest, EveryMissingOrWrongFieldIsDataLoss) {
@@ -70,8 +76,7 @@ TEST(PlanJsonTest, EveryMissingOrWrongFieldIsDataLoss) {
   for (const auto& [key, value] : good.items()) {
     Json json = good;
     json.erase(key);
-    EXPECT_TRUE(key == "rebuild" || absl::IsDataLoss(PlanFromJson(json).status()))
-        << "without " << key;
+    EXPECT_TRUE(absl::IsDataLoss(PlanFromJson(json).status())) << "without " << key;
     json[key] = nullptr;
     EXPECT_TRUE(absl::IsDataLoss(PlanFromJson(json).status())) << "null " << key;
   }
