@@ -316,6 +316,7 @@ std::vector<KeyRow<Config>> BranchKeys() {
       Real("adam_beta2", &Config::adam_beta2, kShare),
       Real("adam_epsilon", &Config::adam_epsilon, {0, 1, /*min_included=*/false}),
       Real("max_grad_norm", &Config::max_grad_norm, {0, 1e9}),
+      Real("loraplus_lr_ratio", &Config::loraplus_lr_ratio, {0, 1e4, /*min_included=*/false}),
       Whole("seed", &Config::seed, 0, UINT64_MAX),
       Real("val_set_size", &Config::val_set_size, kShare),
 

@@ -88,6 +88,7 @@ struct Config {
   double adam_beta1 = 0.9, adam_beta2 = 0.999;   // 0 ≤ b < 1
   double adam_epsilon = 1e-8;                    // 0 < e ≤ 1
   double max_grad_norm = 1.0;                    // 0 ≤ n ≤ 1e9; 0 does not clip
+  double loraplus_lr_ratio = 1;                  // LoRA+: B's learning rate over A's, 0 < r ≤ 1e4
   uint64_t seed = 42;
   double val_set_size = 0;  // share of prompts held out, 0 ≤ s < 1
 

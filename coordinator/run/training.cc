@@ -73,6 +73,7 @@ v1::JoinReply TaskOf(const Config& config, const Base& base, const Plan& plan) {
   optimizer->set_epsilon(config.adam_epsilon);
   optimizer->set_weight_decay(config.weight_decay);
   optimizer->set_max_grad_norm(config.max_grad_norm);
+  optimizer->set_loraplus_lr_ratio(config.loraplus_lr_ratio);
   train->set_nonfinite_steps_max(config.max_nonfinite_steps);
   train->set_stop_on_dataset_error(config.on_dataset_error == OnDatasetError::kStop);
   return task;

@@ -40,6 +40,7 @@ struct StageTask {
 struct OptimizerTask {
   double beta1 = 0, beta2 = 0, epsilon = 0, weight_decay = 0;
   double max_grad_norm = 0;  // 0 does not clip
+  double loraplus_lr_ratio = 1;
 };
 
 struct WorkerTask {

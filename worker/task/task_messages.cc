@@ -68,9 +68,9 @@ WorkerTask TaskOf(const v1::JoinReply& reply) {
                            .steps = {stage.steps().begin(), stage.steps().end()},
                            .dropout_key = stage.dropout_key()});
   }
-  task.optimizer = {train.optimizer().beta1(), train.optimizer().beta2(),
-                    train.optimizer().epsilon(), train.optimizer().weight_decay(),
-                    train.optimizer().max_grad_norm()};
+  task.optimizer = {train.optimizer().beta1(),         train.optimizer().beta2(),
+                    train.optimizer().epsilon(),       train.optimizer().weight_decay(),
+                    train.optimizer().max_grad_norm(), train.optimizer().loraplus_lr_ratio()};
   task.nonfinite_steps_max = train.nonfinite_steps_max();
   return task;
 }

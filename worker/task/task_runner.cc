@@ -89,7 +89,8 @@ StageSettings SettingsOf(const WorkerTask& task, const StageTask& stage) {
           .steps = stage.steps,
           .dropout_key = stage.dropout_key,
           .adamw = {task.optimizer.beta1, task.optimizer.beta2, task.optimizer.epsilon,
-                    task.optimizer.weight_decay, task.optimizer.max_grad_norm},
+                    task.optimizer.weight_decay, task.optimizer.max_grad_norm,
+                    task.optimizer.loraplus_lr_ratio},
           .micro_batch_size = task.micro_batch_size,
           .nonfinite_steps_max = task.nonfinite_steps_max};
 }

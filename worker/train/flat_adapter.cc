@@ -8,7 +8,7 @@
 
 namespace strata {
 
-FlatAdapter::FlatAdapter(const AdapterLayout& layout, at::Device device) {
+FlatAdapter::FlatAdapter(const AdapterLayout& layout, at::Device device) : layout_(layout) {
   const c10::NoGradGuard no_grad;
   const auto options = at::dtype(at::kFloat).device(device);
   values_N_ = at::zeros({layout.elements}, options);

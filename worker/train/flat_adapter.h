@@ -30,6 +30,7 @@ class FlatAdapter {
 
   // In the order of the layout; fp32, requiring grad.
   const std::vector<at::Tensor>& leaves() const { return leaves_; }
+  const AdapterLayout& layout() const { return layout_; }
   at::Tensor& values_N() { return values_N_; }
   at::Tensor& gradients_N() { return gradients_N_; }
   // The gradients with the control words behind them.
@@ -38,6 +39,7 @@ class FlatAdapter {
   at::Device device() const { return values_N_.device(); }
 
  private:
+  AdapterLayout layout_;
   at::Tensor values_N_, reduced_M_, gradients_N_, control_words_;
   std::vector<at::Tensor> leaves_;
 };

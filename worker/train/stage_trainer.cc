@@ -85,7 +85,7 @@ StageResult DataError(const StepReport& last, const std::string& where) {
 StageResult TrainStage(const StageSettings& settings, Decoder& decoder, FlatAdapter& adapter,
                        StepSource& source, Collective& collective, TrainingObserver& observer) {
   const std::vector<float> before = adapter.Values();
-  AdamW adamw(settings.adamw, adapter.values_N());
+  AdamW adamw(settings.adamw, adapter.layout(), adapter.values_N());
   uint32_t nonfinite_steps = 0;
   StepReport report;
   for (uint32_t epoch = 0; epoch < settings.steps.size(); ++epoch) {
