@@ -89,6 +89,7 @@ Json ToJson(const Config& config, const Base& base, const Preparation& prepared)
                               {"truncated", stage.truncated},
                               {"refused_unsupervised", stage.refused_unsupervised},
                               {"held_out", stage.held_out},
+                              {"held_out_examples", stage.held_out_examples.size()},
                               {"already_trained", stage.already_trained},
                               {"not_reached", stage.not_reached},
                               {"duplicates_within", stage.duplicates_within},

@@ -99,6 +99,8 @@ void Progress::Enter(uint32_t stage) {
   measured_ = {};
   stages_[stage].view.done = 0;
   stages_[stage].view.losses.clear();
+  stages_[stage].view.held_out_loss = std::nan("");
+  stages_[stage].view.stopped_early = false;
   stage_began_ = Clock::now();
 }
 
@@ -149,7 +151,9 @@ void Progress::OnStep(const StepSeen& step) {
     Draw(/*at_once=*/done == stage.view.total);
   } else if (step.step + 1 == stage.steps[step.epoch]) {
     TakeEpochLoss();
-    PrintEpoch(stage.view);
+    const StageView& view = stage.view;
+    PrintLine(view, absl::StrFormat(": epoch %d/%d, loss %.4f, %.0f tokens/s", view.epoch,
+                                    view.epochs, view.loss, view.tokens_per_second));
   }
 }
 
@@ -159,10 +163,22 @@ void Progress::TakeEpochLoss() {
       measured_.epoch_loss / static_cast<double>(measured_.epoch_supervised);
 }
 
-void Progress::PrintEpoch(const StageView& view) const {
+void Progress::OnEvaluation(const EvaluationSeen& evaluation) {
+  if (quiet_ || evaluation.stage != stage_) return;
+  StageView& view = stages_[stage_].view;
+  view.held_out_loss = evaluation.loss;
+  view.stopped_early = evaluation.ends_stage;
+  if (terminal_.draws) {
+    if (drawing_) Draw(/*at_once=*/true);
+    return;
+  }
+  PrintLine(view, absl::StrFormat(": update %d/%d, held-out loss %.4f%s%s", view.done, view.total,
+                                  evaluation.loss, evaluation.best ? ", the least so far" : "",
+                                  evaluation.ends_stage ? "; stopped early" : ""));
+}
+
+void Progress::PrintLine(const StageView& view, const std::string& end) const {
   const std::string begin = absl::StrFormat("stage %d/%d ", view.number, view.count);
-  const std::string end = absl::StrFormat(": epoch %d/%d, loss %.4f, %.0f tokens/s", view.epoch,
-                                          view.epochs, view.loss, view.tokens_per_second);
   const size_t used = begin.size() + end.size();
   const size_t columns = static_cast<size_t>(terminal_.columns);
   const std::string name = Printable(view.dataset);

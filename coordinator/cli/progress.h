@@ -20,6 +20,7 @@ class Progress {
   // Prints the settings that the run goes by and what it is about to do.
   void Begin(const RunStart& start);
   void OnStep(const StepSeen& step);
+  void OnEvaluation(const EvaluationSeen& evaluation);
   // Shows how much of a dataset has been tokenised, in a terminal only.
   void OnTokenize(uint64_t bytes_done, uint64_t bytes_total);
   // Ends the lines that are being drawn.
@@ -43,11 +44,11 @@ class Progress {
   void Measure(const StepSeen& step);
   void Enter(uint32_t stage);
   void UpdateView(const StepSeen& step, uint32_t done);
-  // Where nothing can be drawn over.
   // The view shows the mean over the epoch's tokens, as the summary does, in place of the running
   // one.
   void TakeEpochLoss();
-  void PrintEpoch(const StageView& view) const;
+  // A line of the stage, where nothing can be drawn over.
+  void PrintLine(const StageView& view, const std::string& end) const;
   void Draw(bool at_once);
   // Takes away what is being drawn, to print below what stays.
   void Erase();

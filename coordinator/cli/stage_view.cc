@@ -26,6 +26,12 @@ std::string LossText(double loss) {
                                         : absl::StrFormat("loss %.3g", loss);
 }
 
+// Beside the loss; "" where nothing is held out.
+std::string HeldOutText(const StageView& view) {
+  return std::isfinite(view.held_out_loss) ? absl::StrFormat("  held out %.4f", view.held_out_loss)
+                                           : "";
+}
+
 std::string NumberText(const StageView& view) {
   return PadLeft(absl::StrCat(view.number, "/", view.count), kIndent - 2) + " ";
 }
@@ -63,6 +69,10 @@ size_t TierRoom(const StageView& view) {
   return view.tier_columns == 0 ? 0 : std::min<size_t>(view.tier_columns, 16) + 2;
 }
 
+std::string EarlyText(const StageView& view) {
+  return view.stopped_early ? absl::StrCat("  stopped at ", view.done, "/", view.total) : "";
+}
+
 std::string HeadLine(const StageView& view, const Terminal& terminal) {
   const std::string epoch = absl::StrFormat("  epoch %d/%d", view.epoch, view.epochs);
   const std::string left =
@@ -79,7 +89,7 @@ std::string HeadLine(const StageView& view, const Terminal& terminal) {
 std::string BarLine(const StageView& view, const Terminal& terminal) {
   const std::string percent = absl::StrFormat(
       " %3d%%  ", view.total > 0 ? static_cast<int>(100ULL * view.done / view.total) : 0);
-  const std::string loss = LossText(view.loss);
+  const std::string loss = LossText(view.loss) + HeldOutText(view);
   const std::string eta = absl::StrCat("  ", DurationText(view.stage_seconds_left), " left");
   const std::string rate = absl::StrFormat("  %.0f tokens/s", view.tokens_per_second);
   const size_t used = kIndent + kBarMin + DisplayWidth(percent + loss);
@@ -118,12 +128,13 @@ std::vector<std::string> StageLines(const StageView& view, const Terminal& termi
 }
 
 std::string StageEndLine(const StageView& view, const Terminal& terminal) {
-  const bool whole = view.done >= view.total;
+  const bool whole = view.done >= view.total || view.stopped_early;
   const std::string mark = whole ? terminal.Styled(Style::kGreen, terminal.Mark("✓", "+"))
                                  : terminal.Styled(Style::kYellow, "!");
-  std::string end =
-      whole ? absl::StrCat("  ", LossText(view.loss), PadLeft(DurationText(view.seconds), 11))
-            : absl::StrCat("  ended after ", view.done, " of ", view.total, " updates");
+  std::string end = whole
+                        ? absl::StrCat(EarlyText(view), "  ", LossText(view.loss),
+                                       HeldOutText(view), PadLeft(DurationText(view.seconds), 11))
+                        : absl::StrCat("  ended after ", view.done, " of ", view.total, " updates");
   const std::string examples = PadLeft(absl::StrCat(view.examples, " x ", view.epochs), 11);
   const size_t head = kIndent + TierRoom(view), room = RoomOf(terminal);
   const bool tells_examples =

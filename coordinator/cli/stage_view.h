@@ -2,6 +2,7 @@
 // ended. Pure; progress.h says when.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -20,9 +21,11 @@ struct StageView {
   size_t tier_columns = 0;         // of the widest tier of the run, so that lines stand in columns
   uint64_t examples = 0;           // of an epoch
   Style tier_style = Style::kPlain;
-  uint32_t epoch = 0, epochs = 0;   // from 1
-  uint32_t done = 0, total = 0;     // updates
-  double loss = 0;                  // NaN: none was finite yet
+  uint32_t epoch = 0, epochs = 0;       // from 1
+  uint32_t done = 0, total = 0;         // updates
+  double loss = 0;                      // NaN: none was finite yet
+  double held_out_loss = std::nan("");  // of the last evaluation; NaN: none yet
+  bool stopped_early = false;           // the evaluation ended it before its last update
   std::vector<double> losses = {};  // of all updates so far, oldest first; not finite ones left out
   double tokens_per_second = 0;
   double seconds = 0;  // spent on it

@@ -15,6 +15,7 @@
 #include "coordinator/cli/stop_signals.h"
 #include "coordinator/cli/text_table.h"
 #include "coordinator/run/training.h"
+#include "coordinator/store/metadata.h"
 
 namespace strata {
 namespace {
@@ -31,12 +32,17 @@ struct TrainOptions {
 void PrintTable(const TrainResult& result, const Terminal& terminal) {
   const auto failed = [](const StageResult& stage) { return !stage.trained(); };
   if (terminal.draws && std::none_of(result.stages.begin(), result.stages.end(), failed)) return;
-  TextTable table({{""},
-                   {"dataset", false, /*shrinks=*/true},
-                   {"tier", false, false, /*leaves=*/1},
-                   {"examples", true},
-                   {"epochs", true, false, /*leaves=*/2},
-                   {"loss", true}});
+  const bool evaluated =
+      std::any_of(result.stages.begin(), result.stages.end(),
+                  [](const StageResult& stage) { return stage.eval_loss.has_value(); });
+  std::vector<TableColumn> columns = {{""},
+                                      {"dataset", false, /*shrinks=*/true},
+                                      {"tier", false, false, /*leaves=*/1},
+                                      {"examples", true},
+                                      {"epochs", true, false, /*leaves=*/2},
+                                      {"loss", true}};
+  if (evaluated) columns.push_back({"held out", true, false, /*leaves=*/3});
+  TextTable table(std::move(columns));
   std::vector<std::string> tiers;
   for (const StageResult& stage : result.stages) tiers.push_back(stage.tier);
   std::map<std::string, Style> styles = TierStyles(tiers);
@@ -45,18 +51,31 @@ void PrintTable(const TrainResult& result, const Terminal& terminal) {
     const TableCell tier =
         stage.tier.empty() ? TableCell{"-"} : TableCell{stage.tier, styles[stage.tier]};
     if (stage.trained()) {
-      table.AddRow({{terminal.Mark("✓", "+"), Style::kGreen},
-                    {stage.dataset},
-                    tier,
-                    {absl::StrCat(stage.examples)},
-                    {absl::StrCat(stage.epochs)},
-                    {absl::StrFormat("%.4f", stage.loss.value_or(0)), Style::kBold}});
+      std::vector<TableCell> cells = {
+          {terminal.Mark("✓", "+"), Style::kGreen},
+          {stage.dataset},
+          tier,
+          {absl::StrCat(stage.examples)},
+          {absl::StrCat(stage.epochs)},
+          {absl::StrFormat("%.4f", stage.loss.value_or(0)), Style::kBold}};
+      if (evaluated)
+        cells.push_back({stage.eval_loss ? absl::StrFormat("%.4f", *stage.eval_loss) : "-"});
+      table.AddRow(std::move(cells));
     } else {
       table.AddRow({{terminal.Mark("✗", "x"), Style::kRed}, {stage.dataset}, tier});
       table.AddNote(1, {"error: " + stage.error, Style::kRed});
     }
   }
   std::printf("\n%s", table.Render(terminal).c_str());
+}
+
+void PrintEndedEarly(const TrainResult& result, const Terminal& terminal) {
+  for (const StageResult& stage : result.stages) {
+    if (stage.ended_early.empty()) continue;
+    std::printf(
+        "%s", Sentence(absl::StrCat(stage.dataset, ": ", stage.ended_early), Style::kDim, terminal)
+                  .c_str());
+  }
 }
 
 void PrintSkipped(const TrainResult& result, const Terminal& terminal) {
@@ -73,6 +92,7 @@ void PrintSkipped(const TrainResult& result, const Terminal& terminal) {
 void PrintText(const TrainResult& result, bool rebuild) {
   const Terminal terminal = Terminal::Of(fileno(stdout));
   if (!result.stages.empty()) PrintTable(result, terminal);
+  PrintEndedEarly(result, terminal);
   PrintSkipped(result, terminal);
   const std::string version = VersionName(result.version);
   if (result.nothing_pending) {
@@ -116,6 +136,7 @@ Json ToJson(const TrainResult& result) {
          {"epochs", stage.epochs},
          {"loss", stage.trained() && stage.loss ? Json(*stage.loss) : Json()},
          {"error", stage.error}});
+    AddEvaluations(stage, &json["datasets"].back());
   }
   for (const SkippedDataset& skipped : result.skipped) {
     json["datasets"].push_back({{"dataset", skipped.dataset},
@@ -153,6 +174,7 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
     progress.Begin(start);
   };
   request.on_step = [&](const StepSeen& step) { progress.OnStep(step); };
+  request.on_evaluation = [&](const EvaluationSeen& seen) { progress.OnEvaluation(seen); };
   absl::StatusOr<TrainResult> trained = Train(config, request);
   progress.End();
   ASSIGN_OR_RETURN(const TrainResult result, std::move(trained));

@@ -319,6 +319,8 @@ std::vector<KeyRow<Config>> BranchKeys() {
       Real("loraplus_lr_ratio", &Config::loraplus_lr_ratio, {0, 1e4, /*min_included=*/false}),
       Whole("seed", &Config::seed, 0, UINT64_MAX),
       Real("val_set_size", &Config::val_set_size, kShare),
+      Whole("eval_steps", &Config::eval_steps, 0, UINT32_MAX),
+      Whole("early_stopping_patience", &Config::early_stopping_patience, 0, 1000000),
 
       Whole("workers", &Config::workers, 1, 65536),
       Choice("device", &Config::device, Words({"auto", "cpu", "cuda"})),
@@ -332,6 +334,8 @@ std::vector<KeyRow<Config>> BranchKeys() {
           "on_dataset_error", &Config::on_dataset_error,
           {{"skip", OnDatasetError::kSkip}, {"stop", OnDatasetError::kStop}}),
       Whole("max_nonfinite_steps", &Config::max_nonfinite_steps, 1, 1000000),
+      Real("loss_watchdog_threshold", &Config::loss_watchdog_threshold, {0, 1e6}),
+      Whole("loss_watchdog_patience", &Config::loss_watchdog_patience, 1, 1000000),
       Whole("keep_backups", &Config::keep_backups, 0, 10000),
 
       Groups("tiers", &Config::tiers, TierKeys(), "name"),

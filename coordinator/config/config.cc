@@ -52,6 +52,20 @@ absl::Status ValidateSchedule(const Config& config) {
   return absl::OkStatus();
 }
 
+// Without held-out prompts there is nothing to evaluate, and nobody would be told.
+absl::Status ValidateEvaluation(const Config& config) {
+  if (config.val_set_size > 0) return absl::OkStatus();
+  for (const auto& [key, value] :
+       {std::pair{"early_stopping_patience", config.early_stopping_patience},
+        std::pair{"eval_steps", config.eval_steps}}) {
+    if (value == 0) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        key,
+        ": needs prompts that are held out; set val_set_size, as 0.05, or remove it: ", value));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ValidateDatasets(const Config& config) {
   std::set<std::string> files;
   for (const DatasetConfig& dataset : config.datasets) {
@@ -117,6 +131,7 @@ absl::Status Validate(const Config& config) {
         "model_name_or_path: missing; name the base model's folder in branch.yaml");
   }
   RETURN_IF_ERROR(ValidateSchedule(config));
+  RETURN_IF_ERROR(ValidateEvaluation(config));
   RETURN_IF_ERROR(ValidateTierNames(config));
   RETURN_IF_ERROR(ValidateDatasets(config));
   return ValidateOrders(config);

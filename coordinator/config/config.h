@@ -91,6 +91,9 @@ struct Config {
   double loraplus_lr_ratio = 1;                  // LoRA+: B's learning rate over A's, 0 < r ≤ 1e4
   uint64_t seed = 42;
   double val_set_size = 0;  // share of prompts held out, 0 ≤ s < 1
+  uint32_t eval_steps = 0;  // between two evaluations of the held-out rows; 0: at each epoch's end
+  // Evaluations in a row without a new least loss that end a stage; 0 is never. Needs val_set_size.
+  uint32_t early_stopping_patience = 0;
 
   uint32_t workers = 1;           // MPI ranks, 1 … 65536
   std::string device = "auto";    // "auto", "cpu", "cuda"
@@ -99,8 +102,10 @@ struct Config {
 
   ChangedDatasets changed_datasets = ChangedDatasets::kNewExamples;
   OnDatasetError on_dataset_error = OnDatasetError::kSkip;
-  uint32_t max_nonfinite_steps = 3;  // so many in a row end a stage as an error, 1 … 1000000
-  uint32_t keep_backups = 5;         // commits whose backup pairs stay, 0 … 10000
+  uint32_t max_nonfinite_steps = 3;     // so many in a row end a stage as an error, 1 … 1000000
+  double loss_watchdog_threshold = 0;   // nats, 0 ≤ t ≤ 1e6; 0 is off
+  uint32_t loss_watchdog_patience = 3;  // steps in a row above it, 1 … 1000000
+  uint32_t keep_backups = 5;            // commits whose backup pairs stay, 0 … 10000
 
   std::vector<TierConfig> tiers = {{"premium", {"*premium*"}},
                                    {"improved", {"*improved*"}},

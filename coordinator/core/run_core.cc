@@ -156,12 +156,36 @@ Effects On(RunState& state, const StepDone& event, Millis now) {
   return effects;
 }
 
+Effects On(RunState& state, const EvaluationDone& event, Millis now) {
+  Effects effects;
+  RankState* rank = Find(state, event.caller, effects);
+  if (rank == nullptr) return effects;
+  if (!Trains(state) || event.caller.rank.value() != 0 || !InPlan(state.spec, event.after)) {
+    return Refuse(Answer::kInvalid,
+                  "an evaluation after a step that the plan does not have, or not from rank 0");
+  }
+  rank->seen = now;
+  if (event.after >= state.evaluated) {
+    state.evaluated = {event.after.stage, event.after.epoch, event.after.step + 1};
+    effects.record_evaluation = true;
+  }
+  return effects;
+}
+
+uint64_t StepsOf(const RunSpec& spec, uint32_t stage) {
+  uint64_t steps = 0;
+  for (const uint32_t of_epoch : spec.stages[stage]) steps += of_epoch;
+  return steps;
+}
+
 // All ranks have ended the stage with one digest.
 JournalLine StageLine(const RunState& state, const StageFinished& event) {
   const auto error = state.stage_errors.find(event.stage);
+  const std::string& reason = event.end.reason;
   JournalLine line = Line(state, "stage",
                           error == state.stage_errors.end()
-                              ? absl::StrCat("trained, ", state.ranks.size(), " equal replicas")
+                              ? absl::StrCat("trained, ", state.ranks.size(), " equal replicas",
+                                             reason.empty() ? "" : "; ", reason)
                               : absl::StrCat("put back: ", error->second));
   line.stage = event.stage;
   line.adapter = event.adapter;
@@ -174,9 +198,13 @@ Effects On(RunState& state, const StageFinished& event, Millis now) {
   if (rank == nullptr) return effects;
   if (event.stage >= state.spec.stages.size())
     return Refuse(Answer::kInvalid, "a stage that the plan does not have");
+  if (event.end.steps_kept > StepsOf(state.spec, event.stage))
+    return Refuse(Answer::kInvalid, "more steps kept than the stage has");
   rank->seen = now;
   if (!rank->finished.emplace(event.stage, event.adapter).second) return effects;
   if (event.data_error) state.stage_errors.emplace(event.stage, *event.data_error);
+  // Of equal replicas the end is the same: who ends first tells it for all.
+  if (!event.data_error) state.stage_ends.emplace(event.stage, event.end);
   size_t equal = 0;
   for (const RankState& other : state.ranks) {
     const auto proof = other.finished.find(event.stage);

@@ -72,11 +72,23 @@ struct StepDone {
   Caller caller;
   Position position;
 };
+// The held-out rows were evaluated after this step.
+struct EvaluationDone {
+  Caller caller;
+  Position after;
+};
+// How far a stage that was trained went.
+struct StageEnd {
+  uint32_t steps_kept = 0;  // whose updates the adapter has, counted over the epochs
+  std::string reason;       // why these are not all of the plan's; ""
+  bool operator==(const StageEnd&) const = default;
+};
 struct StageFinished {
   Caller caller;
   uint32_t stage = 0;
   std::optional<std::string> data_error;
   Digest adapter;
+  StageEnd end = {};
 };
 struct CandidateArrived {
   Caller caller;
@@ -109,9 +121,9 @@ struct CommitEnded {
 };
 struct Tick {};
 
-using Event = std::variant<Started, Joined, Heartbeat, StepDone, StageFinished, CandidateArrived,
-                           ResultArrived, RankFailed, GroupExited, StopAsked, JournalFailed,
-                           CommitEnded, Tick>;
+using Event = std::variant<Started, Joined, Heartbeat, StepDone, EvaluationDone, StageFinished,
+                           CandidateArrived, ResultArrived, RankFailed, GroupExited, StopAsked,
+                           JournalFailed, CommitEnded, Tick>;
 
 enum class Phase { kIdle, kJoining, kTraining, kCommitting, kEnded };
 enum class Verdict { kCompleted, kFailed, kInterrupted };
@@ -137,6 +149,7 @@ struct Effects {
   Answer answer = Answer::kOk;
   std::string why;                  // the reason of an answer that refuses, and of a verdict
   bool record_step = false;         // the step is new: write it to steps.jsonl
+  bool record_evaluation = false;   // likewise
   std::optional<AttemptId> launch;  // start a worker group
   bool end_group = false;           // end the live group, by force when it does not leave by itself
   bool commit = false;              // check and commit the candidate; then CommitEnded
@@ -158,10 +171,12 @@ struct RunState {
   Millis launched{0};
   std::optional<Millis> first_join;
   std::vector<RankState> ranks;
-  Position recorded;  // the first step not yet recorded
+  Position recorded;   // the first step not yet recorded
+  Position evaluated;  // the first step after which an evaluation would be new
   bool stop_asked = false;
   Millis stop_since{0};
   std::map<uint32_t, std::string> stage_errors;
+  std::map<uint32_t, StageEnd> stage_ends;  // of the stages that were trained
   std::optional<Digest> candidate;
   std::string failure;
 };

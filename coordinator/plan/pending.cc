@@ -96,6 +96,18 @@ Pending PendingOf(const Config& config, const Dataset& dataset, const Lineage& l
       0, known_name && !request.all && config.changed_datasets == ChangedDatasets::kNewExamples);
 }
 
+ExampleSet TrainedPrompts(const Catalog& catalog, const Lineage& lineage) {
+  ExampleSet contents, prompts;
+  for (const auto& [name, examples] : lineage.examples)
+    contents.insert(examples.begin(), examples.end());
+  for (const Dataset& dataset : catalog.datasets) {
+    for (const ExampleEntry& entry : dataset.examples) {
+      if (contents.count(entry.content) != 0) prompts.insert(entry.prompt);
+    }
+  }
+  return prompts;
+}
+
 bool IsHeldOut(const Config& config, const ExampleDigest& prompt) {
   const uint64_t drawn = MixKey(MixKey(config.seed, prompt.high), prompt.low);
   return static_cast<double>(drawn >> 11) * 0x1p-53 < config.val_set_size;
@@ -118,9 +130,12 @@ void SelectExamples(const Config& config, const Lineage& lineage, const PendingD
         });
     if (from.pending.only_new && known_here) {
       ++stage->already_trained;
-    } else if (!known_here && !known_elsewhere && config.val_set_size > 0 &&
+    } else if (config.val_set_size > 0 && from.trained_prompts.count(entry.prompt) == 0 &&
                IsHeldOut(config, entry.prompt)) {
       ++stage->held_out;
+      if (count.refusal != Refusal::kNone) continue;
+      stage->held_out_examples.push_back(i);
+      stage->held_out_tokens.push_back(count.tokens);
     } else if (count.refusal == Refusal::kTooLong) {
       ++stage->refused_too_long;
     } else if (count.refusal == Refusal::kNothingSupervised) {

@@ -34,7 +34,11 @@ struct PendingDataset {
   const Dataset& dataset;
   const DatasetTokens& tokens;
   const Pending& pending;
+  const ExampleSet& trained_prompts;  // never held out
 };
+
+// The prompts of the catalog that the lineage has been trained on, whatever the answer was.
+ExampleSet TrainedPrompts(const Catalog& catalog, const Lineage& lineage);
 
 // True when the prompt is drawn into the held-out share: by its hash with the seed, so twins share
 // their fate.

@@ -39,6 +39,7 @@ void CountSteps(const Config& config, const Plan& plan, uint32_t epochs, StagePl
     left -= stage->steps.back();
   }
   CountPhases(config, stage);
+  stage->held_out_steps = static_cast<uint32_t>(HeldOutSteps(plan, *stage).size());
   stage->not_reached = stage->examples.size() - ReachedExamples(plan, *stage).size();
 }
 
@@ -69,6 +70,8 @@ Plan EmptyPlan(const Config& config) {
   plan.min_lr_rate = config.min_lr_rate;
   plan.decay = config.lr_decay_type;
   plan.seed = config.seed;
+  plan.eval_steps = config.eval_steps;
+  plan.early_stopping_patience = config.early_stopping_patience;
   return plan;
 }
 
@@ -135,6 +138,8 @@ absl::StatusOr<Plan> MakePlan(const Config& config, const Catalog& catalog,
   Plan plan = EmptyPlan(config);
   plan.parent = lineage.current;
   plan.rebuild = request.rebuild;
+  const ExampleSet trained_prompts =
+      config.val_set_size > 0 ? TrainedPrompts(catalog, lineage) : ExampleSet();
   std::vector<const Dataset*> trained;
   for (size_t i = 0; i < catalog.datasets.size(); ++i) {
     const Dataset& dataset = catalog.datasets[i];
@@ -144,7 +149,7 @@ absl::StatusOr<Plan> MakePlan(const Config& config, const Catalog& catalog,
       if (config.on_dataset_error == OnDatasetError::kStop) return tokens[i].status();
       pending = Untrainable(std::string(tokens[i].status().message()));
     } else if (pending.train) {
-      SelectExamples(config, lineage, {dataset, **tokens[i], pending}, &stage);
+      SelectExamples(config, lineage, {dataset, **tokens[i], pending, trained_prompts}, &stage);
       if (stage.examples.empty()) pending = NothingLeft(stage);
     }
     if (!pending.train) {
@@ -165,7 +170,7 @@ Plan PlanOfDataset(const Config& config, const Dataset& dataset, const DatasetTo
   StagePlan stage = StageFor(dataset, pass);
   Config all = config;
   all.val_set_size = 0;
-  SelectExamples(all, Lineage(), {dataset, tokens, Pending{}}, &stage);
+  SelectExamples(all, Lineage(), {dataset, tokens, Pending{}, ExampleSet()}, &stage);
   CountSteps(config, plan, dataset.num_train_epochs, &stage);
   plan.stages.push_back(std::move(stage));
   return plan;

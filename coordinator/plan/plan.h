@@ -2,6 +2,8 @@
 // function, printed, stored with the run. Takes Config, Catalog, token counts and the lineage;
 // gives the shards their steps.
 //
+// It is a maximum: early stopping may end a stage sooner.
+//
 // Words: a stage is the training of one dataset, all of its epochs. An epoch goes once through the
 // stage's examples, packed into rows: a row is one sequence of whole examples, at most max_length
 // tokens long. A step is one update, made of up to global_batch_size rows.
@@ -34,9 +36,12 @@ struct StagePlan {
   std::vector<uint32_t>
       examples;  // indices into Dataset::examples, ascending: those that are trained
   std::vector<uint32_t> example_tokens;  // of each, after truncation
-  std::vector<uint32_t> steps;           // per epoch
-  uint32_t complete_epochs = 0;          // without what max_steps cut off
-  std::vector<uint64_t> rows;            // per epoch, of those steps
+  // Those of the held-out ones that can be evaluated, in the order of the file, and their tokens.
+  std::vector<uint32_t> held_out_examples, held_out_tokens;
+  uint32_t held_out_steps = 0;   // that their rows make
+  std::vector<uint32_t> steps;   // per epoch
+  uint32_t complete_epochs = 0;  // without what max_steps cut off
+  std::vector<uint64_t> rows;    // per epoch, of those steps
   uint32_t warmup_steps = 0;
   uint32_t decay_steps = 0;  // of warmup_stable_decay: the last of the stage; else 0
   uint64_t tokens = 0, supervised_tokens = 0;  // of one epoch
@@ -71,6 +76,7 @@ struct Plan {
   double min_lr_rate = 0;
   RateDecay decay = RateDecay::kCosine;
   uint64_t seed = 0;
+  uint32_t eval_steps = 0, early_stopping_patience = 0;
   std::vector<StagePlan> stages;
   std::vector<SkippedDataset> skipped;
 };

@@ -24,6 +24,9 @@ Json StageToJson(const StagePlan& stage) {
           {"sha256", stage.sha256.Hex()},
           {"pass", stage.pass},
           {"learning_rate", stage.learning_rate},
+          {"held_out_examples", stage.held_out_examples},
+          {"held_out_tokens", stage.held_out_tokens},
+          {"held_out_steps", stage.held_out_steps},
           {"steps", stage.steps},
           {"complete_epochs", stage.complete_epochs},
           {"rows", stage.rows},
@@ -93,6 +96,9 @@ absl::StatusOr<StagePlan> StageFromJson(const Json& json, uint32_t index) {
   ASSIGN_OR_RETURN(stage.sha256, DigestFromHex(hex));
   ASSIGN_OR_RETURN(stage.learning_rate, JsonNumber(json, "learning_rate", kWhat));
   RETURN_IF_ERROR(ReadNumber(json, "pass", &stage.pass));
+  RETURN_IF_ERROR(ReadNumbers(json, "held_out_examples", &stage.held_out_examples));
+  RETURN_IF_ERROR(ReadNumbers(json, "held_out_tokens", &stage.held_out_tokens));
+  RETURN_IF_ERROR(ReadNumber(json, "held_out_steps", &stage.held_out_steps));
   RETURN_IF_ERROR(ReadNumbers(json, "steps", &stage.steps));
   RETURN_IF_ERROR(ReadNumbers(json, "rows", &stage.rows));
   RETURN_IF_ERROR(ReadNumber(json, "warmup_steps", &stage.warmup_steps));
@@ -113,6 +119,7 @@ absl::StatusOr<StagePlan> StageFromJson(const Json& json, uint32_t index) {
   RETURN_IF_ERROR(ReadNumbers(json, "examples", &stage.examples));
   RETURN_IF_ERROR(ReadNumbers(json, "example_tokens", &stage.example_tokens));
   if (stage.examples.size() != stage.example_tokens.size() ||
+      stage.held_out_examples.size() != stage.held_out_tokens.size() ||
       stage.steps.size() != stage.rows.size()) {
     return absl::DataLossError("the stored plan's lists do not match one another");
   }
@@ -132,6 +139,8 @@ Json PlanToJson(const Plan& plan) {
                {"min_lr_rate", plan.min_lr_rate},
                {"lr_decay_type", kDecays[static_cast<size_t>(plan.decay)]},
                {"seed", plan.seed},
+               {"eval_steps", plan.eval_steps},
+               {"early_stopping_patience", plan.early_stopping_patience},
                {"stages", Json::array()},
                {"skipped", Json::array()}};
   for (const StagePlan& stage : plan.stages) json["stages"].push_back(StageToJson(stage));
@@ -164,6 +173,8 @@ absl::StatusOr<Plan> PlanFromJson(const Json& json) {
   ASSIGN_OR_RETURN(plan.min_lr_rate, JsonNumber(json, "min_lr_rate", kWhat));
   RETURN_IF_ERROR(ReadWord(json, "lr_decay_type", kDecays, &plan.decay));
   RETURN_IF_ERROR(ReadNumber(json, "seed", &plan.seed));
+  RETURN_IF_ERROR(ReadNumber(json, "eval_steps", &plan.eval_steps));
+  RETURN_IF_ERROR(ReadNumber(json, "early_stopping_patience", &plan.early_stopping_patience));
   ASSIGN_OR_RETURN(const Json* stages, JsonNested(json, "stages", kWhat));
   for (const Json& stage : *stages) {
     ASSIGN_OR_RETURN(StagePlan read,

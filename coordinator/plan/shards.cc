@@ -28,6 +28,42 @@ std::vector<uint32_t> Shuffled(size_t count, uint64_t key) {
   return order;
 }
 
+// First fit into a window of open rows.
+class RowPacking {
+ public:
+  explicit RowPacking(const Plan& plan) : plan_(plan) {}
+  void Add(uint32_t example, uint32_t tokens) {
+    auto fit = std::find_if(open_.begin(), open_.end(), [&](size_t row) {
+      return rows_[row].tokens + tokens <= plan_.max_length;
+    });
+    if (fit == open_.end()) {
+      rows_.emplace_back();
+      fit = open_.insert(open_.end(), rows_.size() - 1);
+    }
+    RowPlan& row = rows_[*fit];
+    row.examples.push_back(example);
+    row.tokens += tokens;
+    if (!plan_.packing || row.tokens >= plan_.max_length) {
+      open_.erase(fit);
+    } else if (open_.size() > kOpenRows) {
+      open_.erase(open_.begin());
+    }
+  }
+  std::vector<RowPlan> Rows() && { return std::move(rows_); }
+
+ private:
+  const Plan& plan_;
+  std::vector<RowPlan> rows_;
+  std::vector<size_t> open_;  // indices of rows that may still take an example, oldest first
+};
+
+std::vector<StepRows> CutIntoSteps(const Plan& plan, std::vector<RowPlan> rows, size_t count) {
+  std::vector<StepRows> steps(count);
+  for (size_t i = 0; i < rows.size() && i / plan.global_batch_size < steps.size(); ++i)
+    steps[i / plan.global_batch_size].push_back(std::move(rows[i]));
+  return steps;
+}
+
 }  // namespace
 
 uint64_t StageKey(uint64_t seed, const Digest& dataset, uint32_t pass) {
@@ -36,36 +72,46 @@ uint64_t StageKey(uint64_t seed, const Digest& dataset, uint32_t pass) {
 
 std::vector<RowPlan> RowsOfEpoch(const Plan& plan, const StagePlan& stage, uint32_t epoch) {
   const uint64_t key = MixKey(StageKey(plan.seed, stage.sha256, stage.pass), kRowOrder);
-  std::vector<RowPlan> rows;
-  std::vector<size_t> open;  // indices of rows that may still take an example, oldest first
-  for (const uint32_t at : Shuffled(stage.examples.size(), MixKey(key, epoch))) {
-    const uint32_t tokens = stage.example_tokens[at];
-    auto fit = std::find_if(open.begin(), open.end(), [&](size_t row) {
-      return rows[row].tokens + tokens <= plan.max_length;
-    });
-    if (fit == open.end()) {
-      rows.emplace_back();
-      fit = open.insert(open.end(), rows.size() - 1);
-    }
-    RowPlan& row = rows[*fit];
-    row.examples.push_back(stage.examples[at]);
-    row.tokens += tokens;
-    if (!plan.packing || row.tokens >= plan.max_length) {
-      open.erase(fit);
-    } else if (open.size() > kOpenRows) {
-      open.erase(open.begin());
-    }
-  }
-  return rows;
+  RowPacking packing(plan);
+  for (const uint32_t at : Shuffled(stage.examples.size(), MixKey(key, epoch)))
+    packing.Add(stage.examples[at], stage.example_tokens[at]);
+  return std::move(packing).Rows();
 }
 
 std::vector<StepRows> StepsOfEpoch(const Plan& plan, const StagePlan& stage, uint32_t epoch) {
-  std::vector<RowPlan> rows = RowsOfEpoch(plan, stage, epoch);
-  std::vector<StepRows> steps(stage.steps[epoch]);
-  for (size_t i = 0; i < rows.size() && i / plan.global_batch_size < steps.size(); ++i) {
-    steps[i / plan.global_batch_size].push_back(std::move(rows[i]));
-  }
+  return CutIntoSteps(plan, RowsOfEpoch(plan, stage, epoch), stage.steps[epoch]);
+}
+
+std::vector<StepRows> HeldOutSteps(const Plan& plan, const StagePlan& stage) {
+  RowPacking packing(plan);
+  for (size_t i = 0; i < stage.held_out_examples.size(); ++i)
+    packing.Add(stage.held_out_examples[i], stage.held_out_tokens[i]);
+  std::vector<RowPlan> rows = std::move(packing).Rows();
+  const size_t steps = (rows.size() + plan.global_batch_size - 1) / plan.global_batch_size;
+  return CutIntoSteps(plan, std::move(rows), steps);
+}
+
+uint32_t StepOverEpochs(const StagePlan& stage, const StepOfStage& at) {
+  return std::accumulate(stage.steps.begin(), stage.steps.begin() + at.first, at.second);
+}
+
+StepOfStage StepAt(const StagePlan& stage, uint32_t step) {
+  uint32_t epoch = 0;
+  while (epoch + 1 < stage.steps.size() && step >= stage.steps[epoch]) step -= stage.steps[epoch++];
+  return {epoch, step};
+}
+
+std::set<StepOfStage> StepsFrom(const StagePlan& stage, uint32_t step) {
+  std::set<StepOfStage> steps;
+  for (; step < stage.total_steps(); ++step) steps.insert(StepAt(stage, step));
   return steps;
+}
+
+uint32_t EpochsWithin(const StagePlan& stage, uint32_t steps) {
+  uint32_t epochs = 0;
+  for (; epochs < stage.steps.size() && stage.steps[epochs] <= steps; ++epochs)
+    steps -= stage.steps[epochs];
+  return epochs;
 }
 
 std::vector<uint32_t> ReachedExamples(const Plan& plan, const StagePlan& stage,

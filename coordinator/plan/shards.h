@@ -28,8 +28,20 @@ std::vector<RowPlan> RowsOfEpoch(const Plan& plan, const StagePlan& stage, uint3
 // stage.steps.size().
 std::vector<StepRows> StepsOfEpoch(const Plan& plan, const StagePlan& stage, uint32_t epoch);
 
+// The rows of the stage's held-out examples, packed in the order of the file and cut as an epoch's.
+std::vector<StepRows> HeldOutSteps(const Plan& plan, const StagePlan& stage);
+
 // A step of a stage: epoch, and step within it.
 using StepOfStage = std::pair<uint32_t, uint32_t>;
+
+// The step of a stage, counted over its epochs from 0; and the other way round. REQUIRES: the stage
+// has it.
+uint32_t StepOverEpochs(const StagePlan& stage, const StepOfStage& at);
+StepOfStage StepAt(const StagePlan& stage, uint32_t step);
+
+// The steps from that one on, counted over the epochs; and the epochs that are whole before it.
+std::set<StepOfStage> StepsFrom(const StagePlan& stage, uint32_t step);
+uint32_t EpochsWithin(const StagePlan& stage, uint32_t steps);
 
 // Those of stage.examples that are in a step that is not among `skipped`, ascending. Without
 // skipped steps that is all, unless max_steps cuts the first epoch.

@@ -72,28 +72,27 @@ absl::StatusOr<std::vector<v1::StepShard>> RunDriver::Shard(const ShardWindow& w
 void RunDriver::RecordStep(const v1::StepRecord& step) {
   const StepTotals totals = input_.shards->Totals(step.stage(), step.epoch(), step.step());
   const std::lock_guard lock(mutex_);
-  LossSum& sum = losses_[step.stage()];
-  if (sum.epoch != step.epoch()) sum = {step.epoch(), 0, 0};
+  const StepOfStage at{step.epoch(), step.step()};
   if (step.skipped()) {
-    skipped_[step.stage()].insert({step.epoch(), step.step()});
+    skipped_[step.stage()].insert(at);
   } else {
-    sum.loss += step.loss() * static_cast<double>(totals.supervised);
-    sum.supervised += totals.supervised;
+    losses_[step.stage()].push_back(
+        {at, step.loss() * static_cast<double>(totals.supervised), totals.supervised});
   }
-  steps_->Add({.stage = step.stage(),
-               .epoch = step.epoch(),
-               .step = step.step(),
-               .dataset = input_.stage_names[step.stage()],
-               .loss = step.loss(),
-               .learning_rate = step.learning_rate(),
-               .grad_norm = step.grad_norm(),
-               .seconds = step.seconds(),
-               .tokens = step.tokens(),
-               .supervised = totals.supervised,
-               .skipped = step.skipped(),
-               .ranks = state_.spec.world,
-               .attempt = state_.attempt.value(),
-               .device = state_.ranks[0].device});
+  steps_->Add(StepSeen{.stage = step.stage(),
+                       .epoch = step.epoch(),
+                       .step = step.step(),
+                       .dataset = input_.stage_names[step.stage()],
+                       .loss = step.loss(),
+                       .learning_rate = step.learning_rate(),
+                       .grad_norm = step.grad_norm(),
+                       .seconds = step.seconds(),
+                       .tokens = step.tokens(),
+                       .supervised = totals.supervised,
+                       .skipped = step.skipped(),
+                       .ranks = state_.spec.world,
+                       .attempt = state_.attempt.value(),
+                       .device = state_.ranks[0].device});
 }
 
 std::set<StepOfStage> RunDriver::SkippedSteps(uint32_t stage) const {
@@ -102,11 +101,42 @@ std::set<StepOfStage> RunDriver::SkippedSteps(uint32_t stage) const {
   return at == skipped_.end() ? std::set<StepOfStage>() : at->second;
 }
 
-double RunDriver::StageLoss(uint32_t stage) const {
+void RunDriver::RecordEvaluation(const v1::EvaluationRecord& evaluation) {
+  EvaluationSeen seen{.stage = evaluation.stage(),
+                      .epoch = evaluation.epoch(),
+                      .step = evaluation.step(),
+                      .dataset = input_.stage_names[evaluation.stage()],
+                      .loss = evaluation.loss(),
+                      .seconds = evaluation.seconds(),
+                      .tokens = evaluation.tokens(),
+                      .best = evaluation.best(),
+                      .ends_stage = evaluation.ends_stage()};
   const std::lock_guard lock(mutex_);
-  const auto at = losses_.find(stage);
-  if (at == losses_.end() || at->second.supervised == 0) return std::nan("");
-  return at->second.loss / static_cast<double>(at->second.supervised);
+  evaluations_[evaluation.stage()].push_back(seen);
+  steps_->Add(std::move(seen));
+}
+
+std::vector<EvaluationSeen> RunDriver::Evaluations(uint32_t stage) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = evaluations_.find(stage);
+  return at == evaluations_.end() ? std::vector<EvaluationSeen>() : at->second;
+}
+
+double RunDriver::StageLoss(uint32_t stage, const StepOfStage& last) const {
+  const std::lock_guard lock(mutex_);
+  const auto of_stage = losses_.find(stage);
+  if (of_stage == losses_.end()) return std::nan("");
+  uint32_t epoch = 0;
+  double loss = 0;
+  uint64_t supervised = 0;
+  for (const StepLoss& step : of_stage->second) {
+    if (step.at > last) break;
+    if (step.at.first != epoch) loss = 0, supervised = 0;
+    epoch = step.at.first;
+    loss += step.loss;
+    supervised += step.supervised;
+  }
+  return supervised > 0 ? loss / static_cast<double>(supervised) : std::nan("");
 }
 
 void RunDriver::TakeCandidate(std::vector<float> adapter) {
@@ -168,9 +198,12 @@ absl::StatusOr<DriveOutcome> RunDriver::Drive() {
     ASSIGN_OR_RETURN(journal_, Ledger::Read(input_.journal));
   }
   // A log that can't be kept means a disk that can't take the version either.
-  steps_ = std::make_unique<StepLog>(input_.steps, input_.on_step, [this](const std::string& why) {
-    Submit(JournalFailed{why, /*decision=*/false});
-  });
+  steps_ = std::make_unique<StepLog>(
+      input_.steps, input_.on_step,
+      [this](const std::string& why) {
+        Submit(JournalFailed{why, /*decision=*/false});
+      },
+      input_.on_evaluation);
   ASSIGN_OR_RETURN(const std::unique_ptr<TrainingServer> server,
                    TrainingServer::Start(this, token_));
   const Effects started = Submit(Started{});

@@ -33,10 +33,11 @@ struct DriveInput {
   std::vector<float> adapter;
   ShardSource* shards = nullptr;  // none for a generation
   Launch launch;                  // its arguments and environment are completed by the driver
-  std::filesystem::path journal, steps;              // files; empty for what changes nothing
-  std::vector<std::string> stage_names;              // datasets, for steps.jsonl
-  std::function<void(const StepSeen&)> on_step;      // from the step log's thread
-  std::function<void(const TokenPiece&)> on_tokens;  // from the thread that called Drive
+  std::filesystem::path journal, steps;          // files; empty for what changes nothing
+  std::vector<std::string> stage_names;          // datasets, for steps.jsonl
+  std::function<void(const StepSeen&)> on_step;  // from the step log's thread
+  std::function<void(const EvaluationSeen&)> on_evaluation;  // likewise
+  std::function<void(const TokenPiece&)> on_tokens;          // from the thread that called Drive
   // Checks and commits the candidate; its message is shown.
   std::function<absl::Status(const std::vector<float>& adapter, const RunState& state)> commit;
   const std::atomic<int>* stops = nullptr;  // how often a stop was asked for
@@ -57,22 +58,25 @@ class RunDriver final : public RunHost {
   absl::StatusOr<DriveOutcome> Drive();
   // The steps of a stage that no rank applied.
   std::set<StepOfStage> SkippedSteps(uint32_t stage) const;
-  // Token mean of the NLL over the applied steps of a stage's last recorded epoch; NaN when there
-  // is none.
-  double StageLoss(uint32_t stage) const;
+  // Token mean of the NLL over a stage's applied steps in the last epoch that has one of those up
+  // to `last`; NaN when there is none.
+  double StageLoss(uint32_t stage, const StepOfStage& last) const;
+  // The evaluations of a stage's held-out rows, in order.
+  std::vector<EvaluationSeen> Evaluations(uint32_t stage) const;
 
   Effects Submit(const Event& event) override;
   const v1::JoinReply& Task() const override { return input_.task; }
   const std::vector<float>& Adapter() const override { return input_.adapter; }
   absl::StatusOr<std::vector<v1::StepShard>> Shard(const ShardWindow& window) override;
   void RecordStep(const v1::StepRecord& step) override;
+  void RecordEvaluation(const v1::EvaluationRecord& evaluation) override;
   void TakeCandidate(std::vector<float> adapter) override;
   void TakeEvaluation(double loss_sum, uint64_t tokens) override;
   absl::StatusOr<bool> TakeGeneration(const v1::ReportGenerationRequest& report) override;
 
  private:
-  struct LossSum {
-    uint32_t epoch = 0;
+  struct StepLoss {
+    StepOfStage at;
     double loss = 0;  // Σ token NLL
     uint64_t supervised = 0;
   };
@@ -95,10 +99,12 @@ class RunDriver final : public RunHost {
   Effects due_;                // what Drive has yet to carry out; guarded by mutex_
   GeneratedTokens generated_;  // guarded by mutex_
   std::vector<float> candidate_;
-  std::map<uint32_t, LossSum> losses_;                 // by stage; guarded by mutex_
-  std::map<uint32_t, std::set<StepOfStage>> skipped_;  // by stage; guarded by mutex_
-  Ledger journal_;                                     // guarded by mutex_
-  DriveOutcome outcome_;                               // guarded by mutex_
+  std::map<uint32_t, std::vector<StepLoss>>
+      losses_;  // by stage, of applied steps; guarded by mutex_
+  std::map<uint32_t, std::vector<EvaluationSeen>> evaluations_;  // by stage; guarded by mutex_
+  std::map<uint32_t, std::set<StepOfStage>> skipped_;            // by stage; guarded by mutex_
+  Ledger journal_;                                               // guarded by mutex_
+  DriveOutcome outcome_;                                         // guarded by mutex_
   int stops_seen_ = 0;
   std::unique_ptr<StepLog> steps_;  // lives while Drive runs
 };

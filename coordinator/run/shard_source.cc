@@ -5,13 +5,7 @@
 namespace strata {
 namespace {
 
-constexpr size_t kEpochsKept = 3;
-
-// The stage's step counted over its epochs: what the schedule counts by.
-uint32_t StepOverEpochs(const StagePlan& stage, uint32_t epoch, uint32_t step) {
-  for (uint32_t e = 0; e < epoch; ++e) step += stage.steps[e];
-  return step;
-}
+constexpr size_t kEpochsKept = 4;
 
 }  // namespace
 
@@ -25,7 +19,8 @@ ShardSource::EpochSteps ShardSource::Epoch(uint32_t stage, uint32_t epoch) {
     if (known == wanted) return steps;
   }
   auto steps = std::make_shared<const std::vector<StepRows>>(
-      StepsOfEpoch(*plan_, plan_->stages[stage], epoch));
+      epoch == kHeldOut ? HeldOutSteps(*plan_, plan_->stages[stage])
+                        : StepsOfEpoch(*plan_, plan_->stages[stage], epoch));
   kept_.emplace_back(wanted, steps);
   if (kept_.size() > kEpochsKept) kept_.pop_front();
   return steps;
@@ -62,24 +57,31 @@ absl::Status ShardSource::AddRow(uint32_t stage, uint32_t index, const RowPlan& 
   return absl::OkStatus();
 }
 
+uint32_t ShardSource::StepCount(const ShardWindow& window) const {
+  if (window.stage >= plan_->stages.size()) return 0;
+  const StagePlan& stage = plan_->stages[window.stage];
+  if (window.held_out) return window.epoch == 0 ? stage.held_out_steps : 0;
+  return window.epoch < stage.steps.size() ? stage.steps[window.epoch] : 0;
+}
+
 absl::StatusOr<std::vector<v1::StepShard>> ShardSource::Window(const ShardWindow& window) {
-  const bool known = window.stage < plan_->stages.size() &&
-                     window.epoch < plan_->stages[window.stage].steps.size();
-  const uint32_t steps = known ? plan_->stages[window.stage].steps[window.epoch] : 0;
-  if (!known || window.first_step > steps || window.step_count > steps - window.first_step ||
+  const uint32_t steps = StepCount(window);
+  if (steps == 0 || window.first_step > steps || window.step_count > steps - window.first_step ||
       window.rank.value() < 0 || window.rank.value() >= world_) {
     return absl::InvalidArgumentError("the plan has no such window of steps");
   }
   const StagePlan& stage = plan_->stages[window.stage];
-  const EpochSteps steps_of_epoch = Epoch(window.stage, window.epoch);
+  const EpochSteps steps_of_epoch = Epoch(window.stage, window.held_out ? kHeldOut : window.epoch);
   const std::vector<StepRows>& epoch = *steps_of_epoch;
   std::vector<v1::StepShard> shards(window.step_count);
   for (uint32_t i = 0; i < window.step_count; ++i) {
     const uint32_t step = window.first_step + i;
     const StepTotals totals = TotalsOf(window.stage, epoch[step]);
     shards[i].set_step(step);
-    shards[i].set_learning_rate(
-        LearningRateAt(*plan_, stage, StepOverEpochs(stage, window.epoch, step)));
+    if (!window.held_out) {
+      shards[i].set_learning_rate(
+          LearningRateAt(*plan_, stage, StepOverEpochs(stage, {window.epoch, step})));
+    }
     shards[i].set_step_supervised_tokens(totals.supervised);
     shards[i].set_step_tokens(totals.tokens);
     const std::vector<std::vector<uint32_t>> cut = CutStep(epoch[step], world_);

@@ -32,10 +32,14 @@ class ShardSource {
   StepTotals Totals(uint32_t stage, uint32_t epoch, uint32_t step);
 
  private:
+  // In the place of an epoch: the stage's held-out rows.
+  static constexpr uint32_t kHeldOut = UINT32_MAX;
   using EpochSteps = std::shared_ptr<const std::vector<StepRows>>;
   // The steps of an epoch, kept for the epochs that were asked for last: ranks fetch ahead while
   // the steps before are still being recorded.
   EpochSteps Epoch(uint32_t stage, uint32_t epoch);
+  // Of an epoch or of the held-out rows; 0 for what the plan does not have.
+  uint32_t StepCount(const ShardWindow& window) const;
   StepTotals TotalsOf(uint32_t stage, const StepRows& rows) const;
   absl::Status AddRow(uint32_t stage, uint32_t index, const RowPlan& row,
                       v1::StepShard* shard) const;

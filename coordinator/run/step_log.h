@@ -2,7 +2,8 @@
 // terminal. Takes steps from the driver, on a thread of its own, so that a slow disk or a stopped
 // terminal holds up neither heartbeats nor the commit.
 //
-// Threads: Add from any; `on_step` is called from the log's own thread, one call at a time.
+// Threads: Add from any; `on_step` and `on_evaluation` are called from the log's own thread, one
+// call at a time.
 #pragma once
 
 #include <condition_variable>
@@ -13,7 +14,10 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
+
+#include "common/json.h"
 
 namespace strata {
 
@@ -33,31 +37,44 @@ struct StepSeen {
   std::string device;
 };
 
+// One evaluation of held-out rows as steps.jsonl has it.
+struct EvaluationSeen {
+  uint32_t stage = 0, epoch = 0, step = 0;  // the last step that was done before it
+  std::string dataset;
+  double loss = 0;  // mean NLL per supervised token, in nats
+  double seconds = 0;
+  uint64_t tokens = 0;      // supervised
+  bool best = false;        // the least of the stage so far
+  bool ends_stage = false;  // sooner than planned
+};
+
 class StepLog {
  public:
   // Appends to `file`; "" writes none. `on_failure` is called once, from the log's thread, when a
   // line could not be written; the log goes on without the file.
   StepLog(std::filesystem::path file, std::function<void(const StepSeen&)> on_step,
-          std::function<void(const std::string&)> on_failure);
+          std::function<void(const std::string&)> on_failure,
+          std::function<void(const EvaluationSeen&)> on_evaluation = nullptr);
   // Returns when all that was added has been told.
   ~StepLog();
   StepLog(const StepLog&) = delete;
   StepLog& operator=(const StepLog&) = delete;
-  void Add(StepSeen step);
+  void Add(std::variant<StepSeen, EvaluationSeen> seen);
 
  private:
   void Tell();
-  void Write(const StepSeen& step);
+  void Write(const Json& line);
 
   const std::filesystem::path file_;
   const std::function<void(const StepSeen&)> on_step_;
   const std::function<void(const std::string&)> on_failure_;
+  const std::function<void(const EvaluationSeen&)> on_evaluation_;
   std::ofstream out_;  // of the log's thread
   bool writes_ = false;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::vector<StepSeen> added_;  // guarded by mutex_
-  bool closing_ = false;         // guarded by mutex_
+  std::vector<std::variant<StepSeen, EvaluationSeen>> added_;  // guarded by mutex_
+  bool closing_ = false;                                       // guarded by mutex_
   std::thread thread_;
 };
 

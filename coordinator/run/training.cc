@@ -11,6 +11,7 @@
 #include "coordinator/run/preparation.h"
 #include "coordinator/run/rebuild.h"
 #include "coordinator/run/run_lock.h"
+#include "coordinator/run/stage_results.h"
 #include "coordinator/store/report.h"
 #include "coordinator/store/writable.h"
 
@@ -66,6 +67,7 @@ v1::JoinReply TaskOf(const Config& config, const Base& base, const Plan& plan) {
     message->set_dataset(stage.dataset);
     message->mutable_steps()->Add(stage.steps.begin(), stage.steps.end());
     message->set_dropout_key(StageKey(plan.seed, stage.sha256, stage.pass));
+    message->set_held_out_steps(stage.held_out_steps);
   }
   v1::Optimizer* optimizer = train->mutable_optimizer();
   optimizer->set_beta1(config.adam_beta1);
@@ -75,6 +77,12 @@ v1::JoinReply TaskOf(const Config& config, const Base& base, const Plan& plan) {
   optimizer->set_max_grad_norm(config.max_grad_norm);
   optimizer->set_loraplus_lr_ratio(config.loraplus_lr_ratio);
   train->set_nonfinite_steps_max(config.max_nonfinite_steps);
+  train->set_eval_steps(plan.eval_steps);
+  train->set_early_stopping_patience(plan.early_stopping_patience);
+  if (config.loss_watchdog_threshold > 0) {
+    train->set_loss_watchdog_threshold(config.loss_watchdog_threshold);
+    train->set_loss_watchdog_patience(config.loss_watchdog_patience);
+  }
   train->set_stop_on_dataset_error(config.on_dataset_error == OnDatasetError::kStop);
   return task;
 }
@@ -97,8 +105,6 @@ class Training {
   absl::Status LayOut();
   absl::StatusOr<std::vector<float>> FirstAdapter() const;
   DriveInput InputOf(std::vector<float> adapter);
-  StageResult ResultOf(const StagePlan& stage, const RunState& state) const;
-  std::vector<StageResult> StageResults(const RunState& state) const;
   absl::Status Commit(const std::vector<float>& adapter, const RunState& state);
   bool NothingToTrain();
   absl::Status Report();
@@ -178,40 +184,12 @@ DriveInput Training::InputOf(std::vector<float> adapter) {
   input.journal = folder_ / "journal.jsonl";
   input.steps = folder_ / "steps.jsonl";
   input.on_step = request_.on_step;
+  input.on_evaluation = request_.on_evaluation;
   input.stops = request_.stops;
   input.commit = [this](const std::vector<float>& trained, const RunState& state) {
     return Commit(trained, state);
   };
   return input;
-}
-
-StageResult Training::ResultOf(const StagePlan& stage, const RunState& state) const {
-  const auto error = state.stage_errors.find(stage.index);
-  StageResult result;
-  result.dataset = stage.dataset;
-  result.tier = stage.tier;
-  result.sha256 = stage.sha256;
-  result.pass = stage.pass;
-  result.examples =
-      ReachedExamples(preparation_.plan, stage, driver_->SkippedSteps(stage.index)).size();
-  result.epochs = stage.complete_epochs;
-  result.loss = driver_->StageLoss(stage.index);
-  result.error = error != state.stage_errors.end() ? error->second : "";
-  result.left_out = {.bad_lines = stage.bad_lines,
-                     .too_long = stage.refused_too_long,
-                     .unsupervised = stage.refused_unsupervised,
-                     .held_out = stage.held_out,
-                     .already_trained = stage.already_trained,
-                     .not_reached = stage.not_reached,
-                     .truncated = stage.truncated,
-                     .skipped = stage.examples.size() - stage.not_reached - result.examples};
-  return result;
-}
-
-std::vector<StageResult> Training::StageResults(const RunState& state) const {
-  std::vector<StageResult> results;
-  for (const StagePlan& stage : preparation_.plan.stages) results.push_back(ResultOf(stage, state));
-  return results;
 }
 
 absl::Status Training::Commit(const std::vector<float>& adapter, const RunState& state) {
@@ -231,7 +209,7 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
   candidate.base_model_name = config_.base_model_name;
   candidate.base_fingerprint = base_.fingerprint;
   candidate.chat_template = preparation_.chat_template;
-  candidate.stages = StageResults(state);
+  candidate.stages = StageResults(preparation_.plan, state, *driver_);
   candidate.keep_backups = config_.keep_backups;
   candidate.settings = settings_;
   candidate.now = SystemClock::now();
@@ -242,8 +220,7 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
     any = true;
     size_t index = 0;
     const Dataset& dataset = DatasetOf(preparation_.catalog, stage, &index);
-    for (const uint32_t example :
-         ReachedExamples(preparation_.plan, stage, driver_->SkippedSteps(stage.index))) {
+    for (const uint32_t example : TrainedExamples(preparation_.plan, stage, state, *driver_)) {
       candidate.examples[stage.dataset].push_back(dataset.examples[example].content);
     }
   }
@@ -264,7 +241,7 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
 void Training::Conclude(const DriveOutcome& outcome) {
   result_.reason = outcome.reason;
   // Without a version only the errors are results: what was trained is gone.
-  result_.stages = StageResults(outcome.state);
+  result_.stages = StageResults(preparation_.plan, outcome.state, *driver_);
   if (result_.version.value() == 0)
     std::erase_if(result_.stages, [](const StageResult& stage) { return stage.trained(); });
   const size_t failed = outcome.state.stage_errors.size();

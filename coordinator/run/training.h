@@ -35,6 +35,7 @@ struct TrainRequest {
   const std::atomic<int>* stops = nullptr;        // how often the user has asked to stop
   std::function<void(const RunStart&)> on_start;  // before the launch
   std::function<void(const StepSeen&)> on_step;
+  std::function<void(const EvaluationSeen&)> on_evaluation;
   TokenizeProgress on_tokenize;
   // What was mended or went wrong beside the run, a sentence each.
   std::function<void(const std::string&)> on_warning;

@@ -21,6 +21,7 @@ class Echo final : public RunHost {
     return absl::InvalidArgumentError("no run");
   }
   void RecordStep(const v1::StepRecord& step) override {}
+  void RecordEvaluation(const v1::EvaluationRecord&) override {}
   void TakeCandidate(std::vector<float> adapter) override {}
   void TakeEvaluation(double loss_sum, uint64_t tokens) override {}
   absl::StatusOr<bool> TakeGeneration(const v1::ReportGenerationRequest& report) override {

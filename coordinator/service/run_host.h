@@ -15,6 +15,7 @@ namespace strata {
 struct ShardWindow {
   Rank rank;
   uint32_t stage = 0, epoch = 0, first_step = 0, step_count = 0;
+  bool held_out = false;  // of the stage's held-out rows; epoch is 0
 };
 
 // Threads: every function is called from any of the server's threads, several at once.
@@ -31,6 +32,8 @@ class RunHost {
   virtual absl::StatusOr<std::vector<v1::StepShard>> Shard(const ShardWindow& window) = 0;
   // A step that the core took as new.
   virtual void RecordStep(const v1::StepRecord& step) = 0;
+  // An evaluation of held-out rows that the core took as new.
+  virtual void RecordEvaluation(const v1::EvaluationRecord& evaluation) = 0;
   // The candidate, whole and of the digest announced; the core is told afterwards.
   virtual void TakeCandidate(std::vector<float> adapter) = 0;
   virtual void TakeEvaluation(double loss_sum, uint64_t tokens) = 0;

@@ -80,7 +80,7 @@ class Handlers final : public v1::Training::Service {
     if (grpc::Status denied = Alive(*context, request->caller()); !denied.ok()) return denied;
     const auto shard =
         host_->Shard({Rank(request->caller().rank()), request->stage(), request->epoch(),
-                      request->first_step(), request->step_count()});
+                      request->first_step(), request->step_count(), request->held_out()});
     if (!shard.ok()) return ToGrpc(shard.status());
     for (const v1::StepShard& step : *shard) {
       if (!writer->Write(step)) break;
@@ -107,6 +107,13 @@ class Handlers final : public v1::Training::Service {
       if (effects.record_step) host_->RecordStep(step);
       if (grpc::Status status = ToGrpc(effects); !status.ok()) return status;
     }
+    for (const v1::EvaluationRecord& evaluation : request->evaluations()) {
+      const Effects effects = host_->Submit(
+          EvaluationDone{CallerOf(request->caller()),
+                         {evaluation.stage(), evaluation.epoch(), evaluation.step()}});
+      if (effects.record_evaluation) host_->RecordEvaluation(evaluation);
+      if (grpc::Status status = ToGrpc(effects); !status.ok()) return status;
+    }
     return grpc::Status::OK;
   }
 
@@ -119,7 +126,11 @@ class Handlers final : public v1::Training::Service {
     }
     const auto digest = DigestFromHex(request->adapter_sha256());
     if (!digest.ok()) return ToGrpc(digest.status());
-    StageFinished event{CallerOf(request->caller()), request->stage(), std::nullopt, *digest};
+    StageFinished event{CallerOf(request->caller()),
+                        request->stage(),
+                        std::nullopt,
+                        *digest,
+                        {request->steps_kept(), request->reason()}};
     if (request->outcome() == v1::STAGE_OUTCOME_DATA_ERROR) event.data_error = request->error();
     return ToGrpc(host_->Submit(event));
   }

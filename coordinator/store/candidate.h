@@ -27,6 +27,12 @@ struct LeftOut {
   uint64_t skipped = 0;          // only in steps that were not finite and were not applied
 };
 
+// The loss over a stage's held-out rows.
+struct HeldOutLoss {
+  uint32_t after_steps = 0;  // of the stage
+  double loss = 0;           // token mean, in nats
+};
+
 // What became of one dataset of a run; or of one that the adapter has seen elsewhere, as its owner
 // says.
 struct StageResult {
@@ -39,6 +45,9 @@ struct StageResult {
   std::optional<double> loss;
   std::string error = {};  // "" = trained
   LeftOut left_out = {};
+  std::vector<HeldOutLoss> evaluations = {};  // in order
+  std::optional<double> eval_loss = {};       // of the adapter that the stage leaves
+  std::string ended_early = {};               // why not all of its steps are in it; ""
   bool trained() const { return error.empty(); }
 };
 

@@ -47,6 +47,7 @@ Json HistoryLine(const StageResult& stage, const std::string& timestamp) {
                {"sha256", stage.sha256.Hex()},
                {"pass", stage.pass},
                {"left_out", LeftOutJson(stage.left_out)}};
+  AddEvaluations(stage, &line);
   if (stage.loss) return line;
   line["elsewhere"] = true;
   line["timestamp"] = nullptr;
@@ -105,6 +106,29 @@ Json LeftOutJson(const LeftOut& left_out) {
           {"unsupervised", left_out.unsupervised}, {"held_out", left_out.held_out},
           {"not_reached", left_out.not_reached},   {"already_trained", left_out.already_trained},
           {"truncated", left_out.truncated},       {"skipped", left_out.skipped}};
+}
+
+void AddEvaluations(const StageResult& stage, Json* line) {
+  if (stage.eval_loss) (*line)["eval_loss"] = *stage.eval_loss;
+  for (const HeldOutLoss& evaluation : stage.evaluations) {
+    (*line)["evaluations"].push_back(
+        {{"after_steps", evaluation.after_steps}, {"loss", evaluation.loss}});
+  }
+  if (!stage.ended_early.empty()) (*line)["ended_early"] = stage.ended_early;
+}
+
+void TakeEvaluations(const Json& line, StageResult* stage) {
+  const absl::StatusOr<double> loss = JsonNumber(line, "eval_loss", "the history");
+  if (loss.ok()) stage->eval_loss = *loss;
+  const absl::StatusOr<std::string> why = JsonString(line, "ended_early", "the history");
+  if (why.ok()) stage->ended_early = *why;
+  const auto evaluations = JsonNested(line, "evaluations", "the history");
+  if (!evaluations.ok()) return;
+  for (const Json& evaluation : **evaluations) {
+    stage->evaluations.push_back(
+        {.after_steps = static_cast<uint32_t>(CountAt(evaluation, "after_steps")),
+         .loss = JsonNumber(evaluation, "loss", "the history").value_or(std::nan(""))});
+  }
 }
 
 LeftOut LeftOutOf(const Json& json) {
@@ -199,6 +223,7 @@ Json TrainingMetadata(const Candidate& candidate, Version version, const Json& p
       last ? Json(candidate.training_seconds) : At(parent, "last_training_time_seconds");
   metadata["last_loss"] = last ? Json(*last->loss) : Json(nullptr);
   metadata["best_loss"] = totals.best_loss;
+  metadata["eval_loss"] = last && last->eval_loss ? Json(*last->eval_loss) : Json(nullptr);
   metadata["quality_improvement"] = nullptr;
   metadata["last_updated"] = now;
   metadata["training_history"] = std::move(totals.history);

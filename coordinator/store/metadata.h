@@ -20,6 +20,11 @@ Json LeftOutJson(const LeftOut& left_out);
 // What is missing counts as none.
 LeftOut LeftOutOf(const Json& json);
 
+// What was measured on held-out rows, as keys of a stage's line: eval_loss, evaluations,
+// ended_early; each only where there is something to tell.
+void AddEvaluations(const StageResult& stage, Json* line);
+void TakeEvaluations(const Json& line, StageResult* stage);
+
 // Exactly the keys that PEFT, vLLM and llama.cpp read. rsLoRA is folded into lora_alpha, since
 // llama.cpp does not know it; the metadata keeps what was configured.
 Json AdapterConfig(const Candidate& candidate);

@@ -66,6 +66,7 @@ RunReport ReportOf(const CommittedVersion& commit, const std::vector<std::string
     const Json line = HistoryLineOf(metadata, commit.time, stage.sha256);
     const auto left_out = JsonNested(line, "left_out", "the history");
     if (left_out.ok()) stage.left_out = LeftOutOf(**left_out);
+    TakeEvaluations(line, &stage);
   }
   return report;
 }
@@ -99,6 +100,7 @@ absl::Status WriteReport(const std::filesystem::path& file, const RunReport& rep
     line["tier"] = stage.tier;
     line["epochs"] = stage.epochs;
     line["left_out"] = LeftOutJson(stage.left_out);
+    AddEvaluations(stage, &line);
     datasets.push_back(std::move(line));
   }
   const Json json = {{"run", report.run},

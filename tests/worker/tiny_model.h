@@ -126,14 +126,25 @@ inline StepWork TinyStep(uint32_t step, double learning_rate) {
   return work;
 }
 
+// Rows of other tokens than those of any TinyStep.
+inline StepWork TinyHeldOutStep(uint32_t step) {
+  StepWork work = TinyStep(step, 0);
+  for (TrainingRow& row : work.rows)
+    row.ids = TinyRow(100 + step, row.index, row.example_lengths).ids;
+  return work;
+}
+
 class FunctionSource : public StepSource {
  public:
-  explicit FunctionSource(std::function<StepWork(StagePosition)> fetch)
-      : fetch_(std::move(fetch)) {}
+  explicit FunctionSource(std::function<StepWork(StagePosition)> fetch,
+                          std::function<StepWork(uint32_t)> held_out = nullptr)
+      : fetch_(std::move(fetch)), held_out_(std::move(held_out)) {}
   StepWork Fetch(StagePosition position) override { return fetch_(position); }
+  StepWork FetchHeldOut(uint32_t, uint32_t step) override { return held_out_(step); }
 
  private:
   std::function<StepWork(StagePosition)> fetch_;
+  std::function<StepWork(uint32_t)> held_out_;
 };
 
 class OneRank : public Collective {
@@ -146,9 +157,11 @@ class OneRank : public Collective {
 class Listener : public TrainingObserver {
  public:
   void OnStep(const StepReport& report) override { reports.push_back(report); }
+  void OnEvaluation(const EvaluationReport& report) override { evaluations.push_back(report); }
   bool StopRequested() override { return static_cast<int64_t>(reports.size()) == stop_before; }
 
   std::vector<StepReport> reports;
+  std::vector<EvaluationReport> evaluations;
   int64_t stop_before = -1;  // a step, counted over the stage
 };
 

@@ -181,14 +181,14 @@ absl::StatusOr<std::vector<float>> CoordinatorClient::FetchAdapter() {
   return adapter;
 }
 
-absl::StatusOr<std::vector<StepWork>> CoordinatorClient::FetchShard(StagePosition first,
-                                                                    uint32_t step_count) {
+absl::StatusOr<std::vector<StepWork>> CoordinatorClient::FetchShard(const StepWindow& window) {
   v1::FetchShardRequest request;
   *request.mutable_caller() = impl_->caller;
-  request.set_stage(first.stage);
-  request.set_epoch(first.epoch);
-  request.set_first_step(first.step);
-  request.set_step_count(step_count);
+  request.set_stage(window.first.stage);
+  request.set_epoch(window.first.epoch);
+  request.set_first_step(window.first.step);
+  request.set_step_count(window.step_count);
+  request.set_held_out(window.held_out);
   std::vector<StepWork> steps;
   const absl::Status status = impl_->Try([&](grpc::ClientContext* context) {
     steps.clear();
@@ -198,32 +198,35 @@ absl::StatusOr<std::vector<StepWork>> CoordinatorClient::FetchShard(StagePositio
     return reader->Finish();
   });
   if (!status.ok()) return status;
-  if (steps.size() != step_count) {
+  if (steps.size() != window.step_count) {
     return absl::DataLossError(
-        absl::StrCat("a shard of ", steps.size(), " steps, expected ", step_count));
+        absl::StrCat("a shard of ", steps.size(), " steps, expected ", window.step_count));
   }
   return steps;
 }
 
-absl::Status CoordinatorClient::ReportSteps(const std::vector<StepReport>& reports) {
+absl::Status CoordinatorClient::ReportSteps(const std::vector<StepReport>& reports,
+                                            const std::vector<EvaluationReport>& evaluations) {
   v1::ReportStepsRequest request;
   *request.mutable_caller() = impl_->caller;
   for (const StepReport& report : reports) SetMessage(report, request.add_steps());
+  for (const EvaluationReport& report : evaluations) SetMessage(report, request.add_evaluations());
   v1::ReportStepsReply reply;
   return impl_->Try([&](grpc::ClientContext* context) {
     return impl_->stub->ReportSteps(context, request, &reply);
   });
 }
 
-absl::Status CoordinatorClient::FinishStage(uint32_t stage, const std::string& data_error,
-                                            const Digest& adapter) {
+absl::Status CoordinatorClient::FinishStage(const StageDone& done) {
   v1::FinishStageRequest request;
   *request.mutable_caller() = impl_->caller;
-  request.set_stage(stage);
-  request.set_outcome(data_error.empty() ? v1::STAGE_OUTCOME_TRAINED
-                                         : v1::STAGE_OUTCOME_DATA_ERROR);
-  request.set_error(data_error);
-  request.set_adapter_sha256(adapter.Hex());
+  request.set_stage(done.stage);
+  request.set_outcome(done.data_error.empty() ? v1::STAGE_OUTCOME_TRAINED
+                                              : v1::STAGE_OUTCOME_DATA_ERROR);
+  request.set_error(done.data_error);
+  request.set_adapter_sha256(done.adapter.Hex());
+  request.set_steps_kept(done.steps_kept);
+  request.set_reason(done.reason);
   v1::FinishStageReply reply;
   return impl_->Try([&](grpc::ClientContext* context) {
     return impl_->stub->FinishStage(context, request, &reply);

@@ -35,6 +35,7 @@ struct StageTask {
   std::string dataset;
   std::vector<uint32_t> steps;  // per epoch
   uint64_t dropout_key = 0;
+  uint32_t held_out_steps = 0;
 };
 
 struct OptimizerTask {
@@ -56,6 +57,25 @@ struct WorkerTask {
   std::optional<GenerationWork> generation;  // then there is no stage
   OptimizerTask optimizer;
   uint32_t nonfinite_steps_max = 0;
+  uint32_t eval_steps = 0, early_stopping_patience = 0;
+  double loss_watchdog_threshold = 0;
+  uint32_t loss_watchdog_patience = 0;
+};
+
+// How a stage ended, for FinishStage.
+struct StageDone {
+  uint32_t stage = 0;
+  std::string data_error;  // "" for a stage that was trained
+  uint32_t steps_kept = 0;
+  std::string reason;  // why the adapter is not the last step's; ""
+  Digest adapter;
+};
+
+// Which steps FetchShard brings.
+struct StepWindow {
+  StagePosition first;
+  uint32_t step_count = 0;
+  bool held_out = false;  // of the stage's held-out rows; first.epoch is 0
 };
 
 class CoordinatorClient {
@@ -70,10 +90,10 @@ class CoordinatorClient {
   void SetPosition(StagePosition position);
 
   absl::StatusOr<std::vector<float>> FetchAdapter();
-  absl::StatusOr<std::vector<StepWork>> FetchShard(StagePosition first, uint32_t step_count);
-  absl::Status ReportSteps(const std::vector<StepReport>& reports);
-  // `data_error` is "" for a stage that was trained.
-  absl::Status FinishStage(uint32_t stage, const std::string& data_error, const Digest& adapter);
+  absl::StatusOr<std::vector<StepWork>> FetchShard(const StepWindow& window);
+  absl::Status ReportSteps(const std::vector<StepReport>& reports,
+                           const std::vector<EvaluationReport>& evaluations);
+  absl::Status FinishStage(const StageDone& done);
   absl::Status SendCandidate(const std::vector<float>& adapter, const Digest& digest);
   absl::Status ReportEvaluation(double loss_sum, uint64_t tokens);
   absl::Status ReportGeneration(const std::vector<GeneratedToken>& tokens);

@@ -13,14 +13,28 @@ bool Holds(const StagePosition& first, size_t count, const StagePosition& at) {
          at.step < first.step + count;
 }
 
+std::vector<StepWork> OrThrow(absl::StatusOr<std::vector<StepWork>> shard) {
+  if (!shard.ok()) throw std::runtime_error(std::string(shard.status().message()));
+  return *std::move(shard);
+}
+
 }  // namespace
 
 ShardStream::Window ShardStream::FetchWindow(StagePosition first) const {
   const uint32_t steps = client_->task().stages[first.stage].steps[first.epoch];
-  absl::StatusOr<std::vector<StepWork>> shard =
-      client_->FetchShard(first, std::min(kWindowSteps, steps - first.step));
-  if (!shard.ok()) throw std::runtime_error(std::string(shard.status().message()));
-  return {first, *std::move(shard)};
+  return {first, OrThrow(client_->FetchShard({first, std::min(kWindowSteps, steps - first.step)}))};
+}
+
+StepWork ShardStream::FetchHeldOut(uint32_t stage, uint32_t step) {
+  const StagePosition position{stage, 0, step};
+  // A window's rows are given away: one that begins anew is fetched anew.
+  if (step == 0 || !Holds(held_out_.first, held_out_.steps.size(), position)) {
+    const uint32_t left = client_->task().stages[stage].held_out_steps - step;
+    held_out_ = {
+        position,
+        OrThrow(client_->FetchShard({position, std::min(kWindowSteps, left), /*held_out=*/true}))};
+  }
+  return std::move(held_out_.steps[step - held_out_.first.step]);
 }
 
 bool ShardStream::Following(const Window& window, StagePosition* first) const {

@@ -16,6 +16,8 @@ class ShardStream final : public StepSource {
   explicit ShardStream(CoordinatorClient* client) : client_(client) {}
   // Throws std::runtime_error with the coordinator's words.
   StepWork Fetch(StagePosition position) override;
+  // Windows of held-out rows are fetched when they are asked for: what is trained stays ahead.
+  StepWork FetchHeldOut(uint32_t stage, uint32_t step) override;
 
  private:
   struct Window {
@@ -27,7 +29,7 @@ class ShardStream final : public StepSource {
   bool Following(const Window& window, StagePosition* first) const;
 
   CoordinatorClient* const client_;
-  Window window_;
+  Window window_, held_out_;
   std::future<Window> ahead_;
 };
 

@@ -66,12 +66,17 @@ WorkerTask TaskOf(const v1::JoinReply& reply) {
     task.stages.push_back({.index = stage.index(),
                            .dataset = stage.dataset(),
                            .steps = {stage.steps().begin(), stage.steps().end()},
-                           .dropout_key = stage.dropout_key()});
+                           .dropout_key = stage.dropout_key(),
+                           .held_out_steps = stage.held_out_steps()});
   }
   task.optimizer = {train.optimizer().beta1(),         train.optimizer().beta2(),
                     train.optimizer().epsilon(),       train.optimizer().weight_decay(),
                     train.optimizer().max_grad_norm(), train.optimizer().loraplus_lr_ratio()};
   task.nonfinite_steps_max = train.nonfinite_steps_max();
+  task.eval_steps = train.eval_steps();
+  task.early_stopping_patience = train.early_stopping_patience();
+  task.loss_watchdog_threshold = train.loss_watchdog_threshold();
+  task.loss_watchdog_patience = train.loss_watchdog_patience();
   return task;
 }
 
@@ -101,6 +106,17 @@ void SetMessage(const StepReport& report, v1::StepRecord* message) {
   message->set_tokens(static_cast<uint64_t>(report.tokens));
   message->set_seconds(report.seconds);
   message->set_skipped(report.skipped);
+}
+
+void SetMessage(const EvaluationReport& report, v1::EvaluationRecord* message) {
+  message->set_stage(report.after.stage);
+  message->set_epoch(report.after.epoch);
+  message->set_step(report.after.step);
+  message->set_loss(report.loss);
+  message->set_tokens(static_cast<uint64_t>(report.tokens));
+  message->set_seconds(report.seconds);
+  message->set_best(report.best);
+  message->set_ends_stage(report.ends_stage);
 }
 
 void SetMessage(const GeneratedToken& token, v1::GeneratedTokens* message) {

@@ -11,6 +11,7 @@ WorkerTask TaskOf(const v1::JoinReply& reply);
 StepWork WorkOf(const v1::StepShard& shard);
 void SetMessage(const StagePosition& position, v1::Position* message);
 void SetMessage(const StepReport& report, v1::StepRecord* message);
+void SetMessage(const EvaluationReport& report, v1::EvaluationRecord* message);
 void SetMessage(const GeneratedToken& token, v1::GeneratedTokens* message);
 
 }  // namespace strata

@@ -57,11 +57,15 @@ class Reporter final : public TrainingObserver {
     pending_.push_back(report);
     if (Clock::now() - sent_ > kReportEvery) Flush();
   }
+  void OnEvaluation(const EvaluationReport& report) override {
+    if (reports_) evaluations_.push_back(report);
+  }
   bool StopRequested() override { return client_.StopRequested(); }
   void Flush() {
-    if (pending_.empty()) return;
-    OrThrow(client_.ReportSteps(pending_));
+    if (pending_.empty() && evaluations_.empty()) return;
+    OrThrow(client_.ReportSteps(pending_, evaluations_));
     pending_.clear();
+    evaluations_.clear();
     sent_ = Clock::now();
   }
 
@@ -69,6 +73,7 @@ class Reporter final : public TrainingObserver {
   CoordinatorClient& client_;
   const bool reports_;
   std::vector<StepReport> pending_;
+  std::vector<EvaluationReport> evaluations_;
   Clock::time_point sent_ = Clock::now();
 };
 
@@ -92,7 +97,9 @@ StageSettings SettingsOf(const WorkerTask& task, const StageTask& stage) {
                     task.optimizer.weight_decay, task.optimizer.max_grad_norm,
                     task.optimizer.loraplus_lr_ratio},
           .micro_batch_size = task.micro_batch_size,
-          .nonfinite_steps_max = task.nonfinite_steps_max};
+          .watchdog = {task.nonfinite_steps_max, task.loss_watchdog_threshold,
+                       task.loss_watchdog_patience},
+          .held_out = {stage.held_out_steps, task.eval_steps, task.early_stopping_patience}};
 }
 
 // The parts that a task trains with.
@@ -118,7 +125,11 @@ void TrainStages(CoordinatorClient& client, Engine engine) {
                    engine.collective, reporter);
     reporter.Flush();
     if (result.end == StageEnd::kStopped) return;
-    OrThrow(client.FinishStage(stage.index, result.error, DigestOf(engine.adapter.Values())));
+    OrThrow(client.FinishStage({.stage = stage.index,
+                                .data_error = result.error,
+                                .steps_kept = result.steps_kept,
+                                .reason = result.reason,
+                                .adapter = DigestOf(engine.adapter.Values())}));
   }
   if (engine.collective.rank() == 0) {
     const std::vector<float> trained = engine.adapter.Values();
@@ -128,9 +139,10 @@ void TrainStages(CoordinatorClient& client, Engine engine) {
 
 void EvaluateRows(CoordinatorClient& client, Engine engine) {
   const WorkerTask& task = client.task();
+  const auto fetch = [&](uint32_t step) { return engine.source.Fetch({0, 0, step}); };
   const Evaluation evaluation =
       EvaluateStage(task.stages[0].steps[0], task.micro_batch_size, engine.decoder, engine.adapter,
-                    engine.source, engine.collective);
+                    fetch, engine.collective);
   if (engine.collective.rank() == 0) {
     OrThrow(client.ReportEvaluation(evaluation.loss_sum, static_cast<uint64_t>(evaluation.tokens)));
   }

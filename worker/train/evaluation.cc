@@ -23,12 +23,11 @@ Evaluation OwnShare(uint32_t micro_batch_size, const Decoder& decoder, const Fla
 }  // namespace
 
 Evaluation EvaluateStage(uint32_t steps, uint32_t micro_batch_size, Decoder& decoder,
-                         FlatAdapter& adapter, StepSource& source, Collective& collective) {
+                         FlatAdapter& adapter, const FetchStep& fetch, Collective& collective) {
   const c10::NoGradGuard no_grad;
   Evaluation own;
   for (uint32_t step = 0; step < steps; ++step) {
-    const Evaluation share =
-        OwnShare(micro_batch_size, decoder, adapter, source.Fetch({0, 0, step}));
+    const Evaluation share = OwnShare(micro_batch_size, decoder, adapter, fetch(step));
     own.loss_sum += share.loss_sum;
     own.tokens += share.tokens;
   }

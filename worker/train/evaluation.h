@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "worker/model/decoder.h"
 #include "worker/train/flat_adapter.h"
@@ -15,9 +16,12 @@ struct Evaluation {
   int64_t tokens = 0;   // supervised
 };
 
-// Every rank calls it and gets the same figures. Steps are fetched as (stage 0, epoch 0, step); an
-// adapter whose B are zero measures the base. REQUIRES: micro_batch_size > 0.
+// This rank's share of a step of the rows that are evaluated, from 0.
+using FetchStep = std::function<StepWork(uint32_t step)>;
+
+// Every rank calls it and gets the same figures. An adapter whose B are zero measures the base.
+// REQUIRES: micro_batch_size > 0.
 Evaluation EvaluateStage(uint32_t steps, uint32_t micro_batch_size, Decoder& decoder,
-                         FlatAdapter& adapter, StepSource& source, Collective& collective);
+                         FlatAdapter& adapter, const FetchStep& fetch, Collective& collective);
 
 }  // namespace strata

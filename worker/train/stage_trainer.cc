@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <sstream>
+#include <string>
 
 #include "worker/train/micro_batch.h"
 #include "worker/train/split_sum.h"
@@ -70,29 +70,19 @@ StepReport ReportOf(const StagePosition& position, const StepWork& work, const R
   return report;
 }
 
-StageResult DataError(const StepReport& last, const std::string& where) {
-  std::ostringstream error;
-  error << "the loss or a gradient was not finite in " << where << "; the last: stage "
-        << last.position.stage << ", epoch " << last.position.epoch << ", step "
-        << last.position.step << ", loss " << last.loss << ", gradient norm " << last.grad_norm
-        << ", learning rate " << last.learning_rate
-        << "; look at the dataset's examples or lower the learning rate";
-  return {StageEnd::kDataError, error.str()};
-}
-
 }  // namespace
 
 StageResult TrainStage(const StageSettings& settings, Decoder& decoder, FlatAdapter& adapter,
                        StepSource& source, Collective& collective, TrainingObserver& observer) {
   const std::vector<float> before = adapter.Values();
   AdamW adamw(settings.adamw, adapter.layout(), adapter.values_N());
-  uint32_t nonfinite_steps = 0;
-  StepReport report;
-  for (uint32_t epoch = 0; epoch < settings.steps.size(); ++epoch) {
-    uint32_t applied = 0;
-    for (uint32_t step = 0; step < settings.steps[epoch]; ++step) {
+  LossWatchdog watchdog(settings.watchdog);
+  HeldOut held_out(settings.held_out, settings.steps);
+  StagePosition position{settings.index, 0, 0};
+  for (uint32_t epoch = 0; epoch < settings.steps.size() && !held_out.ends_stage(); ++epoch) {
+    for (uint32_t step = 0; step < settings.steps[epoch] && !held_out.ends_stage(); ++step) {
       const Clock::time_point began = Clock::now();
-      const StagePosition position{settings.index, epoch, step};
+      position = {settings.index, epoch, step};
       const bool stop = observer.StopRequested();
       const StepWork work = source.Fetch(position);
 
@@ -103,24 +93,24 @@ StageResult TrainStage(const StageSettings& settings, Decoder& decoder, FlatAdap
         adamw.Update(adapter.values_N(), adapter.gradients_N(), reduced.grad_norm,
                      work.learning_rate);
       }
-      report = ReportOf(position, work, reduced, began);
+      const StepReport report = ReportOf(position, work, reduced, began);
       observer.OnStep(report);
 
-      applied += reduced.finite;
-      nonfinite_steps = reduced.finite ? 0 : nonfinite_steps + 1;
-      if (!reduced.finite && nonfinite_steps >= settings.nonfinite_steps_max) {
+      const std::string fault = watchdog.Judge(report, step + 1 == settings.steps[epoch]);
+      if (!fault.empty()) {
         adapter.Load(before);
-        return DataError(report, std::to_string(nonfinite_steps) + " steps in a row");
+        return {.end = StageEnd::kDataError, .error = fault};
       }
-      if (reduced.stop) return {StageEnd::kStopped, ""};
-    }
-    // Such an epoch taught nothing and has no loss that could be told.
-    if (applied == 0 && settings.steps[epoch] > 0) {
-      adapter.Load(before);
-      return DataError(report, "every step of epoch " + std::to_string(epoch));
+      if (reduced.stop) return {.end = StageEnd::kStopped};
+      if (held_out.IsDue(position)) {
+        observer.OnEvaluation(held_out.Evaluate(position, settings.micro_batch_size, decoder,
+                                                adapter, source, collective));
+      }
     }
   }
-  return {StageEnd::kTrained, ""};
+  StageResult result;
+  result.steps_kept = held_out.Leave(position, adapter, &result.reason);
+  return result;
 }
 
 }  // namespace strata

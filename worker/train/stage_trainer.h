@@ -4,7 +4,8 @@
 //
 // Model: the loss of a step is Σ NLL / supervised tokens of the whole step; one flat fp32 buffer
 // carries gradients, loss, non-finite count and stop word, so every rank decides the same at the
-// same step. AdamW's moments begin anew. Errors: what source, collective, observer or libtorch
+// same step. AdamW's moments begin anew. Held-out rows are evaluated between steps and may end the
+// stage sooner. Errors: what source, collective, observer or libtorch
 // throw passes through; the adapter is then part-trained.
 #pragma once
 
@@ -14,8 +15,9 @@
 
 #include "worker/model/decoder.h"
 #include "worker/train/adamw.h"
-#include "worker/train/evaluation.h"
 #include "worker/train/flat_adapter.h"
+#include "worker/train/held_out.h"
+#include "worker/train/loss_watchdog.h"
 #include "worker/train/training.h"
 
 namespace strata {
@@ -25,8 +27,9 @@ struct StageSettings {
   std::vector<uint32_t> steps;  // of each epoch
   uint64_t dropout_key = 0;     // of (seed, dataset, pass)
   AdamWSettings adamw;
-  uint32_t micro_batch_size = 1;     // rows per backward pass; at least 1
-  uint32_t nonfinite_steps_max = 1;  // in a row; at that many the stage fails for its data
+  uint32_t micro_batch_size = 1;  // rows per backward pass; at least 1
+  WatchdogSettings watchdog;
+  HeldOutSettings held_out;
 };
 
 enum class StageEnd {
@@ -37,7 +40,11 @@ enum class StageEnd {
 
 struct StageResult {
   StageEnd end = StageEnd::kTrained;
-  std::string error;  // "" unless kDataError
+  std::string error = {};  // "" unless kDataError
+  // kTrained: the adapter is that after so many steps; and why, in words, when it is not the last
+  // one's.
+  uint32_t steps_kept = 0;
+  std::string reason = {};
 };
 
 // Every rank calls it with the same settings and the same adapter and gets the same result.

@@ -44,4 +44,14 @@ struct StepReport {
   bool skipped = false;  // a loss or gradient was not finite; no rank applied it
 };
 
+// The loss over a stage's held-out rows.
+struct EvaluationReport {
+  StagePosition after;  // the last step that was done before it
+  double loss = 0;      // mean NLL per supervised token, in nats; may be not finite
+  int64_t tokens = 0;   // supervised, of all ranks
+  double seconds = 0;
+  bool best = false;        // the least of the stage so far
+  bool ends_stage = false;  // sooner than planned: patience is spent
+};
+
 }  // namespace strata

@@ -15,6 +15,9 @@ class StepSource {
   virtual ~StepSource() = default;
   // Called in order of training; may block while a shard is on its way.
   virtual StepWork Fetch(StagePosition position) = 0;
+  // A step of the rows that the stage holds out; called from step 0 on, as often as they are
+  // evaluated.
+  virtual StepWork FetchHeldOut(uint32_t stage, uint32_t step) = 0;
 };
 
 class Collective {
@@ -31,6 +34,8 @@ class TrainingObserver {
   virtual ~TrainingObserver() = default;
   // After each step, on each rank, with the same figures but for seconds.
   virtual void OnStep(const StepReport& report) = 0;
+  // After the step that an evaluation follows on; likewise.
+  virtual void OnEvaluation(const EvaluationReport& report) = 0;
   // Asked before each step on each rank; when any rank says true, all stop after that step.
   virtual bool StopRequested() = 0;
 };

@@ -68,6 +68,18 @@ TEST(ValidateTest, RefusesALowestRateThatTheScheduleDoesNotKnowOrDoesNotHave) {
   EXPECT_TRUE(Validate(config).ok());
 }
 
+TEST(ValidateTest, RefusesAnEvaluationOfNothing) {
+  Config config = Usable();
+  config.early_stopping_patience = 2;
+  EXPECT_THAT(Refusal(config),
+              AllOf(HasSubstr("early_stopping_patience"), HasSubstr("val_set_size")));
+  config.val_set_size = 0.1;
+  EXPECT_TRUE(Validate(config).ok());
+  config = Usable();
+  config.eval_steps = 10;
+  EXPECT_THAT(Refusal(config), AllOf(HasSubstr("eval_steps"), HasSubstr("val_set_size")));
+}
+
 TEST(ValidateTest, RefusesTwoTiersOfOneName) {
   Config config = Usable();
   config.tiers.push_back({"premium", {"*"}});

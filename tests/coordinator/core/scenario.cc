@@ -84,6 +84,7 @@ Event EventOf(const Words& words) {
   }
   if (verb == "beat") return Heartbeat{caller, {}};
   if (verb == "step") return StepDone{caller, PositionOf(words.at(3))};
+  if (verb == "held-out") return EvaluationDone{caller, PositionOf(words.at(3))};
   if (verb == "candidate") return CandidateArrived{caller, Sha256Of(words.at(3))};
   if (verb == "evaluation") return ResultArrived{caller, Purpose::kEvaluate};
   if (verb == "generation") return ResultArrived{caller, Purpose::kGenerate};
@@ -92,6 +93,9 @@ Event EventOf(const Words& words) {
     StageFinished finished{
         caller, static_cast<uint32_t>(words.number(3)), {}, Sha256Of(words.at(4))};
     if (words.has("error")) finished.data_error = words.named.at("error");
+    if (words.has("kept"))
+      finished.end.steps_kept = static_cast<uint32_t>(std::stoi(words.named.at("kept")));
+    if (words.has("reason")) finished.end.reason = words.named.at("reason");
     return finished;
   }
   return Tick{};
@@ -123,6 +127,7 @@ std::string Told(const RunState& state, const Effects& effects) {
   }
   if (effects.launch) out << "  launch attempt " << *effects.launch << "\n";
   if (effects.record_step) out << "  record the step\n";
+  if (effects.record_evaluation) out << "  record the evaluation\n";
   if (effects.commit) out << "  commit\n";
   if (effects.end_group) out << "  end the group\n";
   if (effects.verdict) out << "  " << verdicts[static_cast<int>(*effects.verdict)] << "\n";

@@ -22,7 +22,7 @@ class HeldRun final : public RunHost {
     std::vector<std::string> incarnations;
     std::vector<Position> positions;
     std::vector<size_t> stages_finished;
-    std::vector<Position> steps;
+    std::vector<Position> steps, held_out;  // recorded
     std::vector<std::vector<float>> candidates;
     std::vector<std::pair<double, uint64_t>> evaluations;
     std::vector<uint32_t> generated;  // ids, in order of arrival
@@ -60,6 +60,10 @@ class HeldRun final : public RunHost {
   void RecordStep(const v1::StepRecord& step) override {
     const std::lock_guard lock(mutex_);
     seen_.steps.push_back({step.stage(), step.epoch(), step.step()});
+  }
+  void RecordEvaluation(const v1::EvaluationRecord& evaluation) override {
+    const std::lock_guard lock(mutex_);
+    seen_.held_out.push_back({evaluation.stage(), evaluation.epoch(), evaluation.step()});
   }
   void TakeCandidate(std::vector<float> adapter) override {
     const std::lock_guard lock(mutex_);

@@ -18,9 +18,10 @@ Evaluation Measure(double dropout, uint32_t micro_batch_size) {
   Decoder decoder(config, TinyLora(dropout), TinyWeights(config), at::kFloat, at::kCPU);
   FlatAdapter adapter(TinyLayout(config), at::kCPU);
   adapter.Load(KeyedValues(5, TinyLayout(config).elements, 0.3f));
-  FunctionSource source([](StagePosition at) { return TinyStep(at.step, 0); });
   OneRank alone;
-  return EvaluateStage(4, micro_batch_size, decoder, adapter, source, alone);
+  return EvaluateStage(
+      4, micro_batch_size, decoder, adapter, [](uint32_t step) { return TinyStep(step, 0); },
+      alone);
 }
 
 TEST(EvaluationTest, CountsSupervisedTokens) {

@@ -37,12 +37,23 @@ struct Scenario {
   std::set<uint32_t> broken_steps = {};  // whose first row, on rank 0, holds the broken token
   int stopping_rank = 0;
   int64_t stop_before = -1;  // a step; -1: nobody asks
+  double learning_rate = 1e-3;
+  HeldOutSettings held_out = {};
 };
 
-StepWork WorkOf(const Scenario& scenario, uint32_t step, const Collective& collective) {
-  StepWork work = TinyStep(step, 1e-3);
+// Rows of one half of the tokens teach that the other half never comes: its loss rises at once.
+int64_t OfHalf(int64_t id, bool other) {
+  constexpr int64_t kHalf = kBrokenToken / 2;
+  return id % kHalf + (other ? kHalf : 0);
+}
+
+// This rank's share of a step, of the rows that are trained or of those that are held out.
+StepWork WorkOf(const Scenario& scenario, uint32_t step, const Collective& collective,
+                bool held_out = false) {
+  StepWork work = held_out ? TinyHeldOutStep(step) : TinyStep(step, scenario.learning_rate);
   for (TrainingRow& row : work.rows)
-    for (int64_t& id : row.ids) id %= kBrokenToken;
+    for (int64_t& id : row.ids)
+      id = scenario.held_out.steps > 0 ? OfHalf(id, held_out) : id % kBrokenToken;
   if (scenario.broken_steps.count(step) > 0) work.rows[0].ids[3] = kBrokenToken;
   const int last = collective.world() - 1;
   std::vector<TrainingRow> own;
@@ -57,6 +68,7 @@ StepWork WorkOf(const Scenario& scenario, uint32_t step, const Collective& colle
 struct Outcome {
   StageResult result;
   std::vector<StepReport> reports;
+  std::vector<EvaluationReport> evaluations;
   std::vector<float> before, after;
 };
 
@@ -65,14 +77,18 @@ Outcome Train(const Scenario& scenario, Collective& collective) {
   Decoder decoder(config, TinyLora(0.1), WeightsWithABrokenToken(), at::kFloat, at::kCPU);
   FlatAdapter adapter(TinyLayout(config), at::kCPU);
   adapter.Load(KeyedValues(5, TinyLayout(config).elements, 0.3f));
-  FunctionSource source([&](StagePosition at) { return WorkOf(scenario, at.step, collective); });
+  FunctionSource source(
+      [&](StagePosition at) { return WorkOf(scenario, at.step, collective); },
+      [&](uint32_t step) { return WorkOf(scenario, step, collective, /*held_out=*/true); });
   Listener listener;
   if (scenario.stopping_rank == collective.rank()) listener.stop_before = scenario.stop_before;
   Outcome outcome;
   outcome.before = adapter.Values();
-  const StageSettings settings{0, {kSteps}, 7, {}, 1, 2};
+  const StageSettings settings{
+      0, {kSteps}, 7, {}, 1, {.nonfinite_steps_max = 2}, scenario.held_out};
   outcome.result = TrainStage(settings, decoder, adapter, source, collective, listener);
   outcome.reports = listener.reports;
+  outcome.evaluations = listener.evaluations;
   outcome.after = adapter.Values();
   return outcome;
 }
@@ -83,6 +99,9 @@ std::string BytesOf(const Outcome& outcome) {
   for (const StepReport& report : outcome.reports)
     for (const double figure : {report.skipped ? 1.0 : 0.0, report.loss, report.grad_norm})
       bytes.append(reinterpret_cast<const char*>(&figure), sizeof(figure));
+  for (const EvaluationReport& report : outcome.evaluations)
+    bytes.append(reinterpret_cast<const char*>(&report.loss), sizeof(report.loss));
+  bytes += outcome.result.reason;
   const auto* values = reinterpret_cast<const char*>(outcome.after.data());
   return bytes.append(values, outcome.after.size() * sizeof(float));
 }
@@ -142,12 +161,29 @@ void CheckAStopThatOneRankAskedFor(RankChecks& checks, Collective& collective) {
   }
 }
 
+void CheckEarlyStopping(RankChecks& checks, Collective& collective) {
+  OneRank one;
+  // Some held-out rows lie on one rank only.
+  const Scenario scenario{.lone_steps = {1},
+                          .learning_rate = 1e-2,
+                          .held_out = {.steps = 3, .every_steps = 1, .patience = 2}};
+  const Outcome together = TrainTogether(checks, scenario, collective);
+  const Outcome alone = Train(scenario, one);
+  checks.Expect(together.reports.size() < kSteps, "the stage ends early");
+  checks.Expect(together.result.end == StageEnd::kTrained, "it is trained");
+  checks.Expect(together.result.steps_kept == alone.result.steps_kept, "one rank keeps the same");
+  checks.Expect(together.evaluations.size() == alone.evaluations.size(), "evaluated as often");
+  for (size_t i = 0; i < std::min(together.evaluations.size(), alone.evaluations.size()); ++i)
+    checks.Expect(std::abs(together.evaluations[i].loss / alone.evaluations[i].loss - 1) < 1e-4,
+                  "the held-out loss of one rank " + std::to_string(i));
+}
+
 Evaluation Evaluate(const Scenario& scenario, Collective& collective) {
   const ModelConfig config = TinyConfig();
   Decoder decoder(config, TinyLora(0), WeightsWithABrokenToken(), at::kFloat, at::kCPU);
   FlatAdapter adapter(TinyLayout(config), at::kCPU);
-  FunctionSource source([&](StagePosition at) { return WorkOf(scenario, at.step, collective); });
-  return EvaluateStage(kSteps, 1, decoder, adapter, source, collective);
+  const auto fetch = [&](uint32_t step) { return WorkOf(scenario, step, collective); };
+  return EvaluateStage(kSteps, 1, decoder, adapter, fetch, collective);
 }
 
 void CheckEvaluation(RankChecks& checks, Collective& collective) {
@@ -175,6 +211,7 @@ int main(int argc, char** argv) {
   testing::CheckLossesThatStayNotFinite(checks, *collective);
   testing::CheckAStopThatOneRankAskedFor(checks, *collective);
   testing::CheckEvaluation(checks, *collective);
+  testing::CheckEarlyStopping(checks, *collective);
   checks.Finish();
   return 0;
 }

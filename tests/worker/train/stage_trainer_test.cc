@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -37,6 +38,7 @@ class StageTrainerTest : public ::testing::Test {
   struct Run {
     StageResult result;
     std::vector<StepReport> reports;
+    std::vector<EvaluationReport> evaluations;
     std::vector<float> adapter;
   };
 
@@ -45,16 +47,19 @@ class StageTrainerTest : public ::testing::Test {
     Decoder decoder(config, TinyLora(0.1), weights_, at::kFloat, at::kCPU);
     FlatAdapter adapter(TinyLayout(config), at::kCPU);
     adapter.Load(initial_);
-    FunctionSource source([&](StagePosition at) { return TinyStep(at.step, learning_rate_); });
+    // What is held out is what other tokens would say, so that its loss rises as training goes on.
+    FunctionSource source([&](StagePosition at) { return TinyStep(at.step, learning_rate_); },
+                          [](uint32_t step) { return TinyHeldOutStep(step); });
     Run run;
     OverflowingSum alone = collective_;
     run.result = TrainStage(settings_, decoder, adapter, source, alone, listener_);
     run.reports = std::exchange(listener_.reports, {});
+    run.evaluations = std::exchange(listener_.evaluations, {});
     run.adapter = adapter.Values();
     return run;
   }
 
-  StageSettings settings_{2, {15, 15}, 77, {}, 1, 3};
+  StageSettings settings_{2, {15, 15}, 77, {}, 1, {.nonfinite_steps_max = 3}, {}};
   VectorWeights weights_ = TinyWeights(TinyConfig());
   std::vector<float> initial_ = KeyedValues(5, TinyLayout(TinyConfig()).elements, 0.3f);
   double learning_rate_ = 1e-3;
@@ -143,6 +148,73 @@ TEST_F(StageTrainerTest, StopsAfterTheStepItWasAskedBefore) {
   EXPECT_EQ(run.result.end, StageEnd::kStopped);
   EXPECT_EQ(run.reports.size(), 5u);
   EXPECT_NE(run.adapter, initial_);
+}
+
+// The loss of an adapter over the rows that Train holds out.
+double HeldOutLossOf(const VectorWeights& weights, const std::vector<float>& values) {
+  Decoder decoder(TinyConfig(), TinyLora(0.1), weights, at::kFloat, at::kCPU);
+  FlatAdapter adapter(TinyLayout(TinyConfig()), at::kCPU);
+  adapter.Load(values);
+  OneRank alone;
+  const Evaluation measured = EvaluateStage(2, 3, decoder, adapter, TinyHeldOutStep, alone);
+  return measured.loss_sum / static_cast<double>(measured.tokens);
+}
+
+TEST_F(StageTrainerTest, EvaluatesHeldOutRowsAfterEachEpochOrAsOftenAsItIsTold) {
+  settings_.held_out = {.steps = 2};
+  std::vector<uint32_t> after;
+  for (const EvaluationReport& report : Train().evaluations) {
+    after.push_back(report.after.epoch * 15 + report.after.step + 1);
+    EXPECT_EQ(report.tokens, 2 * TinyHeldOutStep(0).step_supervised_tokens);
+  }
+  EXPECT_THAT(after, ::testing::ElementsAre(15, 30));
+  settings_.held_out.every_steps = 8;
+  after.clear();
+  for (const EvaluationReport& report : Train().evaluations)
+    after.push_back(report.after.epoch * 15 + report.after.step + 1);
+  EXPECT_THAT(after, ::testing::ElementsAre(8, 16, 24, 30));
+}
+
+TEST_F(StageTrainerTest, EvaluatingChangesNothing) {
+  const Run plain = Train();
+  settings_.held_out = {.steps = 2, .every_steps = 1};
+  const Run evaluated = Train();
+  EXPECT_EQ(evaluated.adapter, plain.adapter);
+  EXPECT_EQ(evaluated.result.steps_kept, 30u);
+  EXPECT_EQ(evaluated.result.reason, "");
+  EXPECT_NEAR(evaluated.evaluations.back().loss, HeldOutLossOf(weights_, evaluated.adapter), 1e-6);
+}
+
+TEST_F(StageTrainerTest, StopsEarlyAndLeavesTheAdapterOfTheLeastHeldOutLoss) {
+  learning_rate_ = 3e-2;
+  settings_.held_out = {.steps = 2, .every_steps = 2, .patience = 2};
+  const Run run = Train();
+  ASSERT_EQ(run.result.end, StageEnd::kTrained);
+  ASSERT_LT(run.reports.size(), 30u) << "nothing to tell by";
+  EXPECT_TRUE(run.evaluations.back().ends_stage);
+  const auto least = std::min_element(
+      run.evaluations.begin(), run.evaluations.end(),
+      [](const EvaluationReport& a, const EvaluationReport& b) { return a.loss < b.loss; });
+  EXPECT_TRUE(least->best);
+  EXPECT_EQ(run.evaluations.end() - least, 3) << "patience is 2";
+  EXPECT_EQ(run.result.steps_kept, least->after.epoch * 15 + least->after.step + 1);
+  EXPECT_NEAR(HeldOutLossOf(weights_, run.adapter), least->loss, 1e-6);
+  EXPECT_THAT(run.result.reason, ::testing::HasSubstr("stopped early"));
+  // The same as a training that was never to go further.
+  const uint32_t kept = run.result.steps_kept;
+  settings_.held_out = {};
+  settings_.steps = {std::min(kept, 15u)};
+  if (kept > 15) settings_.steps.push_back(kept - 15);
+  EXPECT_EQ(Train().adapter, run.adapter);
+}
+
+TEST_F(StageTrainerTest, TheWatchdogPutsTheAdapterBack) {
+  settings_.watchdog = {.nonfinite_steps_max = 3, .loss_threshold = 0.5, .loss_patience = 4};
+  const Run run = Train();
+  EXPECT_EQ(run.result.end, StageEnd::kDataError);
+  EXPECT_EQ(run.reports.size(), 4u);
+  EXPECT_THAT(run.result.error, ::testing::HasSubstr("loss_watchdog_threshold, 0.5"));
+  EXPECT_EQ(run.adapter, initial_);
 }
 
 }  // namespace

@@ -1,0 +1,23 @@
+// Says what became of each stage of a run: what the adapter has of it, its losses, what was left
+// out. Takes the plan, the core's state and what the driver recorded; gives the store and the
+// report their StageResults.
+#pragma once
+
+#include <vector>
+
+#include "coordinator/plan/plan.h"
+#include "coordinator/run/run_driver.h"
+#include "coordinator/store/candidate.h"
+
+namespace strata {
+
+// Indices into Dataset::examples, ascending: those in a step that was applied and whose update the
+// adapter has.
+std::vector<uint32_t> TrainedExamples(const Plan& plan, const StagePlan& stage,
+                                      const RunState& state, const RunDriver& driver);
+
+// Of each stage of the plan, as if those that never ended had been done as planned.
+std::vector<StageResult> StageResults(const Plan& plan, const RunState& state,
+                                      const RunDriver& driver);
+
+}  // namespace strata
