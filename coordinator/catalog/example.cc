@@ -128,61 +128,85 @@ absl::Status ReadNonBlank(const Fields& fields, Field field, std::string* text) 
   return IsBlank(*text) ? Bad(Name(field), " is empty") : absl::OkStatus();
 }
 
-absl::Status CheckTurn(const std::vector<Message>& before, const Message& message, size_t index) {
+// `where` is what the message is called: "messages[3]".
+absl::Status CheckTurn(const std::vector<Message>& before, const Message& message, bool is_first,
+                       const std::string& where) {
   if (message.role == "system") {
-    return index == 0 ? absl::OkStatus()
-                      : Bad("messages[", index, "] is of the system, which may only come first");
+    return is_first ? absl::OkStatus() : Bad(where, " is of the system, which may only come first");
   }
   const bool after_user = !before.empty() && before.back().role == "user";
   const std::string_view expected = after_user ? "assistant" : "user";
   if (message.role == expected) return absl::OkStatus();
   if (message.role != "user" && message.role != "assistant") {
-    return Bad("messages[", index,
-               "] has a role that is not system, user or assistant: ", message.role.substr(0, 64));
+    return Bad(where,
+               " has a role that is not system, user or assistant: ", message.role.substr(0, 64));
   }
-  return Bad("messages[", index, "] is of the ", message.role, " where the ", View(expected),
-             " must speak");
+  return Bad(where, " is of the ", message.role, " where the ", View(expected), " must speak");
 }
 
-absl::Status ReadMessage(const dom::element& element, size_t index,
+absl::Status ReadMessage(const dom::element& element, const std::string& where, bool is_first,
                          std::vector<std::string_view>* keys, std::vector<Message>* messages) {
   dom::object object;
-  if (element.get_object().get(object) != simdjson::SUCCESS) {
-    return Bad("messages[", index, "] is ", View(TypeName(element.type())), ", not an object");
-  }
+  if (element.get_object().get(object) != simdjson::SUCCESS)
+    return Bad(where, " is ", View(TypeName(element.type())), ", not an object");
   const auto within = [&](const absl::Status& status) {
-    return status.ok() ? status : Bad("messages[", index, "]: ", status.message());
+    return status.ok() ? status : Bad(where, ": ", status.message());
   };
   Fields fields;
   RETURN_IF_ERROR(within(FindFields(object, keys, &fields)));
   Message message;
   for (const Field field : {kRole, kContent}) {
-    if (!fields[field].has_value()) return Bad("messages[", index, "] has no ", Name(field));
+    if (!fields[field].has_value()) return Bad(where, " has no ", Name(field));
     RETURN_IF_ERROR(
         within(ReadText(fields, field, field == kRole ? &message.role : &message.content)));
   }
-  RETURN_IF_ERROR(CheckTurn(*messages, message, index));
+  RETURN_IF_ERROR(CheckTurn(*messages, message, is_first, where));
   if (IsBlank(message.content)) {
-    return message.role == "system" ? absl::OkStatus()
-                                    : Bad("messages[", index, "]: content is empty");
+    return message.role == "system" ? absl::OkStatus() : Bad(where, ": content is empty");
   }
   messages->push_back(std::move(message));
   return absl::OkStatus();
 }
 
-absl::Status ReadMessages(const dom::element& element, std::vector<std::string_view>* keys,
-                          std::vector<Message>* messages) {
+// Appends the messages of a list; `is_beginning`: it begins the conversation.
+absl::Status ReadList(const Fields& fields, Field field, bool is_beginning,
+                      std::vector<std::string_view>* keys, std::vector<Message>* messages) {
   dom::array array;
-  if (element.get_array().get(array) != simdjson::SUCCESS) {
-    return Bad("messages is ", View(TypeName(element.type())), ", not a list");
-  }
+  if (fields[field]->get_array().get(array) != simdjson::SUCCESS)
+    return Bad(Name(field), " is ", View(TypeName(fields[field]->type())), ", not a list");
   size_t index = 0;
-  for (const dom::element& message : array)
-    RETURN_IF_ERROR(ReadMessage(message, index++, keys, messages));
-  if (messages->empty()) return Bad("messages is empty");
-  if (messages->back().role != "assistant")
-    return Bad("messages does not end with the assistant's answer");
-  return absl::OkStatus();
+  for (const dom::element& message : array) {
+    const std::string where = absl::StrCat(Name(field), "[", index, "]");
+    RETURN_IF_ERROR(ReadMessage(message, where, is_beginning && index == 0, keys, messages));
+    ++index;
+  }
+  return messages->empty() ? Bad(Name(field), " is empty") : absl::OkStatus();
+}
+
+absl::Status CheckEnd(const std::vector<Message>& messages, Field field) {
+  if (messages.back().role == "assistant") return absl::OkStatus();
+  return Bad(Name(field), " does not end with the assistant's answer");
+}
+
+absl::Status ReadMessages(const Fields& fields, std::vector<std::string_view>* keys,
+                          std::vector<Message>* messages) {
+  RETURN_IF_ERROR(ReadList(fields, kMessages, /*is_beginning=*/true, keys, messages));
+  return CheckEnd(*messages, kMessages);
+}
+
+bool IsList(const Fields& fields, Field field) {
+  return fields[field].has_value() && fields[field]->is_array();
+}
+
+// A prompt and a completion of messages each.
+absl::Status ReadPromptMessages(const Fields& fields, std::vector<std::string_view>* keys,
+                                Example* example) {
+  RETURN_IF_ERROR(ReadList(fields, kPrompt, /*is_beginning=*/true, keys, &example->messages));
+  example->prompt_messages = example->messages.size();
+  RETURN_IF_ERROR(ReadList(fields, kCompletion, /*is_beginning=*/false, keys, &example->messages));
+  return example->messages.size() == example->prompt_messages
+             ? Bad(Name(kCompletion), " is empty")
+             : CheckEnd(example->messages, kCompletion);
 }
 
 struct Shape {
@@ -190,7 +214,7 @@ struct Shape {
 };
 constexpr Shape kShapes[] = {{kInstruction, kOutput}, {kPrompt, kCompletion}, {kQuestion, kAnswer}};
 
-absl::Status ReadPair(const Fields& fields, const Shape& shape, std::vector<Message>* messages) {
+absl::Status ReadPair(const Fields& fields, const Shape& shape, Example* example) {
   Message prompt{"user", ""}, answer{"assistant", ""};
   RETURN_IF_ERROR(ReadNonBlank(fields, shape.prompt, &prompt.content));
   RETURN_IF_ERROR(ReadNonBlank(fields, shape.answer, &answer.content));
@@ -199,8 +223,9 @@ absl::Status ReadPair(const Fields& fields, const Shape& shape, std::vector<Mess
     RETURN_IF_ERROR(ReadText(fields, kInput, &input));
     if (!IsBlank(input)) absl::StrAppend(&prompt.content, "\n\n", input);
   }
-  messages->push_back(std::move(prompt));
-  messages->push_back(std::move(answer));
+  example->messages.push_back(std::move(prompt));
+  example->prompt_messages = 1;
+  example->messages.push_back(std::move(answer));
   return absl::OkStatus();
 }
 
@@ -228,6 +253,7 @@ ExampleReader::~ExampleReader() = default;
 
 absl::Status ExampleReader::Read(std::string_view line, Example* example) {
   example->messages.clear();
+  example->prompt_messages = 0;
   example->text.clear();
   if (line.find('\0') != std::string_view::npos) return Bad("has a NUL byte");
   if (line.starts_with("\xEF\xBB\xBF"))
@@ -249,10 +275,13 @@ absl::Status ExampleReader::Read(std::string_view line, Example* example) {
   Fields fields;
   RETURN_IF_ERROR(FindFields(object, &parser_->keys, &fields));
   if (fields[kMessages].has_value())
-    return ReadMessages(*fields[kMessages], &parser_->keys, &example->messages);
+    return ReadMessages(fields, &parser_->keys, &example->messages);
   for (const Shape& shape : kShapes) {
     if (fields[shape.prompt].has_value() && fields[shape.answer].has_value()) {
-      return ReadPair(fields, shape, &example->messages);
+      const bool of_messages = IsList(fields, shape.prompt) && IsList(fields, shape.answer);
+      return of_messages && shape.prompt == kPrompt
+                 ? ReadPromptMessages(fields, &parser_->keys, example)
+                 : ReadPair(fields, shape, example);
     }
   }
   return fields[kText].has_value() ? ReadNonBlank(fields, kText, &example->text)

@@ -22,6 +22,7 @@ struct Message {
 struct Example {
   std::vector<Message> messages;
   std::string text;
+  size_t prompt_messages = 0;  // of messages, where the line has a prompt of its own; else 0
   bool is_text() const { return messages.empty(); }
 };
 
@@ -35,7 +36,7 @@ class ExampleReader {
   //       assistant in turn, the assistant last
   //   {"instruction", "output"}, with an optional "input" that follows the instruction after an
   //       empty line
-  //   {"prompt", "completion"}
+  //   {"prompt", "completion"}: texts, or a list of messages each, which together are as `messages`
   //   {"question", "answer"}
   //   {"text"}
   // Other keys are ignored, a null counts as a missing key, a blank system message as none.

@@ -46,6 +46,49 @@ TEST_F(ExampleTest, EveryShapeIsRead) {
       "system|s\nuser|u\nassistant|a\nuser|v\nassistant|b");
 }
 
+TEST_F(ExampleTest, APromptAndItsCompletionMayBeMessages) {
+  EXPECT_EQ(
+      Read(R"({"prompt": [{"role": "system", "content": "s"}, {"role": "user", "content": "a"},
+                                {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}],
+                     "completion": [{"role": "assistant", "content": "d"}]})"),
+      "system|s\nuser|a\nassistant|b\nuser|c\nassistant|d");
+}
+
+constexpr char kUser[] = R"([{"role": "user", "content": "a"}])";
+constexpr char kAnswer[] = R"([{"role": "assistant", "content": "b"}])";
+
+std::string Pair(const std::string& prompt, const std::string& completion) {
+  return R"({"prompt": )" + prompt + R"(, "completion": )" + completion + "}";
+}
+
+TEST_F(ExampleTest, WhereThePromptEndsIsKnown) {
+  const auto prompt_of = [](const std::string& line) {
+    ExampleReader reader;
+    Example example;
+    EXPECT_TRUE(reader.Read(line, &example).ok()) << line;
+    return example.prompt_messages;
+  };
+  EXPECT_EQ(prompt_of(Pair(kUser, kAnswer)), 1u);
+  EXPECT_EQ(prompt_of(R"({"instruction": "a", "output": "b"})"), 1u);
+  EXPECT_EQ(prompt_of(R"({"messages": [{"role": "user", "content": "a"},
+                                       {"role": "assistant", "content": "b"}]})"),
+            0u);
+  EXPECT_EQ(prompt_of(R"({"text": "a"})"), 0u);
+}
+
+TEST_F(ExampleTest, MessagesOfAPromptAreHeldToTheSameRules) {
+  EXPECT_EQ(Refusal(Pair(kUser, kUser)),
+            "completion[0] is of the user where the assistant must speak");
+  EXPECT_EQ(Refusal(Pair(kUser, R"([{"role": "system", "content": "s"}])")),
+            "completion[0] is of the system, which may only come first");
+  EXPECT_EQ(Refusal(Pair(kAnswer, kAnswer)),
+            "prompt[0] is of the assistant where the user must speak");
+  EXPECT_EQ(Refusal(Pair("[]", kAnswer)), "prompt is empty");
+  EXPECT_EQ(Refusal(Pair(kUser, "[]")), "completion is empty");
+  EXPECT_EQ(Refusal(Pair(kUser, R"("b")")), "prompt is a list, not a text");
+  EXPECT_EQ(Refusal(Pair(R"("a")", kAnswer)), "completion is a list, not a text");
+}
+
 TEST_F(ExampleTest, InputFollowsTheInstructionAfterAnEmptyLine) {
   EXPECT_EQ(Read(R"({"instruction": "Resume", "input": "un texto", "output": "o"})"),
             "user|Resume\n\nun texto\nassistant|o");
