@@ -22,13 +22,22 @@ ChatTemplate::~ChatTemplate() {
 ChatTemplate::ChatTemplate(ChatTemplate&& other) noexcept
     : handle_(std::exchange(other.handle_, nullptr)) {}
 
-absl::StatusOr<std::string> ChatTemplate::Render(std::string_view variables_json,
-                                                 bool add_generation_prompt) const {
+absl::StatusOr<RenderedChat> ChatTemplate::Render(std::string_view variables_json,
+                                                  bool add_generation_prompt) const {
   char* error = nullptr;
-  char* rendered = strata_template_render(handle_, variables_json.data(), variables_json.size(),
-                                          add_generation_prompt, &error);
+  StrataRendered* rendered = strata_template_render(
+      handle_, variables_json.data(), variables_json.size(), add_generation_prompt, &error);
   if (rendered == nullptr) return absl::DataLossError(TakeText(error));
-  return TakeText(rendered);
+  const char* text = nullptr;
+  size_t length = 0;
+  const uint32_t* bounds = nullptr;
+  const size_t spans = strata_rendered_view(rendered, &text, &length, &bounds);
+  RenderedChat chat{std::string(text, length), {}};
+  for (size_t i = 0; i < spans; ++i) chat.generated.emplace_back(bounds[2 * i], bounds[2 * i + 1]);
+  strata_rendered_free(rendered);
+  return chat;
 }
+
+bool ChatTemplate::marks_generation() const { return strata_template_marks_generation(handle_); }
 
 }  // namespace strata

@@ -2,15 +2,24 @@
 // does.
 #pragma once
 
-#include <memory>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
 struct StrataTemplate;
 
 namespace strata {
+
+struct RenderedChat {
+  std::string text;
+  // What the template says that the model generates, half-open in bytes and in order: within
+  // {% generation %} and {% endgeneration %}. Empty when it has no such marks.
+  std::vector<std::pair<uint32_t, uint32_t>> generated;
+};
 
 // Threads: Render may run at once on any number of threads.
 class ChatTemplate {
@@ -21,9 +30,12 @@ class ChatTemplate {
   ChatTemplate(ChatTemplate&&) noexcept;
 
   // `variables_json` is an object with `messages` ([{role, content}]) and what else the template
-  // names. DATA_LOSS with the template's own message when it refuses the conversation.
-  absl::StatusOr<std::string> Render(std::string_view variables_json,
-                                     bool add_generation_prompt) const;
+  // names. DATA_LOSS with the template's own message when it refuses the conversation, or when it
+  // takes too many steps or writes too much.
+  absl::StatusOr<RenderedChat> Render(std::string_view variables_json,
+                                      bool add_generation_prompt) const;
+  // Whether it has marks of generation.
+  bool marks_generation() const;
 
  private:
   explicit ChatTemplate(StrataTemplate* handle) : handle_(handle) {}

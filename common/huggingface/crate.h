@@ -12,14 +12,15 @@ struct StrataEncoded;
 StrataTokenizer* strata_tokenizer_open(const char* path, size_t length, char** error);
 void strata_tokenizer_free(StrataTokenizer* tokenizer);
 StrataEncoded* strata_tokenizer_encode(const StrataTokenizer* tokenizer, const char* text,
-                                       size_t length, char** error);
+                                       size_t length, bool add_special, char** error);
 size_t strata_encoded_view(const StrataEncoded* encoded, const uint32_t** ids,
-                           const uint32_t** begins);
+                           const uint32_t** begins, const uint32_t** ends);
 void strata_encoded_free(StrataEncoded* encoded);
 char* strata_tokenizer_decode(const StrataTokenizer* tokenizer, const uint32_t* ids, size_t count,
                               bool with_special, char** error);
 int64_t strata_tokenizer_id(const StrataTokenizer* tokenizer, const char* token, size_t length);
 char* strata_tokenizer_token(const StrataTokenizer* tokenizer, uint32_t id);
+bool strata_tokenizer_is_added(const StrataTokenizer* tokenizer, uint32_t id);
 size_t strata_tokenizer_size(const StrataTokenizer* tokenizer);
 
 struct StrataHeader;
@@ -49,9 +50,14 @@ void strata_bytes_free(StrataBytes* bytes);
 
 struct StrataTemplate;
 StrataTemplate* strata_template_open(const char* source, size_t length, char** error);
+struct StrataRendered;
 void strata_template_free(StrataTemplate* chat_template);
-char* strata_template_render(const StrataTemplate* chat_template, const char* json, size_t length,
-                             bool generation_prompt, char** error);
+bool strata_template_marks_generation(const StrataTemplate* chat_template);
+StrataRendered* strata_template_render(const StrataTemplate* chat_template, const char* json,
+                                       size_t length, bool generation_prompt, char** error);
+size_t strata_rendered_view(const StrataRendered* rendered, const char** text, size_t* length,
+                            const uint32_t** generated);
+void strata_rendered_free(StrataRendered* rendered);
 }
 
 #include <string>

@@ -28,12 +28,21 @@ Tokenizer::~Tokenizer() {
 Tokenizer::Tokenizer(Tokenizer&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
 
 absl::StatusOr<Encoding> Tokenizer::Encode(std::string_view text) const {
+  return Encode(text, /*add_special=*/true);
+}
+
+absl::StatusOr<Encoding> Tokenizer::EncodeBare(std::string_view text) const {
+  return Encode(text, /*add_special=*/false);
+}
+
+absl::StatusOr<Encoding> Tokenizer::Encode(std::string_view text, bool add_special) const {
   char* error = nullptr;
-  StrataEncoded* encoded = strata_tokenizer_encode(handle_, text.data(), text.size(), &error);
+  StrataEncoded* encoded =
+      strata_tokenizer_encode(handle_, text.data(), text.size(), add_special, &error);
   if (encoded == nullptr) return absl::DataLossError(TakeText(error));
-  const uint32_t *ids = nullptr, *begins = nullptr;
-  const size_t count = strata_encoded_view(encoded, &ids, &begins);
-  Encoding encoding{{ids, ids + count}, {begins, begins + count}};
+  const uint32_t *ids = nullptr, *begins = nullptr, *ends = nullptr;
+  const size_t count = strata_encoded_view(encoded, &ids, &begins, &ends);
+  Encoding encoding{{ids, ids + count}, {begins, begins + count}, {ends, ends + count}};
   strata_encoded_free(encoded);
   return encoding;
 }
@@ -57,6 +66,8 @@ absl::StatusOr<std::string> Tokenizer::Decode(const std::vector<uint32_t>& ids,
 int64_t Tokenizer::IdOf(std::string_view token) const {
   return strata_tokenizer_id(handle_, token.data(), token.size());
 }
+
+bool Tokenizer::IsAdded(uint32_t id) const { return strata_tokenizer_is_added(handle_, id); }
 
 std::string Tokenizer::TokenOf(uint32_t id) const {
   return TakeText(strata_tokenizer_token(handle_, id));

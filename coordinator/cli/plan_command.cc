@@ -17,6 +17,7 @@
 #include "coordinator/run/estimate.h"
 #include "coordinator/run/preparation.h"
 #include "coordinator/run/rebuild.h"
+#include "coordinator/tokens/template_source.h"
 
 namespace strata {
 namespace {
@@ -33,17 +34,6 @@ Totals TotalsOf(const Plan& plan) {
     totals.steps += stage.total_steps();
   }
   return totals;
-}
-
-bool HasOwnTemplate(const std::filesystem::path& base) {
-  constexpr uint64_t kBytesMax = 16 << 20;
-  std::error_code error;
-  if (std::filesystem::exists(base / "chat_template.jinja", error)) return true;
-  const auto text = ReadFile(base / "tokenizer_config.json", kBytesMax);
-  if (!text.ok()) return false;
-  const auto settings = ParseJson(*text, "tokenizer_config.json");
-  return settings.ok() && settings->is_object() && settings->contains("chat_template") &&
-         !(*settings)["chat_template"].is_null();
 }
 
 void PrintBadLines(const Catalog& catalog, const Terminal& terminal) {
@@ -143,9 +133,9 @@ void PrintText(const Config& config, const Base& base, const Preparation& prepar
                      absl::StrJoin(prepared.catalog.others, ", ")),
         Style::kYellow);
   }
-  if (HasOwnTemplate(config.model_name_or_path)) {
-    say("warning: the base has a chat template of its own, which is not used yet: strata inspect "
-        "shows how the rows are written",
+  if (config.chat_template == "default" && ModelTemplate(config.model_name_or_path).ok()) {
+    say("warning: the base has a chat template of its own, which is not used: chat_template: model "
+        "in branch.yaml uses it; strata inspect shows how the rows are written",
         Style::kYellow);
   }
   for (const std::string& missing : prepared.catalog.missing) {

@@ -110,6 +110,13 @@ absl::StatusOr<std::string> ModuleName(const YamlValue& value) {
   return name;
 }
 
+absl::StatusOr<std::string> TemplateName(const YamlValue& value) {
+  ASSIGN_OR_RETURN(std::string name, NonEmpty(value));
+  if (name == "default" || name == "model" || name.ends_with(".jinja")) return name;
+  return value.Error(
+      absl::StrCat("must be default, model or the path of a .jinja file, is ", name));
+}
+
 using ReadText = absl::StatusOr<std::string> (*)(const YamlValue&);
 
 absl::StatusOr<std::vector<std::string>> TextList(const YamlValue& value, ReadText read) {
@@ -177,6 +184,13 @@ std::vector<Named<std::string>> Words(const std::vector<std::string_view>& words
   named.reserve(words.size());
   for (const std::string_view word : words) named.push_back({word, std::string(word)});
   return named;
+}
+
+KeyRow<Config> ChatTemplateRow() {
+  KeyRow<Config> row = Row("chat_template", &Config::chat_template, &TemplateName,
+                           "default, model, or the path of a .jinja file");
+  row.choices = {"default", "model"};
+  return row;
 }
 
 constexpr uint64_t kEpochsMax = 10000;
@@ -290,6 +304,10 @@ std::vector<KeyRow<Config>> BranchKeys() {
                                     {"truncate", ExcessLength::kTruncate},
                                     {"raise", ExcessLength::kRaise}}),
       Bool("completion_only_loss", &Config::completion_only_loss),
+      Choice<Config, std::optional<bool>>(
+          "assistant_only_loss", &Config::assistant_only_loss,
+          {{"auto", std::nullopt}, {"true", true}, {"false", false}}),
+      ChatTemplateRow(),
 
       Whole("global_batch_size", &Config::global_batch_size, 1, kRowsMax),
       Whole("micro_batch_size", &Config::micro_batch_size, 1, kRowsMax),

@@ -30,7 +30,8 @@ struct Loading {
   Config config;
   std::vector<KeyRow<Config>> rows = BranchKeys();
   std::map<std::string, YamlEntry> set;  // by key: what its value was read from
-  fs::path model_folder;                 // that model_name_or_path is relative to
+  // What model_name_or_path and chat_template are relative to.
+  fs::path model_folder, template_folder;
 };
 
 absl::Status Apply(const Layer& layer, Loading* loading) {
@@ -39,6 +40,7 @@ absl::Status Apply(const Layer& layer, Loading* loading) {
   for (const YamlEntry& entry : entries) {
     RETURN_IF_ERROR(SetKey(loading->rows, entry, &loading->config, {std::string(kExtendsKey)}));
     if (entry.key == "model_name_or_path") loading->model_folder = layer.folder;
+    if (entry.key == "chat_template") loading->template_folder = layer.folder;
     loading->set.insert_or_assign(entry.key, entry);
   }
   return absl::OkStatus();
@@ -65,6 +67,10 @@ void Complete(Loading* loading) {
   if (config.name.empty()) {
     config.name = config.branch.filename().string();
     loading->set.erase("name");
+  }
+  if (config.chat_template.ends_with(".jinja")) {
+    config.chat_template =
+        (loading->template_folder / config.chat_template).lexically_normal().string();
   }
   if (config.model_name_or_path.empty()) return;
   if (config.base_model_name.empty()) {

@@ -31,7 +31,7 @@ struct LoadedConfig {
 };
 
 // Reads `branch`/branch.yaml over the files that it extends (layers.h), then applies `overrides`,
-// each "KEY=VALUE" with VALUE as YAML; the last of a key wins. A relative model_name_or_path is
+// each "KEY=VALUE" with VALUE as YAML; the last of a key wins. A relative path is
 // relative to the file that has it. NOT_FOUND when `branch` has no branch.yaml (says how to make
 // one); UNAVAILABLE when it can't be read; FAILED_PRECONDITION with file, line and key for anything
 // in it that can't be used: an unknown key names the nearest known one; a key of the field that

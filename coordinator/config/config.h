@@ -71,6 +71,11 @@ struct Config {
   bool packing = true;        // several whole examples in a row
   ExcessLength excess_length_strategy = ExcessLength::kTruncate;
   bool completion_only_loss = true;  // the prompt is not supervised
+  // Whether answers alone are supervised, and all of them; unset is as completion_only_loss.
+  std::optional<bool> assistant_only_loss;
+  // "default" (the built-in one), "model" (the base's own), or a .jinja file: absolute here; in
+  // branch.yaml absolute or relative to it.
+  std::string chat_template = "default";
 
   uint32_t global_batch_size = 16;  // rows of a step, over all ranks, 1 … 1048576
   // Rows a rank computes at once, 1 … 1048576: memory only, never the mathematics.

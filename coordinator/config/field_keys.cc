@@ -27,9 +27,13 @@ constexpr Alias kAliases[] = {
 };
 
 constexpr std::string_view kUnsupported[] = {
-    "assistant_only_loss", "bnb_4bit_quant_type",    "bnb_4bit_use_double_quant",
-    "chat_template",       "gradient_checkpointing", "init_lora_weights",
-    "load_in_4bit",        "neftune_noise_alpha",    "report_to",
+    "bnb_4bit_quant_type",
+    "bnb_4bit_use_double_quant",
+    "gradient_checkpointing",
+    "init_lora_weights",
+    "load_in_4bit",
+    "neftune_noise_alpha",
+    "report_to",
     "save_steps",
 };
 

@@ -12,7 +12,6 @@
 #include "coordinator/run/preparation.h"
 #include "coordinator/run/run_driver.h"
 #include "coordinator/tokens/example_tokenizer.h"
-#include "coordinator/tokens/stop_tokens.h"
 #include "coordinator/tokens/streamed_text.h"
 
 namespace strata {
@@ -114,6 +113,19 @@ void SetTask(const GenerateRequest& request, const PromptIds& prompts,
   task->set_batch_size(request.batch_size);
 }
 
+// By the template that the adapter was trained with, where it tells it.
+absl::StatusOr<ExampleTokenizer> TokenizerFor(const Config& config, const BranchStore& store,
+                                              const std::string& adapter) {
+  const std::filesystem::path file = TemplateFileOf(store, adapter);
+  TokenizerSettings settings;
+  if (!file.empty()) {
+    ASSIGN_OR_RETURN(settings.chat_template, TemplateInFile(file));
+  } else {
+    ASSIGN_OR_RETURN(settings, TokenizerSettingsOf(config));
+  }
+  return ExampleTokenizer::Open(config.model_name_or_path, settings);
+}
+
 // Makes text of the tokens that come.
 class Answers {
  public:
@@ -156,16 +168,13 @@ absl::StatusOr<std::vector<Generated>> Generate(const Config& config,
   RETURN_IF_ERROR(CheckRequest(request));
   ASSIGN_OR_RETURN(const Base base, OpenBase(config));
   ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
-  ASSIGN_OR_RETURN(const ExampleTokenizer tokenizer,
-                   ExampleTokenizer::Open(config.model_name_or_path, config.completion_only_loss));
-  ASSIGN_OR_RETURN(const std::vector<uint32_t> stop_ids,
-                   StopTokens(config.model_name_or_path, tokenizer.eos_id()));
+  ASSIGN_OR_RETURN(const ExampleTokenizer tokenizer, TokenizerFor(config, store, request.adapter));
   ASSIGN_OR_RETURN(const PromptIds prompts, Tokenized(request, base, tokenizer));
   DriveInput input;
   input.spec.run = RunId(absl::StrCat("generation-", RandomHex(4)));
   input.spec.purpose = Purpose::kGenerate;
   input.task = TaskBasics(config, base);
-  SetTask(request, prompts, stop_ids, input.task.mutable_generate());
+  SetTask(request, prompts, tokenizer.stop_ids(), input.task.mutable_generate());
   ASSIGN_OR_RETURN(input.adapter,
                    AdapterNamed(config, store, base, request.adapter, request.on_warning));
   RETURN_IF_ERROR(FileSystem::Real()->CreateDirectories(config.CacheDir()));

@@ -1,6 +1,5 @@
 #include "coordinator/run/named_adapter.h"
 
-#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -61,6 +60,19 @@ absl::StatusOr<std::vector<float>> AdapterNamed(const Config& config, const Bran
       "no adapter '", name,
       "': give current, previous, none, a version (strata history), a pin or a backup (strata "
       "backups), or a folder"));
+}
+
+std::filesystem::path TemplateFileOf(const BranchStore& store, const std::string& name) {
+  std::error_code ignored;
+  const auto in = [&](const std::filesystem::path& folder) {
+    std::filesystem::path file = folder / "chat_template.jinja";
+    return std::filesystem::exists(file, ignored) ? file : std::filesystem::path();
+  };
+  if (name == "none") return {};
+  const bool is_folder = std::filesystem::is_directory(name, ignored);
+  if (is_folder && name.find('/') != std::string::npos) return in(name);
+  const absl::StatusOr<StoredVersion> stored = store.Find(name);
+  return stored.ok() ? in(stored->folder) : is_folder ? in(name) : std::filesystem::path();
 }
 
 }  // namespace strata

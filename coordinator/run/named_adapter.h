@@ -2,6 +2,7 @@
 // store and a name, gives the flat adapter that a worker fetches.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -23,5 +24,8 @@ namespace strata {
 absl::StatusOr<std::vector<float>> AdapterNamed(
     const Config& config, const BranchStore& store, const Base& base, const std::string& name,
     const std::function<void(const std::string&)>& on_warning);
+
+// The chat_template.jinja of that adapter, by which it was trained; "" when it has none.
+std::filesystem::path TemplateFileOf(const BranchStore& store, const std::string& name);
 
 }  // namespace strata

@@ -9,26 +9,40 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/huggingface/chat_template.h"
 #include "common/huggingface/tokenizer.h"
 #include "common/sha256.h"
 #include "coordinator/catalog/example.h"
+#include "coordinator/config/config.h"
+#include "coordinator/tokens/conversation_text.h"
+#include "coordinator/tokens/template_source.h"
 #include "coordinator/tokens/token_file.h"
 
 namespace strata {
 
+struct TokenizerSettings {
+  TemplateSource chat_template;
+  Learnt learnt = Learnt::kAnswers;
+};
+
+// As branch.yaml asks for them. Errors as ChosenTemplate.
+absl::StatusOr<TokenizerSettings> TokenizerSettingsOf(const Config& config);
+
 // Threads: const functions may run at once on any number of threads.
 class ExampleTokenizer {
  public:
-  // Reads config.json, tokenizer.json and tokenizer_config.json of the folder `base`. NOT_FOUND
-  // when a needed one is missing; FAILED_PRECONDITION when they name no end-of-sequence token.
+  // Reads config.json, tokenizer.json and what names special tokens in the folder `base`. NOT_FOUND
+  // when a needed file is missing; FAILED_PRECONDITION when they name no end-of-sequence token;
+  // DATA_LOSS naming its origin when the template is none.
   static absl::StatusOr<ExampleTokenizer> Open(const std::filesystem::path& base,
-                                               bool completion_only_loss);
+                                               const TokenizerSettings& settings);
 
-  // The ids end with the end-of-sequence token, once, and it is supervised. A token that straddles
-  // the boundary between prompt and answer is the prompt's; token 0 is never supervised. DATA_LOSS
-  // when the template refuses the conversation, OUT_OF_RANGE when an id is beyond the base's
-  // vocabulary.
+  // By the built-in template, and of a plain text, the ids end with the end-of-sequence token,
+  // once, and it is supervised. By another template they are what it writes, and that token follows
+  // unless a token at which the base stops closes them, behind which only white space may be. What
+  // closes an answer is supervised, the white space behind it is not.
+  // A token that straddles the boundary between prompt and answer is the prompt's, where the
+  // template does not itself mark what is generated; token 0 is never supervised. DATA_LOSS when
+  // the template refuses the conversation, OUT_OF_RANGE when an id is beyond the base's vocabulary.
   absl::StatusOr<TokenizedExample> Tokenize(const Example& example) const;
 
   // What the model has before it when it begins an answer: the ids that Tokenize gives before the
@@ -40,23 +54,34 @@ class ExampleTokenizer {
 
   const Tokenizer& tokenizer() const { return tokenizer_; }
   const std::string& template_text() const { return template_text_; }
+  // What ends an answer: the end-of-sequence token, those that the base stops at, and the one that
+  // the template closes a turn with.
+  const std::vector<uint32_t>& stop_ids() const { return stop_ids_; }
   uint32_t eos_id() const { return eos_id_; }
   // SHA-256 over all that decides ids and spans.
   const Digest& fingerprint() const { return fingerprint_; }
 
  private:
   ExampleTokenizer(Tokenizer tokenizer, ChatTemplate chat_template)
-      : tokenizer_(std::move(tokenizer)), chat_template_(std::move(chat_template)) {}
+      : tokenizer_(std::move(tokenizer)), style_{std::move(chat_template)} {}
   absl::Status FindEos(const std::filesystem::path& base);
+  void FindTurnEnd();
   absl::Status CheckIds(const std::vector<uint32_t>& ids) const;
+  bool IsStop(uint32_t id) const;
+  void Close(const ConversationText& conversation, const Encoding& encoding,
+             TokenizedExample* tokenized) const;
+  absl::StatusOr<TokenizedExample> TokenizeBare(const ConversationText& conversation) const;
+  absl::StatusOr<TokenizedExample> TokenizeClosed(const ConversationText& conversation,
+                                                  bool all) const;
 
   Tokenizer tokenizer_;
-  ChatTemplate chat_template_;
+  ChatStyle style_;
   std::string template_text_;
-  bool completion_only_loss_ = true;
+  Learnt learnt_ = Learnt::kAnswers;
   int64_t vocab_size_ = 0;  // of config.json
   std::string eos_token_;
   uint32_t eos_id_ = 0;
+  std::vector<uint32_t> base_stop_ids_, stop_ids_;
   Digest fingerprint_;
 };
 

@@ -24,7 +24,7 @@ struct Span {
 };
 
 struct TokenizedExample {
-  std::vector<uint32_t> ids;     // ends with the end-of-sequence token unless truncated
+  std::vector<uint32_t> ids;     // closed as ExampleTokenizer::Tokenize says, unless truncated
   std::vector<Span> supervised;  // in order, disjoint
 };
 

@@ -139,8 +139,9 @@ TokenStore::~TokenStore() = default;
 TokenStore::TokenStore(TokenStore&&) noexcept = default;
 
 absl::StatusOr<TokenStore> TokenStore::Open(const Config& config) {
+  ASSIGN_OR_RETURN(const TokenizerSettings settings, TokenizerSettingsOf(config));
   ASSIGN_OR_RETURN(ExampleTokenizer tokenizer,
-                   ExampleTokenizer::Open(config.model_name_or_path, config.completion_only_loss));
+                   ExampleTokenizer::Open(config.model_name_or_path, settings));
   return TokenStore(std::make_unique<Impl>(Impl{std::move(tokenizer), config.CacheDir() / "tokens",
                                                 config.max_length, config.excess_length_strategy}));
 }

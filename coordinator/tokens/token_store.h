@@ -21,7 +21,7 @@ using TokenizeProgress = std::function<void(uint64_t bytes_done, uint64_t bytes_
 // Threads: one at a time; TokensOf uses all cores by itself.
 class TokenStore {
  public:
-  // Errors as ExampleTokenizer::Open for the base's folder.
+  // Errors as TokenizerSettingsOf and ExampleTokenizer::Open.
   static absl::StatusOr<TokenStore> Open(const Config& config);
   ~TokenStore();
   TokenStore(TokenStore&&) noexcept;

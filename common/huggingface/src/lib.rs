@@ -4,6 +4,8 @@
 //! `strata_free_text`. Pointers that are handed out stay valid until their own free function is called.
 
 mod chat_template;
+mod python_methods;
+mod python_values;
 mod safetensors_file;
 mod tokenizer;
 

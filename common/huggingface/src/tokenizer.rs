@@ -5,10 +5,11 @@ use serde_json::Value;
 use std::ffi::c_char;
 use tokenizers::Tokenizer;
 
-/// Ids and, for each, the byte of the text where it begins.
+/// Ids and, for each, the bytes of the text where it begins and ends.
 pub struct Encoded {
     ids: Vec<u32>,
     begins: Vec<u32>,
+    ends: Vec<u32>,
 }
 
 /// Sets every `trim_offsets` of the post-processor to false: trimmed, a token that begins with the prompt's last space
@@ -58,13 +59,15 @@ pub unsafe extern "C" fn strata_tokenizer_encode(
     tokenizer: *const Tokenizer,
     data: *const u8,
     length: usize,
+    add_special: bool,
     error: *mut *mut c_char,
 ) -> *mut Encoded {
     guarded(error, std::ptr::null_mut(), || {
-        let encoding = (*tokenizer).encode(text(data, length)?, true).map_err(|e| e.to_string())?;
+        let encoding = (*tokenizer).encode(text(data, length)?, add_special).map_err(|e| e.to_string())?;
         let begins = encoding.get_offsets().iter().map(|offset| offset.0 as u32).collect();
+        let ends = encoding.get_offsets().iter().map(|offset| offset.1 as u32).collect();
         let ids = encoding.get_ids().to_vec();
-        Ok(Box::into_raw(Box::new(Encoded { ids, begins })))
+        Ok(Box::into_raw(Box::new(Encoded { ids, begins, ends })))
     })
 }
 
@@ -73,9 +76,11 @@ pub unsafe extern "C" fn strata_encoded_view(
     encoded: *const Encoded,
     ids: *mut *const u32,
     begins: *mut *const u32,
+    ends: *mut *const u32,
 ) -> usize {
     *ids = (*encoded).ids.as_ptr();
     *begins = (*encoded).begins.as_ptr();
+    *ends = (*encoded).ends.as_ptr();
     (*encoded).ids.len()
 }
 
@@ -115,6 +120,12 @@ pub unsafe extern "C" fn strata_tokenizer_id(
 #[no_mangle]
 pub unsafe extern "C" fn strata_tokenizer_token(tokenizer: *const Tokenizer, id: u32) -> *mut c_char {
     (*tokenizer).id_to_token(id).map_or(std::ptr::null_mut(), |token| c_text(&token))
+}
+
+/// Whether the id was added to the model's vocabulary, so that a text's look-alike of it is the token itself.
+#[no_mangle]
+pub unsafe extern "C" fn strata_tokenizer_is_added(tokenizer: *const Tokenizer, id: u32) -> bool {
+    (*tokenizer).get_added_tokens_decoder().contains_key(&id)
 }
 
 /// How many ids there are, added tokens included.

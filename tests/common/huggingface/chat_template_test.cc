@@ -16,7 +16,9 @@ constexpr char kVariables[] =
 absl::StatusOr<std::string> Rendered(const char* source, bool generation_prompt = false) {
   const absl::StatusOr<ChatTemplate> compiled = ChatTemplate::Compile(source);
   if (!compiled.ok()) return compiled.status();
-  return compiled->Render(kVariables, generation_prompt);
+  absl::StatusOr<RenderedChat> rendered = compiled->Render(kVariables, generation_prompt);
+  if (!rendered.ok()) return rendered.status();
+  return std::move(rendered->text);
 }
 
 TEST(ChatTemplateTest, RendersLoopsConditionsAndVariables) {
@@ -49,6 +51,51 @@ TEST(ChatTemplateTest, PassesOnTheReasonOfATemplateThatRefuses) {
 TEST(ChatTemplateTest, ABrokenTemplateIsAnErrorWhenItIsCompiled) {
   EXPECT_EQ(ChatTemplate::Compile("{% for %}").status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(ChatTemplate::Compile("\xff").status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(ChatTemplateTest, ASyntaxErrorNamesItsLine) {
+  const absl::Status status = ChatTemplate::Compile("a\nb\n{% if x %}\n{{ y + }}\n").status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("chat_template:4"));
+}
+
+TEST(ChatTemplateTest, ATemplateThatNeverEndsIsCutShort) {
+  const std::string many = "{% for i in range(99999) %}", end = "{% endfor %}";
+  const absl::Status status = Rendered((many + many + many + end + end + end).c_str()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("does a loop of it never end?"));
+}
+
+TEST(ChatTemplateTest, ATemplateThatWritesGigabytesIsCutShort) {
+  const std::string page(1 << 20, 'x');
+  const absl::Status status =
+      Rendered(("{% for i in range(4096) %}" + page + "{% endfor %}").c_str()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("renders more than 64 MiB"));
+}
+
+TEST(ChatTemplateTest, MarksOfGenerationAreBytesOfTheText) {
+  const ChatTemplate compiled = ChatTemplate::Compile(
+                                    "{% for m in messages %}[{% generation %}{{ m.content }}{% "
+                                    "endgeneration %}]{%- endfor -%}")
+                                    .value();
+  EXPECT_TRUE(compiled.marks_generation());
+  const RenderedChat rendered = compiled.Render(kVariables, false).value();
+  EXPECT_EQ(rendered.text, "[ ¿Qué? ][a\nb]");
+  EXPECT_THAT(rendered.generated, testing::ElementsAre(std::pair(1u, 10u), std::pair(12u, 15u)));
+  EXPECT_FALSE(ChatTemplate::Compile("{{ 'generation' }}")->marks_generation());
+}
+
+TEST(ChatTemplateTest, TextThatHoldsTheMarksThemselvesIsRefused) {
+  const ChatTemplate compiled =
+      ChatTemplate::Compile("{% generation %}{{ a }}{% endgeneration %}").value();
+  const absl::Status status = compiled.Render("{\"a\": \"\ufdd0\"}", false).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(ChatTemplate::Compile("{{ a }}")->Render("{\"a\": \"\ufdd0\"}", false)->text, "\ufdd0");
+}
+
+TEST(ChatTemplateTest, ANulInATextStaysThere) {
+  EXPECT_EQ(ChatTemplate::Compile("{{ a }}")->Render("{\"a\": \"x\\u0000y\"}", false)->text,
+            std::string("x\0y", 3));
 }
 
 TEST(ChatTemplateTest, VariablesThatAreNotJsonAreAnError) {

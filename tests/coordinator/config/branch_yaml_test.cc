@@ -83,6 +83,27 @@ TEST_F(LoadConfigTest, TiersAndDatasetsAreReadWithWhatTheyOverride) {
   EXPECT_THAT(config->datasets, ElementsAre(DatasetConfig{"x.jsonl", "gold", 1, 3e-4, true}));
 }
 
+TEST_F(LoadConfigTest, AChatTemplateIsAWordOrAFileRelativeToTheFile) {
+  EXPECT_EQ(branch_.Load("")->chat_template, "default");
+  EXPECT_EQ(branch_.Load("chat_template: model\n")->chat_template, "model");
+  EXPECT_EQ(branch_.Load("chat_template: ../mine.jinja\n")->chat_template,
+            (branch_.path().parent_path() / "mine.jinja").string());
+  EXPECT_EQ(branch_.Load("chat_template: /t/mine.jinja\n")->chat_template, "/t/mine.jinja");
+  EXPECT_EQ(branch_.Load("", {"chat_template=mine.jinja"})->chat_template,
+            (branch_.path() / "mine.jinja").string());
+  EXPECT_THAT(
+      MessageOf("chat_template: chatml\n"),
+      AllOf(HasSubstr("chat_template"), HasSubstr("default, model or the path of a .jinja")));
+}
+
+TEST_F(LoadConfigTest, WhichAnswersAreLearntIsThreeWords) {
+  EXPECT_EQ(branch_.Load("")->assistant_only_loss, std::nullopt);
+  EXPECT_EQ(branch_.Load("assistant_only_loss: auto\n")->assistant_only_loss, std::nullopt);
+  EXPECT_EQ(branch_.Load("assistant_only_loss: true\n")->assistant_only_loss, true);
+  EXPECT_EQ(branch_.Load("", {"assistant_only_loss=false"})->assistant_only_loss, false);
+  EXPECT_THAT(MessageOf("assistant_only_loss: maybe\n"), HasSubstr("one of auto, true, false"));
+}
+
 TEST_F(LoadConfigTest, TheModelsPathIsRelativeToTheFileOrAbsolute) {
   EXPECT_EQ(branch_.Load("", {"model_name_or_path=../shared/base/"})->model_name_or_path,
             branch_.path().parent_path() / "shared" / "base");

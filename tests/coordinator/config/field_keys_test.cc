@@ -50,7 +50,7 @@ TEST(AliasTest, OnlyTrainOnInputsMeansTheOpposite) {
 
 TEST(UnusableKeyReasonTest, AnotherKeyOfTheFieldIsNotYetSupported) {
   for (const char* key :
-       {"load_in_4bit", "save_steps", "report_to", "chat_template", "gradient_checkpointing"}) {
+       {"load_in_4bit", "save_steps", "report_to", "eval_steps", "gradient_checkpointing"}) {
     EXPECT_THAT(UnusableKeyReason(key, KnownKeys()),
                 HasSubstr("known in the field, not supported by this version"));
   }

@@ -2,6 +2,7 @@
 // it are supervised. Method: conversations and golden texts; templates that mislead.
 #include "coordinator/tokens/conversation_text.h"
 
+#include "coordinator/tokens/template_source.h"
 #include "gmock/gmock.h"
 
 namespace strata {
@@ -17,12 +18,16 @@ constexpr char kRoleTemplate[] =
     "{%- for m in messages -%}{{ '<' + m.role + '>' + m.content + '\\n' }}{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{ '<assistant>' }}{%- endif -%}";
 
+ChatStyle Style(const char* source, const char* eos = kEos) {
+  return {ChatTemplate::Compile(source).value(), {{"bos_token", ""}, {"eos_token", eos}}};
+}
+
 absl::StatusOr<ConversationText> Rendered(const std::vector<Message>& messages,
                                           const char* source = kDefaultChatTemplate,
                                           const char* eos = kEos) {
   Example example;
   example.messages = messages;
-  return TextOf(example, ChatTemplate::Compile(source).value(), eos);
+  return TextOf(example, Style(source, eos), Learnt::kAnswers);
 }
 
 // The supervised bytes of each span, which may reach over the closing token.
@@ -74,8 +79,8 @@ TEST(ConversationTextTest, SpacesAroundTheAnswerAreKept) {
 TEST(ConversationTextTest, PlainTextIsSupervisedWhole) {
   Example example;
   example.text = "Franz Boas.\n";
-  const ChatTemplate unused = ChatTemplate::Compile("{{ raise_exception('used') }}").value();
-  const ConversationText rendered = TextOf(example, unused, kEos).value();
+  const ChatStyle unused = Style("{{ raise_exception('used') }}");
+  const ConversationText rendered = TextOf(example, unused, Learnt::kAnswers).value();
   EXPECT_EQ(rendered.text, "Franz Boas.\n");
   EXPECT_THAT(rendered.supervised, ElementsAre(std::pair(0u, 12u)));
 }
@@ -83,9 +88,8 @@ TEST(ConversationTextTest, PlainTextIsSupervisedWhole) {
 TEST(ConversationTextTest, PlainTextThatClosesItselfLosesTheClosingToken) {
   Example example;
   example.text = "a</s></s>";
-  const ChatTemplate unused = ChatTemplate::Compile("").value();
-  EXPECT_EQ(TextOf(example, unused, kEos)->text, "a</s>");
-  EXPECT_EQ(TextOf(example, unused, "")->text, "a</s></s>");
+  EXPECT_EQ(TextOf(example, Style(""), Learnt::kAnswers)->text, "a</s>");
+  EXPECT_EQ(TextOf(example, Style("", ""), Learnt::kAnswers)->text, "a</s></s>");
 }
 
 TEST(ConversationTextTest, OnlyOneClosingTokenIsTaken) {
@@ -109,7 +113,7 @@ TEST(ConversationTextTest, ATemplateThatKnowsTheEndBeforehandIsRefused) {
                "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}")
           .status();
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr("otherwise than the whole"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("otherwise in the whole"));
 }
 
 TEST(ConversationTextTest, ATemplateThatRefusesTheConversationSaysWhy) {

@@ -39,7 +39,8 @@ Example PlainText(const std::string& text) {
 class ExampleTokenizerTest : public testing::Test {
  protected:
   absl::StatusOr<ExampleTokenizer> TryOpen(bool completion_only_loss = true) const {
-    return ExampleTokenizer::Open(base_.path(), completion_only_loss);
+    return ExampleTokenizer::Open(base_.path(),
+                                  {{}, completion_only_loss ? Learnt::kAnswers : Learnt::kAll});
   }
   Digest Fingerprint(bool completion_only_loss = true) const {
     return TryOpen(completion_only_loss)->fingerprint();

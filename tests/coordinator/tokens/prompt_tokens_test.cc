@@ -14,7 +14,7 @@ using testing::HasSubstr;
 
 class PromptTokensTest : public testing::Test {
  protected:
-  ExampleTokenizer Open() const { return ExampleTokenizer::Open(base_.path(), true).value(); }
+  ExampleTokenizer Open() const { return ExampleTokenizer::Open(base_.path(), {}).value(); }
 
   // The ids of the prompt, and those that training has before the answer.
   std::pair<std::vector<uint32_t>, std::vector<uint32_t>> Both(const std::vector<Message>& prompt,

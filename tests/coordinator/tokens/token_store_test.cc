@@ -52,7 +52,8 @@ class TokenStoreTest : public testing::Test {
   }
   // What each line's own text gives, without a store.
   std::vector<TokenizedExample> Expected(const std::vector<std::string>& questions) {
-    const auto tokenizer = ExampleTokenizer::Open(base_.path(), config().completion_only_loss);
+    const auto tokenizer =
+        ExampleTokenizer::Open(base_.path(), TokenizerSettingsOf(config()).value());
     std::vector<TokenizedExample> examples;
     for (const std::string& question : questions) {
       Example example;
