@@ -1,24 +1,21 @@
-// Prints the ids of each line of standard input, and the bytes where they begin, by our tokenizer:
-// what tokenizer_parity_test.py compares. usage: encode_lines TOKENIZER.JSON <LINES; a line is text
-// in which "\n" and "\\" are escaped.
-#include <cstdio>
+// Encodes each line of standard input, a text as JSON, and decodes its ids, by our tokenizer: what
+// tokenizer_parity_test.py compares. usage: encode_lines TOKENIZER.JSON <LINES; each is answered by
+// {"ids", "begins", "bare", "text", "special"}.
 #include <iostream>
 #include <string>
 
 #include "common/huggingface/tokenizer.h"
+#include "common/json.h"
 
 namespace {
 
-std::string Unescaped(const std::string& line) {
-  std::string text;
-  for (size_t i = 0; i < line.size(); ++i) {
-    if (line[i] != '\\') {
-      text += line[i];
-    } else {
-      text += line[++i] == 'n' ? '\n' : line[i];
-    }
-  }
-  return text;
+strata::Json Answer(const strata::Tokenizer& tokenizer, const std::string& text) {
+  const strata::Encoding encoding = tokenizer.Encode(text).value();
+  return {{"ids", encoding.ids},
+          {"begins", encoding.begins},
+          {"bare", tokenizer.EncodeBare(text)->ids},
+          {"text", tokenizer.Decode(encoding.ids).value()},
+          {"special", tokenizer.DecodeWithSpecial(encoding.ids).value()}};
 }
 
 }  // namespace
@@ -30,14 +27,8 @@ int main(int, char** argv) {
     return 65;
   }
   for (std::string line; std::getline(std::cin, line);) {
-    const absl::StatusOr<strata::Encoding> encoding = tokenizer->Encode(Unescaped(line));
-    if (!encoding.ok()) {
-      std::cerr << encoding.status() << "\n";
-      return 65;
-    }
-    for (size_t i = 0; i < encoding->ids.size(); ++i)
-      std::printf("%s%u:%u", i > 0 ? " " : "", encoding->ids[i], encoding->begins[i]);
-    std::printf("\n");
+    const strata::Json text = strata::ParseJson(line, "a line").value();
+    std::cout << strata::DumpJson(Answer(*tokenizer, text.get<std::string>())) << "\n";
   }
   return 0;
 }
