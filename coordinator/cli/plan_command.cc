@@ -138,6 +138,8 @@ void PrintText(const Config& config, const Base& base, const Preparation& prepar
         "in branch.yaml uses it; strata inspect shows how the rows are written",
         Style::kYellow);
   }
+  if (!prepared.template_change.empty())
+    say("warning: " + prepared.template_change, Style::kYellow);
   for (const std::string& missing : prepared.catalog.missing) {
     say(absl::StrCat("warning: the configuration names ", missing,
                      ", which training/ does not have"),

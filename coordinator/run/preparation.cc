@@ -12,6 +12,8 @@
 #include "common/lora_scale.h"
 #include "common/status_macros.h"
 #include "coordinator/core/run_core.h"
+#include "coordinator/run/named_adapter.h"
+#include "coordinator/tokens/template_source.h"
 
 namespace strata {
 namespace {
@@ -53,6 +55,16 @@ absl::StatusOr<TokensOfCatalog> ReadTokens(const TokenStore& store, const std::v
   return views;
 }
 
+// A version without a whole template is the store's to complain about.
+std::string TemplateChange(const BranchStore& store, const std::string& chat_template) {
+  const std::filesystem::path file = TemplateFileOf(store, "current");
+  const absl::StatusOr<TemplateSource> trained = TemplateInFile(file);
+  if (file.empty() || !trained.ok() || trained->text == chat_template) return "";
+  return "current was trained with another chat template than chat_template names now: what is "
+         "trained from here on, and prompts to it, are written by the new one; strata rebuild "
+         "trains everything by it";
+}
+
 }  // namespace
 
 absl::StatusOr<Preparation> Prepare(const Config& config, const BranchStore& store,
@@ -60,6 +72,8 @@ absl::StatusOr<Preparation> Prepare(const Config& config, const BranchStore& sto
   Preparation preparation;
   ASSIGN_OR_RETURN(const TokenStore tokens, TokenStore::Open(config));
   preparation.chat_template = tokens.chat_template();
+  if (!request.rebuild)
+    preparation.template_change = TemplateChange(store, preparation.chat_template);
   ASSIGN_OR_RETURN(preparation.lineage,
                    request.rebuild ? store.LineageWithoutExamples() : store.LineageOfCurrent());
   ASSIGN_OR_RETURN(preparation.catalog, ReadCatalog(config));

@@ -22,6 +22,8 @@ struct Preparation {
   std::vector<std::optional<DatasetTokens>>
       tokens;  // of each dataset of the catalog that is pending and can be tokenised
   std::string chat_template;
+  // A sentence for the user when current was trained with another chat template; else "".
+  std::string template_change;
   Lineage lineage;  // for a rebuild without its examples
   Plan plan;
   double tokenize_seconds = 0;   // reading the cache included

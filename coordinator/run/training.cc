@@ -331,6 +331,7 @@ absl::StatusOr<TrainResult> Training::Run() {
     if (result_.status == "failed") TryToReport();
     return result_;
   }
+  if (!preparation_.template_change.empty()) Warn(request_, preparation_.template_change);
   ASSIGN_OR_RETURN(std::vector<float> adapter, FirstAdapter());
   RETURN_IF_ERROR(CheckPrograms(config_.mpirun, WorkerProgram()));
   RETURN_IF_ERROR(CheckWritable(config_.AdaptersDir(), FileSystem::Real()));

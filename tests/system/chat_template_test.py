@@ -87,6 +87,18 @@ class ChatTemplateTest(branch.BranchTest):
         without = self.json("generate", messages[0]["content"], "--adapter", "none", "--max-new-tokens", "1")
         self.assertNotEqual(without["prompt_tokens"], len(asked))
 
+    def test_another_template_than_that_of_current_is_told(self):
+        said = "current was trained with another chat template"
+        self.run_strata("train")
+        self.drop("train_more.jsonl", self.lines(begin=40, end=52))
+        self.assertNotIn(said, " ".join(self.run_strata("plan").split()))
+        self.ask_for("model")
+        self.assertIn(said, " ".join(self.run_strata("plan").split()))
+        self.assertNotIn(said, " ".join(self.run_strata("plan", "--rebuild").split()))
+        self.assertIn(said, " ".join(self.run_strata("train").split()))
+        self.assertEqual((self.adapters() / "current/chat_template.jinja").read_text(), OWN)
+        self.assertNotIn(said, " ".join(self.run_strata("plan").split()))
+
     def test_a_file_is_a_template_too_and_its_text_is_the_caches_key(self):
         (self.branch / "mine.jinja").write_text("{% for m in messages %}{{ m.content + eos_token }}{% endfor %}")
         self.ask_for("mine.jinja")
