@@ -80,7 +80,13 @@ absl::StatusOr<TemplateSource> ModelTemplate(const fs::path& base) {
 
 absl::StatusOr<TemplateSource> ChosenTemplate(const fs::path& base, const std::string& choice) {
   if (choice == "default") return TemplateSource();
-  if (choice != "model") return TemplateInFile(choice);
+  if (choice != "model") {
+    absl::StatusOr<TemplateSource> named = TemplateInFile(choice);
+    if (!absl::IsNotFound(named.status())) return named;
+    return absl::NotFoundError(
+        absl::StrCat(std::string(named.status().message()),
+                     ": correct chat_template, or take the base's own with chat_template: model"));
+  }
   absl::StatusOr<TemplateSource> own = ModelTemplate(base);
   if (!absl::IsNotFound(own.status())) return own;
   return absl::FailedPreconditionError(
