@@ -53,6 +53,49 @@ committed v0001
 )");
 }
 
+TEST(RunCoreScenario, StageThatEndsEarlyIsTrainedAndItsReasonIsKept) {
+  Expect(R"(run world=2 steps=4,4
+start
+  joining, ok
+  | attempt: 2 ranks
+  launch attempt 1
+join 0/2 a
+  joining, ok
+  | joined: rank 0 on host0, cpu
+join 1/2 b
+  training, ok
+  | joined: rank 1 on host1, cpu
+step 0 a 0.0.0
+  training, ok
+  record the step
+held-out 0 a 0.0.0
+  training, ok
+  record the evaluation
+held-out 0 a 0.0.0
+  training, ok
+held-out 1 b 0.0.1
+  training, invalid: an evaluation after a step that the plan does not have, or not from rank 0
+held-out 0 a 0.2.0
+  training, invalid: an evaluation after a step that the plan does not have, or not from rank 0
+stage 0 a 0 A kept=9
+  training, invalid: more steps kept than the stage has
+stage 0 a 0 A kept=1 reason=stopped-early
+  training, ok
+stage 1 b 0 A kept=1 reason=stopped-early
+  training, ok
+  | stage 0: trained, 2 equal replicas; stopped-early A
+candidate 0 a A
+  committing, ok
+  | proved: 2 replicas have the candidate A
+  commit
+committed v0001
+  ended, ok
+  | ended: v0001
+  end the group
+  completed
+)");
+}
+
 TEST(RunCoreScenario, StopBeforeTheStartEndsTheRun) {
   Expect(R"(run world=1 steps=1
 join 0/1 a

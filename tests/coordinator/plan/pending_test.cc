@@ -2,6 +2,8 @@
 // read. Method: one named case for each decision.
 #include "coordinator/plan/pending.h"
 
+#include <algorithm>
+
 #include "gmock/gmock.h"
 #include "tests/coordinator/plan/planned_branch.h"
 
@@ -283,6 +285,33 @@ TEST_F(PendingTest, PromptTwinsShareTheHeldOutShare) {
   for (uint32_t i = 0; i < 2000; i += 2) EXPECT_EQ(all.count(i), all.count(i + 1)) << i;
   EXPECT_EQ(plan_.stages[0].held_out + trained.size(), 2000u);
   EXPECT_NEAR(static_cast<double>(plan_.stages[0].held_out), 600, 100);
+}
+
+TEST_F(PendingTest, APromptThatWasTrainedIsNotHeldOutWithAnotherAnswer) {
+  std::vector<PlannedExample> answered_anew;
+  for (int i = 0; i < 50; ++i) answered_anew.push_back({"q" + std::to_string(i), 10, 5, "Otra."});
+  branch_.Add("old.jsonl", ManyExamples(50));
+  branch_.Add("anew.jsonl", answered_anew);
+  branch_.MarkTrained(0);
+  branch_.config().val_set_size = 0.9;
+  EXPECT_THAT(Stages(), ElementsAre("anew.jsonl 50"));
+  EXPECT_EQ(plan_.stages[0].held_out, 0u);
+}
+
+TEST_F(PendingTest, HeldOutExamplesAreEvaluatedWhereTheyFit) {
+  branch_.config().val_set_size = 0.5;
+  branch_.config().max_length = 40;
+  branch_.config().excess_length_strategy = ExcessLength::kDrop;
+  branch_.Add("a.jsonl", ManyExamples(400));
+  Stages();
+  const StagePlan& stage = plan_.stages.at(0);
+  EXPECT_LT(stage.held_out_examples.size(), stage.held_out) << "some are too long";
+  EXPECT_TRUE(std::is_sorted(stage.held_out_examples.begin(), stage.held_out_examples.end()));
+  EXPECT_EQ(stage.held_out_tokens.size(), stage.held_out_examples.size());
+  EXPECT_LE(*std::max_element(stage.held_out_tokens.begin(), stage.held_out_tokens.end()), 40u);
+  for (const uint32_t example : stage.held_out_examples)
+    EXPECT_FALSE(std::binary_search(stage.examples.begin(), stage.examples.end(), example));
+  EXPECT_GT(stage.held_out_steps, 0u);
 }
 
 TEST_F(PendingTest, TrainedExamplesAreNeverHeldOut) {

@@ -13,6 +13,9 @@ Plan PlanWithEverything() {
   branch.config().min_lr_rate = 0.125;
   branch.config().lr_decay_type = RateDecay::kOneMinusSqrt;
   branch.config().packing = false;
+  branch.config().val_set_size = 0.3;
+  branch.config().eval_steps = 7;
+  branch.config().early_stopping_patience = 2;
   branch.lineage.current = Version(7);
   branch.Add("a \"quoted\" ñ.jsonl", ManyExamples(50));
   branch.Add("b.jsonl", ManyExamples(20, "other"));
@@ -40,6 +43,10 @@ TEST(PlanJsonTest, StoredPlanIsThePlan) {
   EXPECT_EQ(read->stages[1].decay_steps, plan.stages[1].decay_steps);
   EXPECT_GT(read->stages[1].decay_steps, 0u);
   EXPECT_FALSE(read->packing);
+  EXPECT_EQ(read->eval_steps, 7u);
+  EXPECT_EQ(read->early_stopping_patience, 2u);
+  EXPECT_FALSE(read->stages[0].held_out_examples.empty());
+  EXPECT_EQ(read->stages[0].held_out_steps, plan.stages[0].held_out_steps);
   EXPECT_EQ(read->stages[1].index, 1u);
   EXPECT_EQ(read->stages[1].examples, plan.stages[1].examples);
   EXPECT_EQ(read->stages[0].refused_too_long, plan.stages[0].refused_too_long);
@@ -90,9 +97,11 @@ TEST(PlanJsonTest, EveryMissingOrWrongFieldIsDataLoss) {
 }
 
 TEST(PlanJsonTest, ListsThatDoNotMatchAreDataLoss) {
-  Json json = PlanToJson(PlanWithEverything());
-  json["stages"][0]["example_tokens"].push_back(3);
-  EXPECT_TRUE(absl::IsDataLoss(PlanFromJson(json).status()));
+  for (const char* key : {"example_tokens", "held_out_tokens"}) {
+    Json json = PlanToJson(PlanWithEverything());
+    json["stages"][0][key].push_back(3);
+    EXPECT_TRUE(absl::IsDataLoss(PlanFromJson(json).status())) << key;
+  }
 }
 
 }  // namespace

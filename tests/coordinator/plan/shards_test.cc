@@ -138,5 +138,36 @@ TEST_F(ShardsTest, StageKeyTellsSeedDatasetAndPassApart) {
   EXPECT_EQ(keys.size(), 4u);
 }
 
+TEST(StepsOfStageTest, CountsOverTheEpochsAndBack) {
+  StagePlan stage;
+  stage.steps = {3, 1, 2};
+  for (uint32_t step = 0; step < 6; ++step)
+    EXPECT_EQ(StepOverEpochs(stage, StepAt(stage, step)), step);
+  EXPECT_EQ(StepAt(stage, 3), StepOfStage(1, 0));
+  EXPECT_EQ(StepsFrom(stage, 4), (std::set<StepOfStage>{{2, 0}, {2, 1}}));
+  EXPECT_TRUE(StepsFrom(stage, 6).empty());
+  EXPECT_EQ(EpochsWithin(stage, 2), 0u);
+  EXPECT_EQ(EpochsWithin(stage, 4), 2u);
+  EXPECT_EQ(EpochsWithin(stage, 6), 3u);
+}
+
+TEST(HeldOutStepsTest, HaveEveryHeldOutExampleOnceInTheOrderOfTheFile) {
+  PlannedBranch branch;
+  branch.config().val_set_size = 0.4;
+  branch.config().packing = false;
+  branch.config().global_batch_size = 7;
+  branch.Add("a.jsonl", ManyExamples(100));
+  const Plan plan = branch.Make();
+  const StagePlan& stage = plan.stages.at(0);
+  std::vector<uint32_t> met;
+  const std::vector<StepRows> steps = HeldOutSteps(plan, stage);
+  EXPECT_EQ(steps.size(), stage.held_out_steps);
+  for (const StepRows& rows : steps) {
+    EXPECT_LE(rows.size(), 7u);
+    for (const RowPlan& row : rows) met.insert(met.end(), row.examples.begin(), row.examples.end());
+  }
+  EXPECT_EQ(met, stage.held_out_examples);
+}
+
 }  // namespace
 }  // namespace strata

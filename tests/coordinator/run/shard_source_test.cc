@@ -254,5 +254,43 @@ TEST_F(ShardSourceTest, ATokenFileThatIsGoneIsDataLoss) {
   EXPECT_TRUE(source.Window({Rank(0), 0, 0, 0, 1}).ok());
 }
 
+TEST_F(ShardSourceTest, HeldOutRowsAreSharedByTheRanksAndNeverTrained) {
+  branch_.config().val_set_size = 0.3;
+  plan_ = branch_.Make();
+  const StagePlan& stage = plan_.stages.at(0);
+  ASSERT_GT(stage.held_out_steps, 1u);
+  ShardSource source = SourceOf(2);
+  std::vector<uint32_t> met;
+  for (int rank = 0; rank < 2; ++rank) {
+    const auto shards = source.Window({Rank(rank), 0, 0, 0, stage.held_out_steps, true});
+    ASSERT_TRUE(shards.ok()) << shards.status();
+    for (const v1::StepShard& shard : *shards) {
+      EXPECT_EQ(shard.learning_rate(), 0);
+      for (const v1::Row& row : shard.rows()) {
+        int at = 0;
+        for (const uint32_t length : row.example_lengths()) {
+          met.push_back(row.ids(at) / kIdsOfAnExample);
+          at += static_cast<int>(length);
+        }
+      }
+    }
+  }
+  std::sort(met.begin(), met.end());
+  EXPECT_EQ(met, stage.held_out_examples);
+}
+
+TEST_F(ShardSourceTest, WindowsBeyondTheHeldOutRowsAreRefused) {
+  ShardSource source = SourceOf(1);
+  EXPECT_TRUE(absl::IsInvalidArgument(source.Window({Rank(0), 0, 0, 0, 1, true}).status()))
+      << "nothing is held out";
+  branch_.config().val_set_size = 0.3;
+  plan_ = branch_.Make();
+  const uint32_t steps = plan_.stages.at(0).held_out_steps;
+  EXPECT_TRUE(source.Window({Rank(0), 0, 0, 0, steps, true}).ok());
+  EXPECT_FALSE(source.Window({Rank(0), 0, 0, 0, steps + 1, true}).ok());
+  EXPECT_FALSE(source.Window({Rank(0), 0, 1, 0, 1, true}).ok()) << "no epoch 1";
+  EXPECT_FALSE(source.Window({Rank(0), 9, 0, 0, 1, true}).ok());
+}
+
 }  // namespace
 }  // namespace strata

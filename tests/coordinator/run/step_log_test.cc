@@ -47,6 +47,27 @@ TEST_F(StepLogTest, EveryStepIsWrittenAndToldInOrder) {
   EXPECT_THAT(told_, ElementsAre(0, 1, 2));
 }
 
+TEST_F(StepLogTest, AnEvaluationStandsBetweenItsStepsUnderOtherKeys) {
+  std::vector<double> losses;
+  {
+    StepLog log(folder_.path() / "steps.jsonl", nullptr, nullptr,
+                [&](const EvaluationSeen& seen) { losses.push_back(seen.loss); });
+    log.Add(StepNumber(0));
+    log.Add(EvaluationSeen{.dataset = "train.jsonl", .loss = 1.5, .seconds = 2, .tokens = 7});
+    log.Add(StepNumber(1));
+  }
+  EXPECT_THAT(StepsInFile(), ElementsAre(0, 0, 1));
+  EXPECT_THAT(losses, ElementsAre(1.5));
+  std::istringstream lines(folder_.Read("steps.jsonl"));
+  std::string line;
+  std::getline(lines, line), std::getline(lines, line);
+  const Json evaluation = ParseJson(line, "line").value();
+  EXPECT_EQ(evaluation["eval_loss"], 1.5);
+  // What is counted over the steps of a file must not count it.
+  for (const char* key : {"loss", "tokens", "seconds"})
+    EXPECT_FALSE(evaluation.contains(key)) << key;
+}
+
 TEST_F(StepLogTest, AWatcherThatWaitsHoldsUpNobody) {
   std::promise<void> released;
   std::shared_future<void> wait(released.get_future());

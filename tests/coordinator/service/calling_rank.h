@@ -76,6 +76,13 @@ class CallingRank {
     v1::ReportStepsReply reply;
     return stub_->ReportSteps(Context().get(), request, &reply);
   }
+  // Evaluations after steps of stage 0, epoch 0.
+  grpc::Status ReportEvaluations(const std::vector<uint32_t>& steps) {
+    auto request = From<v1::ReportStepsRequest>();
+    for (const uint32_t step : steps) request.add_evaluations()->set_step(step);
+    v1::ReportStepsReply reply;
+    return stub_->ReportSteps(Context().get(), request, &reply);
+  }
   grpc::Status FinishStage(uint32_t stage, const std::string& digest_hex,
                            v1::StageOutcome outcome = v1::STAGE_OUTCOME_TRAINED) {
     auto request = From<v1::FinishStageRequest>();

@@ -173,6 +173,16 @@ TEST_F(TrainingServerTest, ReportStepsRecordsEachStepOnce) {
               ElementsAre(Position{0, 0, 0}, Position{0, 0, 1}, Position{0, 0, 2}));
 }
 
+TEST_F(TrainingServerTest, ReportStepsRecordsEachEvaluationOnce) {
+  JoinAll();
+  CallingRank rank = NewRank(0, "first");
+  EXPECT_TRUE(rank.ReportEvaluations({1, 3}).ok());
+  EXPECT_TRUE(rank.ReportEvaluations({1, 3}).ok());
+  EXPECT_EQ(rank.ReportEvaluations({4}).error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(NewRank(1, "first").ReportEvaluations({3}).error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(run_.seen().held_out, ElementsAre(Position{0, 0, 1}, Position{0, 0, 3}));
+}
+
 TEST_F(TrainingServerTest, ReportStepsOfTwoCallsAtOnceRecordsEachStepOnce) {
   JoinAll();
   std::vector<std::thread> calls;

@@ -48,6 +48,32 @@ TEST_F(ReportTest, AMissingOrOlderReportIsWrittenFromTheLedger) {
   EXPECT_EQ(json["backups_created"][0], "backup_current_20251031_104044");
 }
 
+TEST_F(ReportTest, WhatWasMeasuredOnHeldOutRowsIsToldAndMendedFromTheMetadata) {
+  Candidate candidate = CandidateOf(1, Version());
+  candidate.stages[0].evaluations = {{2, 1.5}, {4, 1.25}, {6, 2}};
+  candidate.stages[0].eval_loss = 1.25;
+  candidate.stages[0].ended_early = "stopped early after 6 of 9 updates";
+  ASSERT_TRUE(Open().Commit(candidate).ok());
+  const RunReport known = **Open().ReportOfNewest();
+  EXPECT_EQ(known.final_metadata["eval_loss"], 1.25);
+  const std::filesystem::path file = root_ / "incremental_training_results.json";
+  ASSERT_TRUE(*MendReport(file, known, FileSystem::Real()));
+  const Json stage = ParseJson(Text(file), "report").value()["datasets_trained"][0];
+  EXPECT_EQ(stage["eval_loss"], 1.25);
+  EXPECT_EQ(stage["ended_early"], "stopped early after 6 of 9 updates");
+  ASSERT_EQ(stage["evaluations"].size(), 3u);
+  EXPECT_EQ(stage["evaluations"][1], (Json{{"after_steps", 4}, {"loss", 1.25}}));
+}
+
+TEST_F(ReportTest, AStageThatWasNotEvaluatedHasNoSuchKeys) {
+  CommitRuns(1);
+  const RunReport known = **Open().ReportOfNewest();
+  EXPECT_TRUE(known.final_metadata["eval_loss"].is_null());
+  const Json line = known.final_metadata["training_history"][0];
+  for (const char* key : {"eval_loss", "evaluations", "ended_early"})
+    EXPECT_FALSE(line.contains(key)) << key;
+}
+
 TEST_F(ReportTest, TheReportOfALaterRunStays) {
   CommitRuns(1);
   const RunReport known = **Open().ReportOfNewest();
