@@ -10,7 +10,7 @@ namespace strata {
 namespace {
 
 constexpr int kGap = 2;         // between columns
-constexpr int kShrunkMin = 20;  // a name cut shorter tells nothing
+constexpr int kShrunkMin = 18;  // a name cut shorter tells nothing
 
 int TotalOf(const std::vector<int>& widths) {
   int total = -kGap;
