@@ -36,6 +36,9 @@ class HeldOutTest(branch.BranchTest):
         self.assertIn("held-out loss", printed)
         evaluations = self.evaluations()
         self.assertEqual([step["epoch"] for step in evaluations], [0, 1], "at the end of each epoch")
+        for before, after in zip(self.steps(), self.steps()[1:]):
+            if "eval_loss" in after:
+                self.assertEqual((before["epoch"], before["step"]), (after["epoch"], after["step"]), "not in its place")
         stage = self.report()["datasets_trained"][0]
         self.assertEqual(stage["eval_loss"], evaluations[-1]["eval_loss"])
         self.assertEqual([one["loss"] for one in stage["evaluations"]], [one["eval_loss"] for one in evaluations])

@@ -58,7 +58,10 @@ class Reporter final : public TrainingObserver {
     if (Clock::now() - sent_ > kReportEvery) Flush();
   }
   void OnEvaluation(const EvaluationReport& report) override {
-    if (reports_) evaluations_.push_back(report);
+    if (!reports_) return;
+    evaluations_.push_back(report);
+    // At once, so that the next step's report does not come before it.
+    Flush();
   }
   bool StopRequested() override { return client_.StopRequested(); }
   void Flush() {
