@@ -311,6 +311,7 @@ std::vector<KeyRow<Config>> BranchKeys() {
 
       Whole("global_batch_size", &Config::global_batch_size, 1, kRowsMax),
       Whole("micro_batch_size", &Config::micro_batch_size, 1, kRowsMax),
+      Bool("gradient_checkpointing", &Config::gradient_checkpointing),
       Whole("num_train_epochs", &Config::num_train_epochs, 1, kEpochsMax),
       Whole("max_steps", &Config::max_steps, 0, UINT32_MAX),
       Real("learning_rate", &Config::learning_rate, kLearningRate),
@@ -335,6 +336,7 @@ std::vector<KeyRow<Config>> BranchKeys() {
       Real("adam_epsilon", &Config::adam_epsilon, {0, 1, /*min_included=*/false}),
       Real("max_grad_norm", &Config::max_grad_norm, {0, 1e9}),
       Real("loraplus_lr_ratio", &Config::loraplus_lr_ratio, {0, 1e4, /*min_included=*/false}),
+      Real("neftune_noise_alpha", &Config::neftune_noise_alpha, {0, 1000}),
       Whole("seed", &Config::seed, 0, UINT64_MAX),
       Real("val_set_size", &Config::val_set_size, kShare),
       Whole("eval_steps", &Config::eval_steps, 0, UINT32_MAX),

@@ -80,9 +80,10 @@ struct Config {
   uint32_t global_batch_size = 16;  // rows of a step, over all ranks, 1 … 1048576
   // Rows a rank computes at once, 1 … 1048576: memory only, never the mathematics.
   uint32_t micro_batch_size = 4;
-  uint32_t num_train_epochs = 3;  // 1 … 10000
-  uint32_t max_steps = 0;         // per stage; 0 is no limit
-  double learning_rate = 2e-4;    // 0 < r ≤ 1
+  bool gradient_checkpointing = false;  // layers are computed again in the backward pass
+  uint32_t num_train_epochs = 3;        // 1 … 10000
+  uint32_t max_steps = 0;               // per stage; 0 is no limit
+  double learning_rate = 2e-4;          // 0 < r ≤ 1
   Schedule lr_scheduler_type = Schedule::kCosine;
   double warmup_ratio = 0.03;  // 0 ≤ r < 1, of the stage's steps
   uint32_t warmup_steps = 0;   // per stage; 0 goes by warmup_ratio
@@ -94,6 +95,7 @@ struct Config {
   double adam_epsilon = 1e-8;                    // 0 < e ≤ 1
   double max_grad_norm = 1.0;                    // 0 ≤ n ≤ 1e9; 0 does not clip
   double loraplus_lr_ratio = 1;                  // LoRA+: B's learning rate over A's, 0 < r ≤ 1e4
+  double neftune_noise_alpha = 0;                // 0 ≤ a ≤ 1000; 0 adds no noise
   uint64_t seed = 42;
   double val_set_size = 0;  // share of prompts held out, 0 ≤ s < 1
   uint32_t eval_steps = 0;  // between two evaluations of the held-out rows; 0: at each epoch's end

@@ -27,14 +27,9 @@ constexpr Alias kAliases[] = {
 };
 
 constexpr std::string_view kUnsupported[] = {
-    "bnb_4bit_quant_type",
-    "bnb_4bit_use_double_quant",
-    "gradient_checkpointing",
-    "init_lora_weights",
-    "load_in_4bit",
-    "neftune_noise_alpha",
-    "report_to",
-    "save_steps",
+    "bnb_4bit_quant_type", "bnb_4bit_use_double_quant",
+    "init_lora_weights",   "load_in_4bit",
+    "report_to",           "save_steps",
 };
 
 // Longer keys are nobody's slip of the finger; the bound keeps a hostile file cheap.

@@ -76,6 +76,8 @@ v1::JoinReply TaskOf(const Config& config, const Base& base, const Plan& plan) {
   optimizer->set_weight_decay(config.weight_decay);
   optimizer->set_max_grad_norm(config.max_grad_norm);
   optimizer->set_loraplus_lr_ratio(config.loraplus_lr_ratio);
+  train->mutable_pass()->set_gradient_checkpointing(config.gradient_checkpointing);
+  train->mutable_pass()->set_neftune_noise_alpha(config.neftune_noise_alpha);
   train->set_nonfinite_steps_max(config.max_nonfinite_steps);
   train->set_eval_steps(plan.eval_steps);
   train->set_early_stopping_patience(plan.early_stopping_patience);

@@ -38,6 +38,10 @@ if(STRATA_CUDA)
   target_link_libraries(torch INTERFACE cudart)
   # --no-as-needed: the CUDA half registers its kernels when it is loaded, and nothing refers to it by name.
   target_link_libraries(torch INTERFACE -Wl,--push-state,--no-as-needed torch_cuda c10_cuda -Wl,--pop-state)
+  # Compiles the dropout kernel when it is first needed: no CUDA compiler is asked for at build time.
+  set(STRATA_NVRTC ${STRATA_SITE}/nvidia/cu13/lib/libnvrtc.so.13 CACHE FILEPATH "The runtime compiler's library")
+  add_library(nvrtc SHARED IMPORTED)
+  set_target_properties(nvrtc PROPERTIES IMPORTED_LOCATION ${STRATA_NVRTC})
   add_library(nccl SHARED IMPORTED)
   set_target_properties(nccl PROPERTIES IMPORTED_LOCATION ${STRATA_NCCL_DIR}/lib/libnccl.so.2
                         INTERFACE_INCLUDE_DIRECTORIES ${STRATA_NCCL_DIR}/include)

@@ -68,6 +68,26 @@ class TrainingTest(branch.BranchTest):
         self.assertEqual((result["status"], self.trained(result)), ("partial", ["train.jsonl"]))
         self.assertEqual(self.json("status")["last_run"]["status"], "partial")
 
+    def test_layers_computed_again_give_the_same_adapter_to_the_byte(self):
+        self.drop("train.jsonl", self.lines())
+        again = self.make_branch("again")
+        self.drop("train.jsonl", self.lines(), branch=again)
+        self.run_strata("train")
+        self.run_strata("train", "--set", "gradient_checkpointing=true", branch=again)
+        self.assertEqual(self.adapter_bytes(), self.adapter_bytes(again))
+
+    def test_noise_on_the_embeddings_is_of_the_seed_and_not_of_the_ranks(self):
+        losses = {}
+        for name, options in {"plain": [], "noisy": ["neftune_noise_alpha=5"],
+                              "of two ranks": ["neftune_noise_alpha=5", "workers=2"]}.items():
+            made = self.make_branch(name)
+            self.drop("train.jsonl", self.lines(), branch=made)
+            self.run_strata("train", *[word for option in options for word in ("--set", option)], branch=made)
+            losses[name] = [step["loss"] for step in self.steps(made) if "loss" in step]
+        for one, two in zip(losses["noisy"], losses["of two ranks"], strict=True):
+            self.assertLess(abs(one - two) / one, 1e-4)
+        self.assertGreater(abs(losses["plain"][0] - losses["noisy"][0]), 1e-3)
+
     def test_what_inspect_shows_is_what_is_trained(self):
         self.drop("train.jsonl", self.lines())
         self.run_strata("train", "--set", "num_train_epochs=1")

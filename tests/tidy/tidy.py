@@ -59,7 +59,8 @@ DOORS = [
       "coordinator/cli/train_command.cc", "coordinator/cli/terminal.cc", "worker/task/",
       "coordinator/cli/stop_signals.cc", "coordinator/cli/generate_command.cc", "coordinator/doctor/machine.cc"]),
     ("abseil", r"absl/", ["coordinator/", "common/", "worker/task/", "worker/collective/"]),
-    ("CUDA's runtime", r"cuda_runtime_api\.h", ["worker/task/probe.cc"]),
+    ("CUDA's runtime", r"cuda_runtime_api\.h", ["worker/task/probe.cc", "worker/model/keep_mask_kernel.cc"]),
+    ("NVRTC", r"nvrtc\.h", ["worker/model/keep_mask_kernel.cc"]),
 ]
 
 TOP = {"CMakeLists.txt", "README.md", "proto", "coordinator", "worker", "common", "deploy", "tests"}

@@ -47,8 +47,9 @@ at::Tensor CachedAttention(const CachedSequences& sequences, size_t layer,
     const at::Tensor key = key_TKC.narrow(0, begin, length);
     const at::Tensor value = value_TKC.narrow(0, begin, length);
     cache.Append(layer, key, value);
-    outputs.push_back(fresh ? ExampleAttention(query, key, value, {length}, rule)
-                            : OneTokenAttention(query, cache, layer, rule));
+    outputs.push_back(
+        fresh ? ExampleAttention(query, key, value, ExamplesOf({length}, query.device()), rule)
+              : OneTokenAttention(query, cache, layer, rule));
     begin += length;
   }
   return outputs.size() == 1 ? outputs[0] : at::cat(outputs);

@@ -7,6 +7,7 @@
 
 #include "worker/model/cached_attention.h"
 #include "worker/model/checkpointed.h"
+#include "worker/model/device_tensor.h"
 #include "worker/model/embedding_noise.h"
 #include "worker/model/example_attention.h"
 #include "worker/model/frozen_layers.h"
@@ -15,10 +16,6 @@
 
 namespace strata {
 namespace {
-
-at::Tensor IndexTensor(const std::vector<int64_t>& values, at::Device device) {
-  return at::tensor(values, at::kLong).to(device);
-}
 
 std::vector<PositionSpan> SpansOf(const std::vector<int64_t>& example_lengths) {
   std::vector<PositionSpan> spans;
@@ -45,8 +42,8 @@ struct Decoder::Pass {
   std::vector<at::Tensor> adapter;
   RotaryAngles angles, local_angles;
   std::optional<TrainingPass> training;
-  std::vector<int64_t> example_lengths;
-  std::vector<TokenPlace> places;
+  Examples examples;
+  PassPlaces places;                        // none without dropout
   const CachedSequences* cached = nullptr;  // none in training
 };
 
@@ -57,6 +54,7 @@ Decoder::Decoder(const ModelConfig& config, const LoraSettings& lora, const Weig
       placement_{compute, device},
       dropout_(QuantisedRate(lora.dropout)),
       weights_(LoadWeights(config, lora.target_modules, source, placement_)) {
+  if (!dropout_.none()) masks_ = MakeDropoutMasks(dropout_, device);
   if (config_.attention_scale == 0)
     config_.attention_scale = std::pow(static_cast<double>(config_.head_dim), -0.5);
 }
@@ -76,8 +74,8 @@ at::Tensor Decoder::NllSum(const PackedTokens& tokens, const std::vector<at::Ten
                            const std::optional<TrainingPass>& training) const {
   auto pass = std::make_shared<Pass>(BeginPass(SpansOf(tokens.example_lengths), adapter));
   pass->training = training;
-  pass->example_lengths = tokens.example_lengths;
-  pass->places = tokens.places;
+  pass->examples = ExamplesOf(tokens.example_lengths, device());
+  if (training && masks_) pass->places = masks_->Place(tokens.places);
   return LinearCrossEntropySum(Hidden(pass, tokens), weights_.head_VD,
                                IndexTensor(tokens.targets, device()), config_.final_softcap);
 }
@@ -109,11 +107,11 @@ at::Tensor Decoder::Embedded(const PackedTokens& tokens,
                              const std::optional<TrainingPass>& training) const {
   at::Tensor hidden_TD = at::embedding(weights_.embedding_VD, IndexTensor(tokens.ids, device()));
   if (config_.embedding_scale != 1)
-    hidden_TD.mul_(at::scalar_tensor(config_.embedding_scale, hidden_TD.options()));
+    hidden_TD.mul_(at::scalar_tensor(config_.embedding_scale, at::dtype(compute())));
   if (training && training->neftune_noise_alpha > 0) {
-    hidden_TD.add_(EmbeddingNoise(training->step_key, training->neftune_noise_alpha, tokens,
-                                  config_.hidden_size)
-                       .to(hidden_TD.options()));
+    const at::Tensor noise_TD = EmbeddingNoise(training->step_key, training->neftune_noise_alpha,
+                                               tokens, config_.hidden_size);
+    hidden_TD.add_(OnDevice(noise_TD.to(compute()), device()));
   }
   return hidden_TD;
 }
@@ -156,11 +154,10 @@ at::Tensor Decoder::Apply(const Pass& pass, const FrozenLinear& linear,
   factors.a_RI = pass.adapter[linear.adapter];
   factors.b_OR = pass.adapter[linear.adapter + 1];
   factors.scale = lora_.alpha / static_cast<double>(lora_.r);
-  if (pass.training && !dropout_.none()) {
+  if (pass.training && masks_) {
     factors.scale *= dropout_.scale();
     factors.keep_mask_TI =
-        KeepMask({pass.training->step_key, linear.projection}, dropout_, pass.places, x_TI.size(1))
-            .to(x_TI.device());
+        masks_->Mask({pass.training->step_key, linear.projection}, pass.places, x_TI.size(1));
   }
   return LoraLinear(x_TI, linear.weight_OI, linear.bias_O, factors);
 }
@@ -195,7 +192,7 @@ at::Tensor Decoder::Attention(const Pass& pass, size_t index, const at::Tensor& 
   const at::Tensor mixed_TD =
       pass.cached != nullptr
           ? CachedAttention(*pass.cached, index, query_THC, key_TKC, value_TKC, rule)
-          : ExampleAttention(query_THC, key_TKC, value_TKC, pass.example_lengths, rule);
+          : ExampleAttention(query_THC, key_TKC, value_TKC, pass.examples, rule);
   return Apply(pass, layer.output, mixed_TD);
 }
 

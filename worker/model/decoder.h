@@ -18,6 +18,7 @@
 
 #include "common/model_config.h"
 #include "worker/model/decoder_weights.h"
+#include "worker/model/dropout_masks.h"
 #include "worker/model/keyed_dropout.h"
 #include "worker/model/kv_cache.h"
 #include "worker/model/packed_tokens.h"
@@ -96,6 +97,7 @@ class Decoder {
   LoraSettings lora_;
   Placement placement_;
   DropoutRate dropout_;
+  std::unique_ptr<DropoutMasks> masks_;  // none without dropout
   DecoderWeights weights_;
 };
 

@@ -2,7 +2,11 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "worker/model/block_attention.h"
+#include "worker/model/device_tensor.h"
+#include "worker/model/packed_attention.h"
 
 namespace strata {
 namespace {
@@ -21,14 +25,6 @@ std::vector<Run> RunsOf(const std::vector<int64_t>& lengths) {
   return runs;
 }
 
-at::Tensor ForEveryQueryHead(const at::Tensor& x_TKC, int64_t heads) {
-  const int64_t kv_heads = x_TKC.size(1);
-  if (kv_heads == heads) return x_TKC;
-  return x_TKC.unsqueeze(2)
-      .expand({-1, -1, heads / kv_heads, -1})
-      .reshape({x_TKC.size(0), heads, x_TKC.size(2)});
-}
-
 // [examples, H, L, C] each.
 at::Tensor OfExamples(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                       const ScoreRule& rule) {
@@ -40,11 +36,32 @@ at::Tensor OfExamples(const at::Tensor& query, const at::Tensor& key, const at::
 
 }  // namespace
 
+Examples ExamplesOf(const std::vector<int64_t>& lengths, at::Device device) {
+  Examples examples{lengths, 0, {}};
+  std::vector<int32_t> bounds = {0};
+  for (const int64_t length : lengths) {
+    examples.longest = std::max(examples.longest, length);
+    bounds.push_back(bounds.back() + static_cast<int32_t>(length));
+  }
+  if (!device.is_cpu()) examples.bounds = OnDevice(at::tensor(bounds, at::kInt), device);
+  return examples;
+}
+
+at::Tensor ForEveryQueryHead(const at::Tensor& x_TKC, int64_t heads) {
+  const int64_t kv_heads = x_TKC.size(1);
+  if (kv_heads == heads) return x_TKC;
+  return x_TKC.unsqueeze(2)
+      .expand({-1, -1, heads / kv_heads, -1})
+      .reshape({x_TKC.size(0), heads, x_TKC.size(2)});
+}
+
 at::Tensor ExampleAttention(const at::Tensor& query_THC, const at::Tensor& key_TKC,
-                            const at::Tensor& value_TKC,
-                            const std::vector<int64_t>& example_lengths, const ScoreRule& rule) {
+                            const at::Tensor& value_TKC, const Examples& examples,
+                            const ScoreRule& rule) {
   const int64_t heads = query_THC.size(1), channels = query_THC.size(2);
-  const std::vector<Run> runs = RunsOf(example_lengths);
+  if (CanAttendPacked(query_THC, examples, rule))
+    return PackedAttention(query_THC, key_TKC, value_TKC, examples, rule).flatten(1);
+  const std::vector<Run> runs = RunsOf(examples.lengths);
   std::vector<int64_t> sizes;
   for (const Run& run : runs) sizes.push_back(run.examples * run.length);
   const auto queries = query_THC.split_with_sizes(sizes);

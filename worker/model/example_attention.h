@@ -18,9 +18,22 @@ struct ScoreRule {
   int64_t window = 0;  // a token attends to so many, itself the last; 0 is all before it
 };
 
+// The examples of a flat sequence of tokens, end to end.
+struct Examples {
+  std::vector<int64_t> lengths;
+  int64_t longest = 0;
+  at::Tensor bounds;  // int32 [E + 1] on a GPU: where each begins, and T; undefined on the CPU
+};
+
+// Made once for all layers of a pass.
+Examples ExamplesOf(const std::vector<int64_t>& lengths, at::Device device);
+
 // [T, H * C]. REQUIRES: the lengths add up to T.
 at::Tensor ExampleAttention(const at::Tensor& query_THC, const at::Tensor& key_TKC,
-                            const at::Tensor& value_TKC,
-                            const std::vector<int64_t>& example_lengths, const ScoreRule& rule);
+                            const at::Tensor& value_TKC, const Examples& examples,
+                            const ScoreRule& rule);
+
+// [T, heads, C]: each key/value head as often as query heads share it.
+at::Tensor ForEveryQueryHead(const at::Tensor& x_TKC, int64_t heads);
 
 }  // namespace strata

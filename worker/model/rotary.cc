@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "worker/model/device_tensor.h"
+
 namespace strata {
 namespace {
 
@@ -84,8 +86,10 @@ RotaryAngles AnglesAt(const std::vector<PositionSpan>& spans, const RopeConfig& 
   }
   const at::Tensor positions_T1 = at::tensor(positions, at::kLong).to(at::kFloat).unsqueeze(1);
   const at::Tensor angles_TR = positions_T1 * inverse_TR;
-  return {(angles_TR.cos() * rope.attention_factor).to(like.options()),
-          (angles_TR.sin() * rope.attention_factor).to(like.options())};
+  const auto given = [&](const at::Tensor& wide_TR) {
+    return OnDevice((wide_TR * rope.attention_factor).to(like.scalar_type()), like.device());
+  };
+  return {given(angles_TR.cos()), given(angles_TR.sin())};
 }
 
 at::Tensor Rotated(const at::Tensor& x_THC, const RotaryAngles& angles) {

@@ -56,6 +56,8 @@ struct WorkerTask {
   bool evaluation = false;
   std::optional<GenerationWork> generation;  // then there is no stage
   OptimizerTask optimizer;
+  bool gradient_checkpointing = false;
+  double neftune_noise_alpha = 0;
   uint32_t nonfinite_steps_max = 0;
   uint32_t eval_steps = 0, early_stopping_patience = 0;
   double loss_watchdog_threshold = 0;

@@ -72,6 +72,8 @@ WorkerTask TaskOf(const v1::JoinReply& reply) {
   task.optimizer = {train.optimizer().beta1(),         train.optimizer().beta2(),
                     train.optimizer().epsilon(),       train.optimizer().weight_decay(),
                     train.optimizer().max_grad_norm(), train.optimizer().loraplus_lr_ratio()};
+  task.gradient_checkpointing = train.pass().gradient_checkpointing();
+  task.neftune_noise_alpha = train.pass().neftune_noise_alpha();
   task.nonfinite_steps_max = train.nonfinite_steps_max();
   task.eval_steps = train.eval_steps();
   task.early_stopping_patience = train.early_stopping_patience();

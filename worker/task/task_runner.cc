@@ -100,6 +100,8 @@ StageSettings SettingsOf(const WorkerTask& task, const StageTask& stage) {
                     task.optimizer.weight_decay, task.optimizer.max_grad_norm,
                     task.optimizer.loraplus_lr_ratio},
           .micro_batch_size = task.micro_batch_size,
+          .gradient_checkpointing = task.gradient_checkpointing,
+          .neftune_noise_alpha = task.neftune_noise_alpha,
           .watchdog = {task.nonfinite_steps_max, task.loss_watchdog_threshold,
                        task.loss_watchdog_patience},
           .held_out = {stage.held_out_steps, task.eval_steps, task.early_stopping_patience}};

@@ -15,19 +15,21 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Leaves the gradients of this rank's share in the adapter; gives its summed loss.
+// Leaves the gradients of this rank's share in the adapter; gives its summed loss. The device is
+// waited for once, at the end.
 double Accumulate(const StageSettings& settings, const Decoder& decoder, FlatAdapter& adapter,
                   const StagePosition& position, const StepWork& work) {
-  const uint64_t key = StepDropoutKey(settings.dropout_key, position.epoch, position.step);
-  double nll_sum = 0;
+  const TrainingPass pass{StepDropoutKey(settings.dropout_key, position.epoch, position.step),
+                          settings.neftune_noise_alpha, settings.gradient_checkpointing};
+  at::Tensor nll_sum = at::zeros({}, at::dtype(at::kDouble).device(adapter.device()));
   for (const PackedTokens& tokens : MicroBatches(work.rows, settings.micro_batch_size)) {
     if (tokens.targets.empty()) continue;
-    const at::Tensor nll = decoder.NllSum(tokens, adapter.leaves(), TrainingPass{key});
+    const at::Tensor nll = decoder.NllSum(tokens, adapter.leaves(), pass);
     const at::Tensor loss = nll / static_cast<double>(work.step_supervised_tokens);
     if (loss.requires_grad()) loss.backward();
-    nll_sum += nll.item<double>();
+    nll_sum.add_(nll.detach());
   }
-  return nll_sum;
+  return nll_sum.item<double>();
 }
 
 // What all ranks know after the step's one reduction.

@@ -25,9 +25,11 @@ namespace strata {
 struct StageSettings {
   uint32_t index = 0;
   std::vector<uint32_t> steps;  // of each epoch
-  uint64_t dropout_key = 0;     // of (seed, dataset, pass)
+  uint64_t dropout_key = 0;     // of (seed, dataset, pass); NEFTune's noise is of it, too
   AdamWSettings adamw;
   uint32_t micro_batch_size = 1;  // rows per backward pass; at least 1
+  bool gradient_checkpointing = false;
+  double neftune_noise_alpha = 0;  // 0 adds no noise
   WatchdogSettings watchdog;
   HeldOutSettings held_out;
 };

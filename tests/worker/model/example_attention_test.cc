@@ -69,8 +69,8 @@ class ExampleAttentionTest : public ::testing::TestWithParam<Lengths> {
     const int64_t tokens = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
     const Inputs in = RandomInputs(tokens, kv_heads);
     const Inputs wide{Wide(in.query_THC), Wide(in.key_TKC), Wide(in.value_TKC)};
-    const at::Tensor out_TD =
-        ExampleAttention(in.query_THC, in.key_TKC, in.value_TKC, lengths, rule);
+    const at::Tensor out_TD = ExampleAttention(in.query_THC, in.key_TKC, in.value_TKC,
+                                               ExamplesOf(lengths, at::kCPU), rule);
     const at::Tensor dense_TD =
         DenseAttention(wide.query_THC, wide.key_TKC, wide.value_TKC, lengths, rule);
     ExpectClose(out_TD, dense_TD, "output");

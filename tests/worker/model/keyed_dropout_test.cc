@@ -1,11 +1,15 @@
 // Goal: a mask is a function of what it is for. Method: the vectorised masks against Philox one by
-// one, and masks of parts against the same parts of the mask of the whole.
+// one, and masks of parts against the same parts of the mask of the whole; the CUDA kernel's text
+// run on the CPU, and compiled by NVRTC.
 #include "worker/model/keyed_dropout.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "common/keyed_random.h"
+#ifdef STRATA_WITH_CUDA
+#include "worker/model/keep_mask_kernel.h"
+#endif
 
 namespace strata {
 namespace {
@@ -61,6 +65,43 @@ TEST(KeyedDropoutTest, ZerosWhatIsNotKept) {
     EXPECT_TRUE(at::equal(Kept(x, mask), x * mask)) << type;
   }
 }
+
+// The kernel's text, compiled for the CPU: a thread is a call.
+namespace kernel {
+struct Index {
+  unsigned int x;
+};
+thread_local Index blockIdx, blockDim, threadIdx;
+#define __global__
+#include "worker/model/keep_mask_kernel.cuh"
+#undef __global__
+}  // namespace kernel
+
+TEST(KeepMaskKernelTest, GivesTheMasksOfTheCpu) {
+  const DropoutRate rate = QuantisedRate(0.3);
+  const std::vector<TokenPlace> places = Places(3, 20);
+  for (const int64_t channels : {1, 8, 77, 200}) {
+    const auto tokens = static_cast<int64_t>(places.size());
+    const PhiloxKey key = PhiloxKeyOf(0x123456789abcdef);
+    at::Tensor mask = at::full({tokens, channels}, 7, at::kByte);
+    kernel::blockDim.x = 16;
+    for (kernel::blockIdx.x = 0; kernel::blockIdx.x * 16 < tokens * ((channels + 7) / 8) + 16;
+         ++kernel::blockIdx.x) {
+      for (kernel::threadIdx.x = 0; kernel::threadIdx.x < 16; ++kernel::threadIdx.x) {
+        kernel::StrataKeepMask(reinterpret_cast<const unsigned int*>(places.data()), tokens,
+                               channels, 5, key[0], key[1], rate.keep, mask.data_ptr<uint8_t>());
+      }
+    }
+    EXPECT_TRUE(at::equal(mask, KeepMask({0x123456789abcdef, 5}, rate, places, channels)));
+  }
+}
+
+#ifdef STRATA_WITH_CUDA
+TEST(KeepMaskKernelTest, CompilesWithoutADevice) {
+  const std::string ptx = KeepMaskKernel::Ptx();
+  EXPECT_NE(ptx.find(".entry StrataKeepMask"), std::string::npos);
+}
+#endif
 
 }  // namespace
 }  // namespace strata

@@ -84,8 +84,11 @@ Outcome Train(const Scenario& scenario, Collective& collective) {
   if (scenario.stopping_rank == collective.rank()) listener.stop_before = scenario.stop_before;
   Outcome outcome;
   outcome.before = adapter.Values();
-  const StageSettings settings{
-      0, {kSteps}, 7, {}, 1, {.nonfinite_steps_max = 2}, scenario.held_out};
+  const StageSettings settings{.steps = {kSteps},
+                               .dropout_key = 7,
+                               .adamw = {},
+                               .watchdog = {.nonfinite_steps_max = 2},
+                               .held_out = scenario.held_out};
   outcome.result = TrainStage(settings, decoder, adapter, source, collective, listener);
   outcome.reports = listener.reports;
   outcome.evaluations = listener.evaluations;

@@ -59,7 +59,12 @@ class StageTrainerTest : public ::testing::Test {
     return run;
   }
 
-  StageSettings settings_{2, {15, 15}, 77, {}, 1, {.nonfinite_steps_max = 3}, {}};
+  StageSettings settings_{.index = 2,
+                          .steps = {15, 15},
+                          .dropout_key = 77,
+                          .adamw = {},
+                          .watchdog = {.nonfinite_steps_max = 3},
+                          .held_out = {}};
   VectorWeights weights_ = TinyWeights(TinyConfig());
   std::vector<float> initial_ = KeyedValues(5, TinyLayout(TinyConfig()).elements, 0.3f);
   double learning_rate_ = 1e-3;
@@ -84,6 +89,32 @@ TEST_F(StageTrainerTest, GivesTheSameLossesForAnyMicroBatch) {
   const Run three = Train();
   for (size_t i = 0; i < one.reports.size(); ++i)
     EXPECT_NEAR(three.reports[i].loss / one.reports[i].loss, 1, 1e-4) << i;
+}
+
+TEST_F(StageTrainerTest, ComputingLayersAgainChangesNoByte) {
+  const Run kept = Train();
+  settings_.gradient_checkpointing = true;
+  EXPECT_EQ(Train().adapter, kept.adapter);
+}
+
+TEST_F(StageTrainerTest, GivesTheSameNoiseForAnyMicroBatch) {
+  settings_.neftune_noise_alpha = 5;
+  const Run one = Train();
+  settings_.micro_batch_size = 3;
+  const Run three = Train();
+  for (size_t i = 0; i < one.reports.size(); ++i)
+    EXPECT_NEAR(three.reports[i].loss / one.reports[i].loss, 1, 1e-4) << i;
+  settings_.neftune_noise_alpha = 0;
+  EXPECT_GT(std::abs(Train().reports[0].loss / one.reports[0].loss - 1), 1e-3);
+}
+
+TEST_F(StageTrainerTest, MakesNoNoiseWhereItEvaluates) {
+  settings_.held_out = {.steps = 1, .every_steps = 1};
+  settings_.steps = {1};
+  learning_rate_ = 0;
+  const double plain = Train().evaluations.at(0).loss;
+  settings_.neftune_noise_alpha = 100;
+  EXPECT_EQ(Train().evaluations.at(0).loss, plain);
 }
 
 TEST_F(StageTrainerTest, DrawsOtherMasksForAnotherStage) {
