@@ -36,6 +36,7 @@ const std::vector<NeutralValue>& NeutralValues() {
                                                              {"embedding_multiplier", 1},
                                                              {"final_logit_softcapping", nullptr},
                                                              {"kv_lora_rank", nullptr},
+                                                             {"lm_head_bias", false},
                                                              {"logit_scale", 1},
                                                              {"logits_scaling", 1},
                                                              {"mlp_bias", false},
@@ -49,10 +50,12 @@ const std::vector<NeutralValue>& NeutralValues() {
                                                              {"quantization_config", nullptr},
                                                              {"query_pre_attn_scalar", nullptr},
                                                              {"resid_pdrop", 0},
+                                                             {"rope_interleaved", false},
                                                              {"residual_multiplier", 1},
                                                              {"sliding_window", nullptr},
                                                              {"text_config", nullptr},
                                                              {"use_bidirectional_attention", false},
+                                                             {"use_mrope", false},
                                                              {"use_qk_norm", false},
                                                              {"use_sliding_window", false},
                                                              {"vision_config", nullptr}};
@@ -84,7 +87,9 @@ bool Fit(const ConfigFields& fields, const ModelConfig& config) {
 
 absl::Status ReadSizes(const ConfigFields& fields, const ModelConfig& defaults,
                        ModelConfig* config) {
-  ASSIGN_OR_RETURN(config->vocab_size, fields.Size("vocab_size"));
+  ASSIGN_OR_RETURN(config->vocab_size, defaults.vocab_size > 0
+                                           ? fields.SizeOr("vocab_size", defaults.vocab_size)
+                                           : fields.Size("vocab_size"));
   ASSIGN_OR_RETURN(config->hidden_size, fields.Size("hidden_size"));
   ASSIGN_OR_RETURN(config->intermediate_size, fields.Size("intermediate_size"));
   ASSIGN_OR_RETURN(config->num_hidden_layers, fields.Size("num_hidden_layers"));

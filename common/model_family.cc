@@ -85,6 +85,7 @@ ModelFamily Gemma3() {
   ModelFamily family = Gemma2();
   family.architecture = "Gemma3ForCausalLM";
   ModelConfig& defaults = family.defaults;
+  defaults.vocab_size = 262208;
   defaults.max_position_embeddings = 131072;
   defaults.query_key_norm = true;
   defaults.attention_softcap = defaults.final_softcap = 0;

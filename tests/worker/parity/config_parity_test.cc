@@ -68,5 +68,19 @@ TEST_P(ConfigParityTest, ReadsTheSpellingOfPublishedModels) {
 INSTANTIATE_TEST_SUITE_P(Families, ConfigParityTest, ::testing::ValuesIn(testing::Families()),
                          [](const auto& variant) { return variant.param; });
 
+// The models' own files, as they are met in the wild.
+TEST(PublishedConfigTest, IsReadAsTransformersReadsIt) {
+  int models = 0;
+  for (const auto& model :
+       std::filesystem::directory_iterator(std::string(STRATA_REFERENCE_DIR) + "/published")) {
+    absl::StatusOr<ModelConfig> read = ReadModelConfig(model.path());
+    ASSERT_TRUE(read.ok()) << read.status();
+    read->dtype = "";
+    EXPECT_EQ(*read, testing::ModelConfigOf(testing::ReadReference(model.path()))) << model.path();
+    ++models;
+  }
+  EXPECT_GE(models, 14);
+}
+
 }  // namespace
 }  // namespace strata

@@ -7,6 +7,8 @@ it, DIR/VARIANT/tensors.bin (raw, little-endian, one tensor after another) and i
   list NAME NUMBER...
   tensor NAME DTYPE OFFSET DIM...   at that byte of tensors.bin: F32, BF16 or F16
   example STEP BEGIN END ID...      supervised are the tokens [BEGIN, END)
+DIR/published/MODEL has config.json and the lines of ModelConfig alone, of the models in
+published_configs.json.
 Each example is computed alone, in a batch of one: the reference knows no packing. Only its dropout
 has to know where parity_test.cc puts an example; the masks are made here from the words of
 worker/model/keyed_dropout.h and common/keyed_random.h, not from their code.
@@ -14,6 +16,7 @@ worker/model/keyed_dropout.h and common/keyed_random.h, not from their code.
 
 import copy
 import dataclasses
+import json
 import os
 import sys
 
@@ -21,7 +24,7 @@ import numpy as np
 import torch
 from families import ARCHITECTURES, CONFIGS, model_config
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 STEPS, EXAMPLES, LEARNING_RATE, WEIGHT_DECAY, MAX_GRAD_NORM = 30, 4, 5e-3, 0.01, 1.0
 EXAMPLES_PER_ROW = 2
@@ -194,11 +197,28 @@ def write_config(index, base):
     config = base.config
     config.architectures = [ARCHITECTURES[config.model_type]]
     config.save_pretrained(index.folder)
+    write_model_config(index, config)
+
+
+def write_model_config(index, config):
     index.line("text", "architecture", config.architectures[0])
     numbers, lists = model_config(config)
     index.values(numbers)
     for name, list_ in lists.items():
         index.line("list", name, *list_)
+
+
+def write_published(folder):
+    """The config.json of published models in their own spelling, and how transformers reads it."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "published_configs.json")) as file:
+        published = json.load(file)
+    for name, config in published.items():
+        index = Index(os.path.join(folder, "published", name))
+        with open(os.path.join(index.folder, "config.json"), "w") as file:
+            json.dump(config, file)
+        write_model_config(index, AutoConfig.from_pretrained(index.folder))
+        index.close()
 
 
 def write_variant(folder, variant):
@@ -266,3 +286,5 @@ if __name__ == "__main__":
     for each in VARIANTS:
         if each.name in wanted:
             write_variant(os.path.join(sys.argv[1], each.name), each)
+    if not sys.argv[2:]:
+        write_published(sys.argv[1])
