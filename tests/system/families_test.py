@@ -1,6 +1,6 @@
-"""Goal: a base of any family is trained as it is: PEFT's adapter on it is taken in, measured, trained on and given back.
-Method: the tiny models of tests/worker/parity/families.py with the tests' tokenizer, in one file or sharded; the real
-PEFT before and after."""
+"""Goal: a base of any family is trained as it is: PEFT's adapter on it is taken in, measured, trained on and given back,
+and merged into the base's weights. Method: the tiny models of tests/worker/parity/families.py with the tests' tokenizer,
+in one file or sharded; the real PEFT before and after."""
 import copy
 import shutil
 import sys
@@ -65,7 +65,13 @@ class FamiliesTest(branch.BranchTest):
         current = self.adapters() / "current"
         self.assertEqual(set(load_file(current / "adapter_model.safetensors")),
                          set(load_file(adapter / "adapter_model.safetensors")))
-        self.assertLess(self.expect_the_loss_of_peft(base, current, lines), before)
+        after = self.expect_the_loss_of_peft(base, current, lines)
+        self.assertLess(after, before)
+        self.run_strata("export", "--merged", str(self.folder / "merged"))
+        model = AutoModelForCausalLM.from_pretrained(self.folder / "merged", attn_implementation="eager").eval()
+        with torch.no_grad():
+            merged, _ = nll.nll(model, AutoTokenizer.from_pretrained(base), lines)
+        self.assertLess(abs(merged - after) / after, 1e-4)
 
     def test_a_part_of_a_fused_projection_alone_is_refused_with_the_names_there_are(self):
         base = self.make_base("phi3")
