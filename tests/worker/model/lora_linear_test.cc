@@ -8,14 +8,14 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "tests/worker/model/closeness.h"
+
 namespace strata {
 namespace {
 
-constexpr int64_t kTokens = 11, kIn = 19, kOut = 13, kRank = 3;
+using namespace testing;  // strata::testing
 
-at::Tensor Leaf(const at::Tensor& values, at::ScalarType type, bool requires_grad) {
-  return values.detach().to(type).clone().set_requires_grad(requires_grad);
-}
+constexpr int64_t kTokens = 11, kIn = 19, kOut = 13, kRank = 3;
 
 struct Case {
   bool masked = false, x_needs_gradient = false, biased = false;
@@ -56,12 +56,6 @@ at::Tensor PlainLinear(const Inputs& in) {
   const at::Tensor base_TO = in.x_TI.mm(in.weight_OI.t());
   return (in.bias_O.defined() ? base_TO + in.bias_O.to(at::kDouble) : base_TO) +
          kept_TI.mm(lora.a_RI.t()).mm(lora.b_OR.t()) * lora.scale;
-}
-
-void ExpectClose(const at::Tensor& got, const at::Tensor& expected, double bound) {
-  ASSERT_EQ(got.sizes(), expected.sizes());
-  const at::Tensor off = (got.to(at::kDouble) - expected).abs().max() / expected.abs().max();
-  EXPECT_LE(off.item<double>(), bound);
 }
 
 class LoraLinearTest : public ::testing::TestWithParam<Case> {};

@@ -10,18 +10,12 @@
 
 #include <cmath>
 
+#include "tests/worker/model/closeness.h"
+
 namespace strata {
 namespace {
 
-at::Tensor Leaf(const at::Tensor& values, at::ScalarType type) {
-  return values.detach().to(type).clone().set_requires_grad(true);
-}
-
-void ExpectClose(const at::Tensor& got, const at::Tensor& expected) {
-  ASSERT_EQ(got.sizes(), expected.sizes());
-  const at::Tensor off = (got.to(at::kDouble) - expected).abs().max() / expected.abs().max();
-  EXPECT_LE(off.item<double>(), 1e-5);
-}
+using namespace testing;  // strata::testing
 
 RopeConfig Rope(double theta) {
   RopeConfig rope;
