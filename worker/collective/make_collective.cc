@@ -1,6 +1,8 @@
 #include "worker/collective/make_collective.h"
 
 #include <stdexcept>
+#include <string>
+#include <utility>
 
 #include "worker/collective/mpi_collective.h"
 #ifdef STRATA_WITH_CUDA
@@ -12,7 +14,13 @@ namespace strata {
 std::unique_ptr<Collective> MakeCollective(MpiSession& session, at::Device device) {
   if (device.is_cpu()) return std::make_unique<MpiCollective>(session);
 #ifdef STRATA_WITH_CUDA
-  if (device.is_cuda()) return MakeNcclCollective(session, device);
+  if (device.is_cuda()) {
+    const auto broadcast = [&session](std::string bytes) {
+      return session.BroadcastBytes(std::move(bytes));
+    };
+    return MakeNcclCollective({session.rank(), session.world(), session.local_world(), broadcast},
+                              device);
+  }
 #endif
   throw std::runtime_error("no way to add up gradients on device " + device.str() +
                            "; this worker was built for the CPU only: see STRATA_CUDA");

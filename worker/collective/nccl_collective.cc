@@ -19,24 +19,24 @@ void Require(ncclResult_t result, const char* what) {
                              ncclGetLastError(nullptr) + "); NCCL_DEBUG=WARN says more");
 }
 
-ncclUniqueId AgreedId(MpiSession& session) {
+ncclUniqueId AgreedId(const NcclGroup& group) {
   ncclUniqueId id;
   std::string bytes;
-  if (session.rank() == 0) {
+  if (group.rank == 0) {
     Require(ncclGetUniqueId(&id), "ncclGetUniqueId");
     bytes.assign(id.internal, sizeof(id.internal));
   }
-  bytes = session.BroadcastBytes(bytes);
+  bytes = group.broadcast_bytes(bytes);
   std::memcpy(id.internal, bytes.data(), sizeof(id.internal));
   return id;
 }
 
 class NcclCollective : public Collective {
  public:
-  NcclCollective(MpiSession& session, at::Device device)
-      : rank_(session.rank()), world_(session.world()), device_(device) {
+  NcclCollective(const NcclGroup& group, at::Device device)
+      : rank_(group.rank), world_(group.world), device_(device) {
     const c10::cuda::CUDAGuard guard(device_);
-    Require(ncclCommInitRank(&comm_, world_, AgreedId(session), rank_), "ncclCommInitRank");
+    Require(ncclCommInitRank(&comm_, world_, AgreedId(group), rank_), "ncclCommInitRank");
   }
   ~NcclCollective() override { ncclCommDestroy(comm_); }
 
@@ -62,14 +62,14 @@ class NcclCollective : public Collective {
 
 }  // namespace
 
-std::unique_ptr<Collective> MakeNcclCollective(MpiSession& session, at::Device device) {
+std::unique_ptr<Collective> MakeNcclCollective(const NcclGroup& group, at::Device device) {
   const int devices = c10::cuda::device_count();
-  if (session.local_world() > devices) {
+  if (group.local_world > devices) {
     throw std::runtime_error(
         "this host has fewer CUDA devices than ranks: " + std::to_string(devices) + " devices, " +
-        std::to_string(session.local_world()) + " ranks; start at most one rank per device");
+        std::to_string(group.local_world) + " ranks; start at most one rank per device");
   }
-  return std::make_unique<NcclCollective>(session, device);
+  return std::make_unique<NcclCollective>(group, device);
 }
 
 }  // namespace strata

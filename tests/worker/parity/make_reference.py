@@ -1,6 +1,6 @@
 """Trains tiny random models with transformers + PEFT and writes what parity_test.cc compares with.
 
-Usage: make_reference.py DIR [VARIANT...]. Per variant DIR/VARIANT/config.json as transformers saves
+Usage: make_reference.py [--brief] DIR [VARIANT...]. Per variant DIR/VARIANT/config.json as transformers saves
 it, DIR/VARIANT/tensors.bin (raw, little-endian, one tensor after another) and index.txt, of lines
   text NAME VALUE
   value NAME NUMBER           of ModelConfig or of the training
@@ -9,6 +9,10 @@ it, DIR/VARIANT/tensors.bin (raw, little-endian, one tensor after another) and i
   example STEP BEGIN END ID...      supervised are the tokens [BEGIN, END)
 DIR/published/MODEL has config.json and the lines of ModelConfig alone, of the models in
 published_configs.json.
+--brief leaves out config.json and the logits, which engine_check does not read: reference/ beside
+this file was made so, of every variant but llama_tied (others are tied, too), and is made again by
+  make_reference.py --brief tests/worker/parity/reference
+when this script or a family changes; stored_reference_test.py tells.
 Each example is computed alone, in a batch of one: the reference knows no packing. Only its dropout
 has to know where parity_test.cc puts an example; the masks are made here from the words of
 worker/model/keyed_dropout.h and common/keyed_random.h, not from their code.
@@ -50,9 +54,9 @@ VARIANTS = [Variant(family, family) for family in CONFIGS] + [
 
 
 class Index:
-    def __init__(self, folder):
+    def __init__(self, folder, brief=False):
         os.makedirs(folder, exist_ok=True)
-        self.folder, self.lines = folder, []
+        self.folder, self.lines, self.brief = folder, [], brief
         self.blob = open(os.path.join(folder, "tensors.bin"), "wb")
 
     def line(self, *words):
@@ -196,7 +200,8 @@ def targets_of(adapter):
 def write_config(index, base):
     config = base.config
     config.architectures = [ARCHITECTURES[config.model_type]]
-    config.save_pretrained(index.folder)
+    if not index.brief:
+        config.save_pretrained(index.folder)
     write_model_config(index, config)
 
 
@@ -221,8 +226,8 @@ def write_published(folder):
         index.close()
 
 
-def write_variant(folder, variant):
-    index, place = Index(folder), Place()
+def write_variant(folder, variant, brief=False):
+    index, place = Index(folder, brief), Place()
     base = tiny_base(variant.family, variant.disk, variant.seed)
     write_config(index, base)
     index.values({"r": R, "alpha": ALPHA, "dropout": variant.dropout, "stage_key": STAGE_KEY,
@@ -236,7 +241,7 @@ def write_variant(folder, variant):
     for name, weight in adapter.items():
         index.tensor(name, weight)
     steps = tiny_steps(torch.Generator().manual_seed(3), base.config.vocab_size)
-    if variant.dropout == 0:
+    if variant.dropout == 0 and not brief:
         with torch.no_grad():
             ids = torch.tensor([steps[0][0][0]])
             index.tensor("logits", model(input_ids=ids, use_cache=False).logits[0])
@@ -282,9 +287,10 @@ def train(index, model, adapter, place, steps):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    wanted = sys.argv[2:] or [variant.name for variant in VARIANTS]
+    brief, (out, *wanted) = "--brief" in sys.argv, [a for a in sys.argv[1:] if a != "--brief"]
+    stored = [variant.name for variant in VARIANTS if not brief or variant.name != "llama_tied"]
     for each in VARIANTS:
-        if each.name in wanted:
-            write_variant(os.path.join(sys.argv[1], each.name), each)
-    if not sys.argv[2:]:
-        write_published(sys.argv[1])
+        if each.name in (wanted or stored):
+            write_variant(os.path.join(out, each.name), each, brief)
+    if not (wanted or brief):
+        write_published(out)
