@@ -1,7 +1,7 @@
 #include "worker/bench/bench_model.h"
 
 #include <map>
-#include <stdexcept>
+#include <utility>
 
 #include "worker/bench/random_weights.h"
 #ifdef STRATA_WITH_FOLDERS
@@ -60,11 +60,15 @@ BenchModel FindBenchModel(const std::string& base) {
     model.config = ConfigOf(named->second);
   } else {
 #ifdef STRATA_WITH_FOLDERS
-    FolderModel folder = OpenFolderModel(base);
-    model.config = folder.config;
-    model.weights = std::move(folder.weights);
+    try {
+      FolderModel folder = OpenFolderModel(base);
+      model.config = folder.config;
+      model.weights = std::move(folder.weights);
+    } catch (const std::runtime_error& error) {
+      throw BaseError(error.what());
+    }
 #else
-    throw std::runtime_error(
+    throw BaseError(
         "'" + base +
         "' is not tiny, 100m, 1b or 8b; this is the engine alone, which reads no folders: build "
         "strata whole (deploy/setup.sh), or name one of those");

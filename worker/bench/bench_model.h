@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 #include "common/model_config.h"
@@ -16,7 +17,11 @@ struct BenchModel {
   bool random = false;  // no file has these weights
 };
 
-// `base` as BenchOptions has it. Throws std::runtime_error that says what is wrong with it, and
+struct BaseError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// `base` as BenchOptions has it. Throws BaseError that says what is wrong with it, and
 // that a folder needs the full build where this is the engine alone.
 BenchModel FindBenchModel(const std::string& base);
 

@@ -11,7 +11,7 @@
 namespace strata {
 namespace {
 
-constexpr int kUsage = 64, kUnavailable = 69, kBug = 70;  // of sysexits
+constexpr int kUsage = 64, kData = 65, kUnavailable = 69, kBug = 70;  // of sysexits
 
 std::string Report(const BenchOptions& options, const BenchModel& model, const StepTiming& timing) {
   const double tokens = static_cast<double>(options.rows * options.length);
@@ -62,6 +62,8 @@ int main(int argc, char** argv) {
     return strata::Main(argc, argv);
   } catch (const strata::UsageError& error) {
     return fail(error, strata::kUsage);
+  } catch (const strata::BaseError& error) {
+    return fail(error, strata::kData);
   } catch (const strata::NoDevice& error) {
     return fail(error, strata::kUnavailable);
   } catch (const std::exception& error) {

@@ -31,7 +31,7 @@ struct Bounds {
 constexpr Bounds kCpuBounds = {1e-5, 1e-4, 1e-4, 1e-3};
 constexpr Bounds kDeviceBounds = {1e-5, 1e-3, 1e-3, 1e-2};
 // Of a training's mean loss in bfloat16 to that in float32, in nats.
-constexpr double kBfloat16Bound = 0.1;
+constexpr double kBfloat16Bound = 0.05;
 
 double Off(double got, double expected) { return std::abs(got / expected - 1); }
 
