@@ -1,4 +1,4 @@
-// Asks the kernel what this machine has: disks, limits, memory, cores, who holds a lock. The
+// Asks the kernel what this machine has: disks, limits, cores, who holds a lock. The
 // doctor's door to it. Judges nothing.
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/machine_memory.h"
 
 namespace strata {
 
@@ -26,11 +27,6 @@ struct OpenFilesLimit {
   uint64_t soft = 0, hard = 0;
 };
 OpenFilesLimit LimitOfOpenFiles();
-
-struct Memory {
-  uint64_t total_bytes = 0, available_bytes = 0;  // the smaller of machine's and control group's
-};
-Memory MemoryHere();
 
 struct Cores {
   int usable = 1;    // that this process may run on: what a rank's threads are counted from
