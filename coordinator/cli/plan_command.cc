@@ -15,6 +15,7 @@
 #include "coordinator/cli/terminal.h"
 #include "coordinator/cli/text_table.h"
 #include "coordinator/run/estimate.h"
+#include "coordinator/run/micro_batch_choice.h"
 #include "coordinator/run/preparation.h"
 #include "coordinator/run/rebuild.h"
 #include "coordinator/tokens/template_source.h"
@@ -56,7 +57,31 @@ std::vector<std::string> Forgotten(const Preparation& prepared) {
   return ForgottenByRebuild(prepared.catalog, prepared.lineage);
 }
 
-Json ToJson(const Config& config, const Base& base, const Preparation& prepared) {
+// What a plan shows, and what it was made from.
+struct Planned {
+  const Config& config;
+  const Base& base;
+  const MicroBatch micro_batch;
+  const Preparation& prepared;
+};
+
+Json MemoryJson(const MicroBatch& micro_batch) {
+  const MemoryEstimate& estimate = micro_batch.estimate;
+  return {{"program", estimate.program},
+          {"kernels", estimate.kernels},
+          {"weights", estimate.weights},
+          {"adapter", estimate.adapter},
+          {"activations_per_row", estimate.activations_per_row},
+          {"activations", estimate.activations},
+          {"working", estimate.working},
+          {"heap_holes", estimate.heap_holes},
+          {"budget", micro_batch.budget.bytes},
+          {"budget_source", micro_batch.budget.source},
+          {"on", micro_batch.budget.on_cuda ? "cuda" : "cpu"}};
+}
+
+Json ToJson(const Planned& planned) {
+  const auto& [config, base, micro_batch, prepared] = planned;
   Json json = {
       {"stages", Json::array()}, {"skipped", Json::array()}, {"refused_lines", Json::array()}};
   for (const StagePlan& stage : prepared.plan.stages) {
@@ -103,7 +128,9 @@ Json ToJson(const Config& config, const Base& base, const Preparation& prepared)
   json["tokens"] = totals.tokens;
   json["updates"] = totals.steps;
   json["trainable_params"] = base.layout.elements;
-  json["memory_estimate_bytes"] = WorkerMemoryEstimate(config, base);
+  json["micro_batch_size"] = micro_batch.rows;
+  json["memory_estimate_bytes"] = micro_batch.estimate.total();
+  json["memory_bytes"] = MemoryJson(micro_batch);
   json["estimated_seconds"] = rate > 0 ? Json(static_cast<double>(totals.tokens) / rate) : Json();
   return json;
 }
@@ -122,7 +149,30 @@ std::string TokenizedText(const Preparation& prepared) {
                          megabytes / prepared.tokenize_seconds);
 }
 
-void PrintText(const Config& config, const Base& base, const Preparation& prepared) {
+// "micro_batch_size 4, chosen by auto: estimated 11.2 of 14.4 GB (…)".
+std::vector<std::string> MemoryTexts(const Planned& planned) {
+  const MemoryEstimate& estimate = planned.micro_batch.estimate;
+  const MemoryBudget& budget = planned.micro_batch.budget;
+  const auto gb = [](uint64_t bytes) {
+    return absl::StrFormat("%.1f", static_cast<double>(bytes) / 1e9);
+  };
+  std::vector<std::string> terms = {"program " + gb(estimate.program)};
+  if (estimate.kernels > 0) terms.push_back("compiled kernels " + gb(estimate.kernels));
+  for (const auto& [name, bytes] :
+       {std::pair("weights", estimate.weights), std::pair("adapter", estimate.adapter),
+        std::pair("activations", estimate.activations), std::pair("working", estimate.working)})
+    terms.push_back(absl::StrCat(name, " ", gb(bytes)));
+  if (estimate.heap_holes > 0) terms.push_back("holes in the heap " + gb(estimate.heap_holes));
+  return {absl::StrCat("micro_batch_size ", planned.micro_batch.rows,
+                       planned.micro_batch.chosen ? ", chosen by auto" : "", ": estimated ",
+                       gb(estimate.total()), " of ", gb(budget.bytes), " GB a worker (",
+                       budget.source, ")"),
+          absl::StrCat("memory of a worker in GB, ", budget.on_cuda ? "on a GPU" : "on the CPU",
+                       " in ", planned.base.dtype, ": ", absl::StrJoin(terms, ", "))};
+}
+
+void PrintText(const Planned& planned) {
+  const auto& [config, base, micro_batch, prepared] = planned;
   const Terminal terminal = Terminal::Of(fileno(stdout));
   const auto say = [&](const std::string& sentence, Style style = Style::kPlain) {
     std::printf("%s", Sentence(sentence, style, terminal).c_str());
@@ -140,6 +190,8 @@ void PrintText(const Config& config, const Base& base, const Preparation& prepar
   }
   if (!prepared.template_change.empty())
     say("warning: " + prepared.template_change, Style::kYellow);
+  if (const std::string room = NoRoomText(micro_batch, config); !room.empty())
+    say("warning: " + room, Style::kYellow);
   for (const std::string& missing : prepared.catalog.missing) {
     say(absl::StrCat("warning: the configuration names ", missing,
                      ", which training/ does not have"),
@@ -155,11 +207,7 @@ void PrintText(const Config& config, const Base& base, const Preparation& prepar
                    Counted(totals.tokens, "token"), " over all epochs, ",
                    Counted(totals.steps, "update")));
   say(absl::StrFormat("trainable parameters: %d", base.layout.elements));
-  say(
-      absl::StrFormat("memory of a worker: about %.2f GiB beside the program, at micro_batch_size "
-                      "%u in %s",
-                      static_cast<double>(WorkerMemoryEstimate(config, base)) / (1 << 30),
-                      config.micro_batch_size, base.dtype));
+  for (const std::string& text : MemoryTexts(planned)) say(text);
   say(TimeText(config, totals));
   say(TokenizedText(prepared));
   if (prepared.plan.stages.empty()) say("nothing pending");
@@ -172,10 +220,11 @@ absl::StatusOr<ExitCode> RunPlan(const BranchOptions& options, const PlanRequest
   Progress progress(options.json);
   const auto on_tokenize = [&](uint64_t done, uint64_t total) { progress.OnTokenize(done, total); };
   ASSIGN_OR_RETURN(const Preparation prepared, Prepare(config, store, request, on_tokenize));
+  const Planned planned{config, base, ChooseMicroBatch(config, base, BudgetHere(config)), prepared};
   if (options.json) {
-    std::printf("%s\n", DumpJson(ToJson(config, base, prepared), 1).c_str());
+    std::printf("%s\n", DumpJson(ToJson(planned), 1).c_str());
   } else {
-    PrintText(config, base, prepared);
+    PrintText(planned);
   }
   return ExitCode::kOk;
 }

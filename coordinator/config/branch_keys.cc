@@ -194,9 +194,27 @@ KeyRow<Config> ChatTemplateRow() {
 }
 
 constexpr uint64_t kEpochsMax = 10000;
+constexpr char kAuto[] = "auto";
 constexpr RealRange kLearningRate = {0, 1, /*min_included=*/false, /*max_included=*/true};
 constexpr RealRange kShare = {0, 1, /*min_included=*/true, /*max_included=*/false};
 constexpr uint32_t kRowsMax = 1 << 20, kTokensMax = 1 << 20;
+
+// A number, or auto, which is kept as 0.
+KeyRow<Config> MicroBatchRow() {
+  const std::string allowed = absl::StrCat(kAuto, " or ", WholeText(1, kRowsMax));
+  const auto set = [allowed](const YamlValue& value, Config* config) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::string text, value.Text());
+    const absl::StatusOr<uint64_t> rows = value.Whole(1, kRowsMax);
+    if (text != kAuto && !rows.ok())
+      return value.Error(absl::StrCat("must be ", allowed, "; is ", text));
+    config->micro_batch_size = text == kAuto ? 0 : static_cast<uint32_t>(*rows);
+    return absl::OkStatus();
+  };
+  const auto show = [](const Config& config) {
+    return config.micro_batch_size == 0 ? Show(std::string(kAuto)) : Show(config.micro_batch_size);
+  };
+  return {"micro_batch_size", set, show, allowed, {kAuto}};
+}
 
 std::vector<KeyRow<TierConfig>> TierKeys() {
   using Tier = TierConfig;
@@ -310,7 +328,8 @@ std::vector<KeyRow<Config>> BranchKeys() {
       ChatTemplateRow(),
 
       Whole("global_batch_size", &Config::global_batch_size, 1, kRowsMax),
-      Whole("micro_batch_size", &Config::micro_batch_size, 1, kRowsMax),
+      MicroBatchRow(),
+      Real("gpu_memory_gb", &Config::gpu_memory_gb, {0, 1e6}),
       Bool("gradient_checkpointing", &Config::gradient_checkpointing),
       Whole("num_train_epochs", &Config::num_train_epochs, 1, kEpochsMax),
       Whole("max_steps", &Config::max_steps, 0, UINT32_MAX),

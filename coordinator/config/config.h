@@ -78,8 +78,10 @@ struct Config {
   std::string chat_template = "default";
 
   uint32_t global_batch_size = 16;  // rows of a step, over all ranks, 1 … 1048576
-  // Rows a rank computes at once, 1 … 1048576: memory only, never the mathematics.
+  // Rows a rank computes at once, 1 … 1048576: memory only, never the mathematics. 0 is auto: as
+  // many as fit.
   uint32_t micro_batch_size = 4;
+  double gpu_memory_gb = 0;             // of each device, 0 … 1e6; 0 is not known
   bool gradient_checkpointing = false;  // layers are computed again in the backward pass
   uint32_t num_train_epochs = 3;        // 1 … 10000
   uint32_t max_steps = 0;               // per stage; 0 is no limit

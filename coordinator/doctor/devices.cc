@@ -8,12 +8,13 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "coordinator/doctor/examination.h"
-#include "coordinator/run/estimate.h"
+#include "coordinator/run/micro_batch_choice.h"
 
 namespace strata {
 namespace {
 
-constexpr char kLess[] = "lower micro_batch_size, max_length or workers";
+constexpr char kLess[] =
+    "lower micro_batch_size, max_length or workers, or set gradient_checkpointing: true";
 
 // 12040 is 12.4.
 std::string CudaVersion(int version) {
@@ -114,10 +115,10 @@ Finding JudgeMemory(uint64_t rank_bytes, const DeviceQuestion& question, const M
     return rank_bytes <= least ? Fine("memory", found) : Problem("memory", found, kLess);
   }
   const double all = need * question.ranks;
-  const std::string found = absl::StrCat(
-      question.ranks, question.ranks == 1 ? " rank takes" : " ranks take", " some ", Bytes(all),
-      " beside the program; ", Bytes(static_cast<double>(memory.available_bytes)), " of ",
-      Bytes(static_cast<double>(memory.total_bytes)), " are free");
+  const std::string found =
+      absl::StrCat(question.ranks, question.ranks == 1 ? " rank takes" : " ranks take", " some ",
+                   Bytes(all), "; ", Bytes(static_cast<double>(memory.available_bytes)), " of ",
+                   Bytes(static_cast<double>(memory.total_bytes)), " are free");
   if (all > static_cast<double>(memory.total_bytes)) return Problem("memory", found, kLess);
   if (all > static_cast<double>(memory.available_bytes))
     return Warning("memory", found,
@@ -144,8 +145,11 @@ void ExamineDevices(Examination* examination) {
     if (examination->branch) findings.Add(NotTried("memory", "see base"));
     return;
   }
-  findings.Add(
-      JudgeMemory(WorkerMemoryEstimate(settings, *examination->base), question, MemoryHere()));
+  const Memory memory = MemoryHere();
+  const bool on_device = settings.device != "cpu" && !question.machine.devices.empty();
+  const MicroBatch micro_batch = ChooseMicroBatch(
+      settings, *examination->base, BudgetOf(settings, memory.available_bytes, on_device));
+  findings.Add(JudgeMemory(micro_batch.estimate.total(), question, memory));
 }
 
 }  // namespace strata

@@ -39,20 +39,6 @@ double RateOf(const fs::path& file, const std::string& device) {
 
 }  // namespace
 
-uint64_t WorkerMemoryEstimate(const Config& config, const Base& base) {
-  const ModelConfig& model = base.model;
-  const uint64_t width = base.dtype == "float32" ? 4 : 2;
-  const auto weights =
-      static_cast<uint64_t>(LinearWeights(model) +
-                            (model.tie_word_embeddings ? 0 : model.vocab_size * model.hidden_size));
-  const uint64_t tokens = uint64_t{config.micro_batch_size} * config.max_length;
-  const uint64_t per_token = static_cast<uint64_t>(model.num_hidden_layers) *
-                             (20 * model.hidden_size + 9 * model.intermediate_size) * width;
-  const uint64_t logits = std::min<uint64_t>(tokens, 1024) * model.vocab_size * 12;
-  return weights * width + static_cast<uint64_t>(base.layout.elements) * 16 + tokens * per_token +
-         logits;
-}
-
 double MeasuredTokensPerSecond(const fs::path& runs, const std::string& device) {
   for (const fs::path& file : StepFiles(runs)) {
     if (const double rate = RateOf(file, device); rate > 0) return rate;

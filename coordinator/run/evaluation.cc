@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
+#include "coordinator/run/micro_batch_choice.h"
 #include "coordinator/run/named_adapter.h"
 #include "coordinator/run/preparation.h"
 #include "coordinator/run/run_driver.h"
@@ -27,6 +28,8 @@ absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequ
   dataset.num_train_epochs = 1;
   Config once = config;
   once.max_steps = 0;
+  once.workers = 1;
+  once.micro_batch_size = ChooseMicroBatch(once, base, BudgetHere(once)).rows;
   const Plan plan = PlanOfDataset(once, dataset, tokens, 0);
   const StagePlan& stage = plan.stages[0];
   result.examples = stage.examples.size();
@@ -41,7 +44,7 @@ absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequ
   input.spec.run = RunId(absl::StrCat("evaluation-", RandomHex(4)));
   input.spec.purpose = Purpose::kEvaluate;
   input.spec.stages = {stage.steps};
-  input.task = TaskBasics(config, base);
+  input.task = TaskBasics(once, base);
   input.task.mutable_evaluate()->set_steps(stage.steps[0]);
   ASSIGN_OR_RETURN(input.adapter,
                    AdapterNamed(config, store, base, request.adapter, request.on_warning));

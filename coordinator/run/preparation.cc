@@ -96,11 +96,10 @@ v1::JoinReply TaskBasics(const Config& config, const Base& base) {
   task.mutable_lora()->set_r(config.lora_r);
   task.mutable_lora()->set_alpha(PlainAlpha(config.lora_alpha, config.lora_r, config.use_rslora));
   task.mutable_lora()->set_dropout(config.lora_dropout);
-  for (const std::string& name : base.target_modules)
-    task.mutable_lora()->add_target_modules(name);
+  for (const std::string& name : base.target_modules) task.mutable_lora()->add_target_modules(name);
   task.mutable_lora()->set_elements(static_cast<uint64_t>(base.layout.elements));
   task.set_dtype(base.dtype);
-  task.set_micro_batch_size(config.micro_batch_size);
+  task.set_micro_batch_size(std::max(1u, config.micro_batch_size));
   return task;
 }
 

@@ -35,7 +35,8 @@ struct Preparation {
 absl::StatusOr<Preparation> Prepare(const Config& config, const BranchStore& store,
                                     const PlanRequest& request, const TokenizeProgress& progress);
 
-// What every worker is told whatever its task: base, LoRA, dtype, micro-batch, lease.
+// What every worker is told whatever its task: base, LoRA, dtype, micro-batch, lease. A task of
+// rows has chosen what micro_batch_size: auto means; others, which have no rows, are told 1.
 v1::JoinReply TaskBasics(const Config& config, const Base& base);
 
 // strata-worker beside the running strata.

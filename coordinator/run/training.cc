@@ -8,6 +8,7 @@
 #include "coordinator/config/branch_yaml.h"
 #include "coordinator/plan/initial_adapter.h"
 #include "coordinator/plan/shards.h"
+#include "coordinator/run/micro_batch_choice.h"
 #include "coordinator/run/preparation.h"
 #include "coordinator/run/rebuild.h"
 #include "coordinator/run/run_lock.h"
@@ -104,6 +105,7 @@ class Training {
   absl::StatusOr<TrainResult> Run();
 
  private:
+  absl::Status OpenModel();
   absl::Status LayOut();
   absl::StatusOr<std::vector<float>> FirstAdapter() const;
   DriveInput InputOf(std::vector<float> adapter);
@@ -113,11 +115,12 @@ class Training {
   void TryToReport();
   void Conclude(const DriveOutcome& outcome);
 
-  const Config& config_;
+  Config config_;  // with the micro-batch chosen once it has begun
   const TrainRequest& request_;
   BranchStore* const store_;
   const SystemClock::time_point started_;
   Base base_;
+  MicroBatch micro_batch_;
   std::vector<std::pair<std::string, std::string>> settings_;
   Preparation preparation_;
   std::deque<DatasetTokens> stage_tokens_;  // from the run's folder
@@ -128,6 +131,17 @@ class Training {
   Json metadata_;
   absl::Status refused_;  // why a rebuild that was trained is not committed
 };
+
+// The base, and what the settings mean on it.
+absl::Status Training::OpenModel() {
+  ASSIGN_OR_RETURN(base_, OpenBase(config_));
+  micro_batch_ = ChooseMicroBatch(config_, base_, BudgetHere(config_));
+  config_.micro_batch_size = micro_batch_.rows;
+  Config effective = config_;
+  effective.dtype = base_.dtype;
+  settings_ = EffectiveValues(effective);
+  return absl::OkStatus();
+}
 
 absl::StatusOr<std::vector<float>> Training::FirstAdapter() const {
   const Version current = store_->current();
@@ -318,10 +332,7 @@ bool Training::NothingToTrain() {
 }
 
 absl::StatusOr<TrainResult> Training::Run() {
-  ASSIGN_OR_RETURN(base_, OpenBase(config_));
-  Config effective = config_;
-  effective.dtype = base_.dtype;
-  settings_ = EffectiveValues(effective);
+  RETURN_IF_ERROR(OpenModel());
   ASSIGN_OR_RETURN(preparation_, Prepare(config_, *store_, request_.plan, request_.on_tokenize));
   result_.skipped = preparation_.plan.skipped;
   if (preparation_.plan.rebuild) {
@@ -334,6 +345,8 @@ absl::StatusOr<TrainResult> Training::Run() {
     return result_;
   }
   if (!preparation_.template_change.empty()) Warn(request_, preparation_.template_change);
+  if (const std::string room = NoRoomText(micro_batch_, config_); !room.empty())
+    Warn(request_, room);
   ASSIGN_OR_RETURN(std::vector<float> adapter, FirstAdapter());
   RETURN_IF_ERROR(CheckPrograms(config_.mpirun, WorkerProgram()));
   RETURN_IF_ERROR(CheckWritable(config_.AdaptersDir(), FileSystem::Real()));

@@ -25,7 +25,7 @@ TEST(BranchSampleTest, KeysAreFrozen) {
           "adam_beta1", "adam_beta2", "adam_epsilon", "assistant_only_loss", "base_model_name",
           "changed_datasets", "chat_template", "completion_only_loss", "datasets", "device",
           "dtype", "early_stopping_patience", "eval_steps", "excess_length_strategy",
-          "global_batch_size", "gradient_checkpointing", "keep_backups", "learning_rate",
+          "global_batch_size", "gpu_memory_gb", "gradient_checkpointing", "keep_backups", "learning_rate",
           "lora_alpha", "lora_dropout", "lora_r", "lora_target_modules", "loraplus_lr_ratio",
           "loss_watchdog_patience", "loss_watchdog_threshold", "lr_decay_ratio", "lr_decay_type",
           "lr_scheduler_type", "max_grad_norm", "max_length", "max_nonfinite_steps", "max_steps",

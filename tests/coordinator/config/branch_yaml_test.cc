@@ -282,6 +282,18 @@ TEST_F(LoadConfigTest, BoundsThemselvesAreAccepted) {
   }
 }
 
+TEST_F(LoadConfigTest, AMicroBatchIsANumberOrAuto) {
+  EXPECT_EQ(branch_.Load("micro_batch_size: auto\n")->micro_batch_size, 0);
+  EXPECT_EQ(branch_.Load("", {"per_device_train_batch_size=auto"})->micro_batch_size, 0);
+  EXPECT_EQ(
+      MessageOfSet("micro_batch_size=automatic"),
+      "--set micro_batch_size=automatic: micro_batch_size must be auto or a whole number from "
+      "1 to 1048576; is automatic");
+  EXPECT_THAT(MessageOfSet("micro_batch_size=[4]"), HasSubstr("micro_batch_size must be a text"));
+  EXPECT_THAT(MessageOfSet("micro_batch_size=-1"), HasSubstr("must be auto or a whole number"));
+  EXPECT_THAT(MessageOfSet("gpu_memory_gb=-1"), HasSubstr("gpu_memory_gb must be a number"));
+}
+
 TEST_F(LoadConfigTest, OtherTypesAreRefusedByName) {
   EXPECT_THAT(MessageOfSet("packing=1"), HasSubstr("packing must be true or false, is 1"));
   EXPECT_THAT(MessageOfSet("packing=\"true\""), HasSubstr("is the text \"true\""));

@@ -2,6 +2,7 @@
 // Method: steps.jsonl files of runs as the driver writes them.
 #include "coordinator/run/estimate.h"
 
+#include "common/json.h"
 #include "gtest/gtest.h"
 #include "tests/common/folder.h"
 
@@ -33,24 +34,6 @@ TEST_F(EstimateTest, RateIsThatOfTheLastRunOnTheDevice) {
   EXPECT_EQ(Rate("cpu"), 200);
   EXPECT_EQ(Rate("cuda"), 2000);
   EXPECT_EQ(Rate("auto"), 200);
-}
-
-TEST_F(EstimateTest, MemoryGrowsWithMicroBatchAndAdapter) {
-  Config config;
-  Base base;
-  base.model.vocab_size = 2048;
-  base.model.hidden_size = 128;
-  base.model.intermediate_size = 352;
-  base.model.num_hidden_layers = 4;
-  base.model.num_attention_heads = 4;
-  base.model.num_key_value_heads = 2;
-  base.model.head_dim = 32;
-  base.dtype = "float32";
-  const uint64_t small = WorkerMemoryEstimate(config, base);
-  base.layout.elements = 1000;
-  EXPECT_EQ(WorkerMemoryEstimate(config, base), small + 16000);
-  config.micro_batch_size *= 2;
-  EXPECT_GT(WorkerMemoryEstimate(config, base), small + 16000);
 }
 
 }  // namespace
