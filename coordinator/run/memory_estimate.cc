@@ -9,7 +9,7 @@ namespace {
 constexpr uint64_t kMiB = 1 << 20;
 
 // Of a worker that trains next to nothing: 205 MiB of mapped libraries, 180 MiB of its own
-// (libtorch 2.11 for the CPU, Open MPI 4, x86-64).
+// (libtorch 2.11, Open MPI 4.1, x86-64, device: cpu).
 constexpr uint64_t kProgramOnCpu = 385 * kMiB;
 // oneDNN's compiled bfloat16 products, one for each shape, as far as its cache lets them grow: what
 // 200 steps over rows of as many lengths added (two threads, AVX-512).
