@@ -8,7 +8,6 @@
 namespace strata {
 namespace {
 
-constexpr int64_t kSizeMax = 1 << 24;  // of any dimension: beyond every published model
 constexpr size_t kShownBytesMax = 200;
 
 std::string Shown(const Json& value) {

@@ -13,6 +13,8 @@ namespace strata {
 
 class ConfigFields {
  public:
+  static constexpr int64_t kSizeMax = 1 << 24;  // of any dimension: beyond every published model
+
   // `json` is an object and outlives this; `what` names it in messages ("…/config.json").
   ConfigFields(const Json& json, std::string what) : json_(json), what_(std::move(what)) {}
 

@@ -15,7 +15,6 @@
 namespace strata {
 namespace {
 
-constexpr int64_t kSizeMax = 1 << 24;  // as ConfigFields::Size has it
 constexpr int64_t kLayersMax = 1024;
 constexpr uint64_t kConfigBytesMax = 1 << 24;
 
@@ -27,14 +26,17 @@ struct NeutralValue {
 
 const std::vector<NeutralValue>& NeutralValues() {
   static const auto& values = *new std::vector<NeutralValue>{{"attention_bias", false},
+                                                             {"attention_chunk_size", nullptr},
                                                              {"attention_dropout", 0},
                                                              {"attention_multiplier", 1},
                                                              {"attn_logit_softcapping", nullptr},
                                                              {"audio_config", nullptr},
                                                              {"clip_qkv", nullptr},
+                                                             {"compression_config", nullptr},
                                                              {"embd_pdrop", 0},
                                                              {"embedding_multiplier", 1},
                                                              {"final_logit_softcapping", nullptr},
+                                                             {"is_causal", true},
                                                              {"kv_lora_rank", nullptr},
                                                              {"lm_head_bias", false},
                                                              {"logit_scale", 1},
@@ -47,11 +49,15 @@ const std::vector<NeutralValue>& NeutralValues() {
                                                              {"num_local_experts", nullptr},
                                                              {"partial_rotary_factor", 1},
                                                              {"pretraining_tp", 1},
+                                                             {"pruned_heads", nullptr},
+                                                             {"qk_norm", false},
+                                                             {"qkv_bias", false},
+                                                             {"quantization", nullptr},
                                                              {"quantization_config", nullptr},
                                                              {"query_pre_attn_scalar", nullptr},
                                                              {"resid_pdrop", 0},
-                                                             {"rope_interleaved", false},
                                                              {"residual_multiplier", 1},
+                                                             {"rope_interleaved", false},
                                                              {"sliding_window", nullptr},
                                                              {"text_config", nullptr},
                                                              {"use_bidirectional_attention", false},
@@ -68,8 +74,8 @@ absl::Status CheckFields(const ConfigFields& fields, const ModelFamily& family) 
     if (fields.Has(field) && !family.fields.contains(field) && fields.At(field) != neutral)
       return fields.Refused(field);
   }
-  if (fields.Has("layer_types") && !family.fields.contains("layer_types") &&
-      fields.At("layer_types").is_array()) {
+  if (fields.Has("layer_types") && !family.fields.contains("layer_types")) {
+    if (!fields.At("layer_types").is_array()) return fields.Refused("layer_types");
     for (const Json& type : fields.At("layer_types"))
       if (type != "full_attention") return fields.Refused("layer_types");
   }
@@ -82,7 +88,7 @@ bool Fit(const ConfigFields& fields, const ModelConfig& config) {
                        config.hidden_size % heads == 0;
   return config.num_hidden_layers <= kLayersMax && divides && config.head_dim > 0 &&
          config.head_dim % 2 == 0 && heads % config.num_key_value_heads == 0 &&
-         heads * config.head_dim <= kSizeMax;
+         heads * config.head_dim <= ConfigFields::kSizeMax;
 }
 
 absl::Status ReadSizes(const ConfigFields& fields, const ModelConfig& defaults,
@@ -171,7 +177,13 @@ absl::StatusOr<const ModelFamily*> ReadFamily(const ConfigFields& fields) {
                      fields.At("architectures").size() == 1 &&
                      fields.At("architectures")[0].is_string();
   const std::string name = named ? fields.At("architectures")[0].get<std::string>() : "";
-  if (const ModelFamily* family = FamilyOf(name)) return family;
+  if (const ModelFamily* family = FamilyOf(name)) {
+    ASSIGN_OR_RETURN(const std::string type, fields.TextOr("model_type", family->model_type));
+    if (type == family->model_type) return family;
+    return absl::FailedPreconditionError(
+        absl::StrCat(fields.what(), ": model_type is ", type, ", its architecture ", name,
+                     " is of ", family->model_type, ": transformers would load another model"));
+  }
   return absl::FailedPreconditionError(absl::StrCat(
       fields.what(), ": architectures is ", named ? name : "missing or not one name",
       ", which this version does not handle; it handles ", absl::StrJoin(Architectures(), ", ")));

@@ -8,6 +8,7 @@ namespace {
 ModelFamily Llama() {
   ModelFamily family;
   family.architecture = "LlamaForCausalLM";
+  family.model_type = "llama";
   family.defaults.max_position_embeddings = 2048;
   family.fields = {"attention_bias", "mlp_bias"};
   return family;
@@ -16,6 +17,7 @@ ModelFamily Llama() {
 ModelFamily Mistral() {
   ModelFamily family;
   family.architecture = "MistralForCausalLM";
+  family.model_type = "mistral";
   family.defaults.num_key_value_heads = 8;
   family.defaults.max_position_embeddings = 131072;
   family.window_rule = WindowRule::kAll;
@@ -27,6 +29,7 @@ ModelFamily Mistral() {
 ModelFamily Qwen2() {
   ModelFamily family;
   family.architecture = "Qwen2ForCausalLM";
+  family.model_type = "qwen2";
   family.defaults.num_key_value_heads = 32;
   family.defaults.max_position_embeddings = 32768;
   family.defaults.qkv_bias = true;
@@ -39,6 +42,7 @@ ModelFamily Qwen2() {
 ModelFamily Qwen3() {
   ModelFamily family = Qwen2();
   family.architecture = "Qwen3ForCausalLM";
+  family.model_type = "qwen3";
   family.defaults.head_dim = 128;
   family.defaults.qkv_bias = false;
   family.defaults.query_key_norm = true;
@@ -49,6 +53,7 @@ ModelFamily Qwen3() {
 ModelFamily Phi3() {
   ModelFamily family;
   family.architecture = "Phi3ForCausalLM";
+  family.model_type = "phi3";
   family.defaults.max_position_embeddings = 4096;
   family.defaults.rms_norm_eps = 1e-5;
   family.defaults.fused_projections = true;
@@ -61,6 +66,7 @@ ModelFamily Phi3() {
 ModelFamily Gemma2() {
   ModelFamily family;
   family.architecture = "Gemma2ForCausalLM";
+  family.model_type = "gemma2";
   ModelConfig& defaults = family.defaults;
   defaults.num_key_value_heads = 4;
   defaults.head_dim = 256;
@@ -84,6 +90,7 @@ ModelFamily Gemma2() {
 ModelFamily Gemma3() {
   ModelFamily family = Gemma2();
   family.architecture = "Gemma3ForCausalLM";
+  family.model_type = "gemma3_text";
   ModelConfig& defaults = family.defaults;
   defaults.vocab_size = 262208;
   defaults.max_position_embeddings = 131072;

@@ -22,6 +22,7 @@ enum class WindowRule {
 
 struct ModelFamily {
   std::string architecture;
+  std::string model_type;  // that config.json has beside it
   // What is said by the architecture alone, and what config.json may leave out: sizes of 0 follow
   // from others (num_key_value_heads from the heads, head_dim from hidden_size).
   ModelConfig defaults;

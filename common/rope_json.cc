@@ -15,11 +15,12 @@ absl::StatusOr<RopeScaling> ScalingOf(const ConfigFields& rope, const ModelFamil
     ASSIGN_OR_RETURN(const std::string type, rope.TextOr(field, ""));
     if (type.empty()) continue;
     if (type == "default") return RopeScaling::kNone;
-    if (type == "linear") return RopeScaling::kLinear;
-    if (type == "llama3") return RopeScaling::kLlama3;
+    // transformers knows no other for Phi-3 than these two.
+    const bool phi = family.architecture == "Phi3ForCausalLM";
+    if (type == "linear" && !phi) return RopeScaling::kLinear;
+    if (type == "llama3" && !phi) return RopeScaling::kLlama3;
     // "su" is what the first Phi-3 models called it.
-    if (type == "longrope" || (type == "su" && family.architecture == "Phi3ForCausalLM"))
-      return RopeScaling::kLongRope;
+    if (type == "longrope" || (type == "su" && phi)) return RopeScaling::kLongRope;
     return rope.Refused(field);
   }
   return RopeScaling::kNone;
@@ -70,6 +71,7 @@ absl::Status ReadLongRope(const ConfigFields& rope, int64_t positions_max, RopeC
 // `rope` is rope_scaling, rope_parameters or one of its layer types.
 absl::Status ReadParameters(const ConfigFields& rope, const ModelFamily& family,
                             const ModelConfig& model, RopeConfig* config) {
+  if (rope.Has("mrope_section")) return rope.Refused("mrope_section");
   ASSIGN_OR_RETURN(config->theta, rope.PositiveOr("rope_theta", config->theta));
   ASSIGN_OR_RETURN(const double share,
                    rope.PositiveOr("partial_rotary_factor",
@@ -135,8 +137,9 @@ absl::Status ReadTop(const ConfigFields& fields, const ModelFamily& family, Mode
 
 absl::Status ReadRope(const ConfigFields& fields, const ModelFamily& family, ModelConfig* config) {
   RETURN_IF_ERROR(ReadTop(fields, family, config));
-  // transformers lets rope_scaling win where a file has both.
-  const std::string field = fields.Has("rope_scaling") ? "rope_scaling" : "rope_parameters";
+  // transformers lets rope_scaling win where a file has both, unless it is empty.
+  const bool scaled = fields.Has("rope_scaling") && !fields.At("rope_scaling").empty();
+  const std::string field = scaled ? "rope_scaling" : "rope_parameters";
   const Json none = Json::object();
   const Json& rope = fields.Has(field) ? fields.At(field) : none;
   if (!rope.is_object()) return fields.Broken(field, "is not an object");

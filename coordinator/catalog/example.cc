@@ -97,12 +97,35 @@ absl::Status RefuseDuplicateKeys(std::vector<std::string_view>* keys) {
   return Bad("a key comes twice: ", View(twice->substr(0, 64)));
 }
 
+// What templates write into prompts and answers beside the content: without it another conversation
+// would be learnt.
+constexpr std::string_view kUnheardKeys[] = {"tools", "tool_calls", "reasoning_content"};
+
+bool IsEmpty(const dom::element& value) {
+  dom::array array;
+  std::string_view text;
+  if (value.get_array().get(array) == simdjson::SUCCESS) return array.size() == 0;
+  if (value.get_string().get(text) == simdjson::SUCCESS) return text.empty();
+  return value.is_null();
+}
+
+absl::Status RefuseUnheard(const dom::key_value_pair& pair) {
+  const bool unheard = std::find(std::begin(kUnheardKeys), std::end(kUnheardKeys), pair.key) !=
+                       std::end(kUnheardKeys);
+  if (!unheard || IsEmpty(pair.value)) return absl::OkStatus();
+  return Bad(
+      "has ", View(pair.key),
+      ", which this version does not train: without it another conversation would be learnt; "
+      "leave such lines out, or write it into the content");
+}
+
 // A null counts as a missing key, as table exports write one for each empty column.
 absl::Status FindFields(const dom::object& object, std::vector<std::string_view>* keys,
                         Fields* fields) {
   keys->clear();
   for (const dom::key_value_pair& pair : object) {
     keys->push_back(pair.key);
+    RETURN_IF_ERROR(RefuseUnheard(pair));
     const auto name = std::find(kFieldNames.begin(), kFieldNames.end(), pair.key);
     if (name != kFieldNames.end() && !pair.value.is_null())
       (*fields)[name - kFieldNames.begin()] = pair.value;

@@ -39,7 +39,8 @@ class ExampleReader {
   //   {"prompt", "completion"}: texts, or a list of messages each, which together are as `messages`
   //   {"question", "answer"}
   //   {"text"}
-  // Other keys are ignored, a null counts as a missing key, a blank system message as none.
+  // tools, tool_calls and reasoning_content are refused unless null or empty, of a line and of a
+  // message. Other keys are ignored, a null counts as a missing key, a blank system message as none.
   //
   // DATA_LOSS with the reason, fit for "file:line: reason", for anything else: not JSON, nested
   // deeper than 64, a key twice, another type, a blank question or answer, NUL, bytes that are not

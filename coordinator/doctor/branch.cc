@@ -49,7 +49,7 @@ std::string RemedyOfBase(const absl::Status& status, const Config& config) {
   const std::string setting =
       absl::StrCat("model_name_or_path in ", (config.branch / "branch.yaml").string());
   if (absl::IsFailedPrecondition(status))
-    return absl::StrCat("name a base of the Llama architecture by ", setting,
+    return absl::StrCat("name a base that this version handles by ", setting,
                         ", or change the setting that it names");
   if (absl::IsDataLoss(status))
     return absl::StrCat("get the base's files again, or change ", setting);

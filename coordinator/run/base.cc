@@ -1,5 +1,6 @@
 #include "coordinator/run/base.h"
 
+#include <cstring>
 #include <set>
 #include <vector>
 
@@ -36,6 +37,19 @@ absl::Status CheckWeights(const BaseWeights& weights, const ModelConfig& model) 
   for (const WeightShape& weight : WeightsOf(model))
     RETURN_IF_ERROR(CheckWeight(weights, weight.name, weight.shape));
   return absl::OkStatus();
+}
+
+// transformers ties the head to the embeddings only where the file does not hold another one.
+absl::Status CheckTiedHead(const BaseWeights& weights, const ModelConfig& model) {
+  const TensorView* head = weights.Find("lm_head.weight");
+  const TensorView* embedding = weights.Find("model.embed_tokens.weight");
+  if (!model.tie_word_embeddings || head == nullptr) return absl::OkStatus();
+  if (head->dtype == embedding->dtype && head->bytes == embedding->bytes &&
+      std::memcmp(head->data, embedding->data, head->bytes) == 0)
+    return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "the base's lm_head.weight is not its model.embed_tokens.weight, though tie_word_embeddings "
+      "of its config.json says so: set it to false there, or leave lm_head.weight out of the file");
 }
 
 // Empty for versions that were committed before the metadata told it.
@@ -108,6 +122,7 @@ absl::StatusOr<Base> OpenBase(const Config& config) {
   }
   ASSIGN_OR_RETURN(const BaseWeights weights, BaseWeights::Open(config.model_name_or_path));
   RETURN_IF_ERROR(CheckWeights(weights, base.model));
+  RETURN_IF_ERROR(CheckTiedHead(weights, base.model));
   base.layout = LayoutOf(base.model, {config.lora_r, base.target_modules});
   base.dtype = !config.dtype.empty()            ? config.dtype
                : base.model.dtype == "bfloat16" ? "bfloat16"

@@ -30,6 +30,11 @@ class ConfigJsonTest : public testing::Test {
     EXPECT_THAT(std::string(status.message()), HasSubstr(words)) << key;
     base_.Write("config.json", before);
   }
+  // A config without a model_type, as old ones are.
+  void BecomeA(const std::string& architecture) const {
+    base_.Erase("config.json", "model_type");
+    base_.Set("config.json", "architectures", Json::array({architecture}));
+  }
   BaseFolder base_;
 };
 
@@ -98,15 +103,27 @@ TEST_F(ConfigJsonTest, RefusesByNameWhatWouldChangeTheMathematics) {
   Refuses("vision_config", Json::object(), kNotHandled, "vision_config");
   Refuses("sliding_window", 4096, kNotHandled, "sliding_window");
   Refuses("layer_types", {"full_attention", "sliding_attention"}, kNotHandled, "layer_types");
+  Refuses("is_causal", false, kNotHandled, "is_causal");
+  Refuses("quantization", {{"bits", 4}}, kNotHandled, "quantization");
+  Refuses("rope_parameters", {{"mrope_section", {8, 8}}}, kNotHandled, "mrope_section");
+  Refuses("layer_types", "sliding", kNotHandled, "layer_types");
   Refuses("pretraining_tp", 2, kNotHandled, "pretraining_tp");
   Refuses("num_local_experts", 8, kNotHandled, "num_local_experts");
   Refuses("torch_dtype", "int8", kNotHandled, "torch_dtype");
 }
 
+TEST_F(ConfigJsonTest, RefusesAModelTypeOfAnotherArchitecture) {
+  Refuses("model_type", "granite", kNotHandled, "model_type is granite");
+  Refuses("architectures", Json::array({"Qwen2ForCausalLM"}), kNotHandled, "model_type is llama");
+}
+
+TEST_F(ConfigJsonTest, AnEmptyRopeScalingHidesNoRopeParameters) {
+  base_.Set("config.json", "rope_parameters", {{"rope_type", "linear"}, {"factor", 3}});
+  EXPECT_EQ(With("rope_scaling", Json::object()).rope.factor, 3);
+}
+
 TEST_F(ConfigJsonTest, RefusesWhatItsFamilyDoesNotHave) {
-  const auto of = [&](const std::string& architecture) {
-    base_.Set("config.json", "architectures", Json::array({architecture}));
-  };
+  const auto of = [&](const std::string& architecture) { BecomeA(architecture); };
   of("Qwen2ForCausalLM");
   Refuses("attention_bias", true, kNotHandled, "attention_bias");
   of("MistralForCausalLM");
@@ -133,13 +150,15 @@ TEST_F(ConfigJsonTest, RefusesAnotherArchitectureByItsName) {
 TEST_F(ConfigJsonTest, TakesTheDefaultsOfItsFamily) {
   for (const char* key : {"num_key_value_heads", "rms_norm_eps", "tie_word_embeddings"})
     base_.Erase("config.json", key);
-  const ModelConfig gemma = With("architectures", Json::array({"Gemma2ForCausalLM"}));
+  BecomeA("Gemma2ForCausalLM");
+  const ModelConfig gemma = ReadModelConfig(base_.path()).value();
   EXPECT_EQ(gemma.head_dim, 256);
   EXPECT_TRUE(gemma.tie_word_embeddings);
   EXPECT_EQ(gemma.attention_softcap, 50);
   EXPECT_EQ(gemma.final_softcap, 30);
   EXPECT_EQ(gemma.windows, (std::vector<int64_t>{4096, 0}));
-  const ModelConfig phi = With("architectures", Json::array({"Phi3ForCausalLM"}));
+  BecomeA("Phi3ForCausalLM");
+  const ModelConfig phi = ReadModelConfig(base_.path()).value();
   EXPECT_EQ(phi.num_key_value_heads, 4);
   EXPECT_EQ(phi.rms_norm_eps, 1e-5);
   EXPECT_TRUE(phi.windows.empty());
@@ -147,13 +166,13 @@ TEST_F(ConfigJsonTest, TakesTheDefaultsOfItsFamily) {
 }
 
 TEST_F(ConfigJsonTest, TakesANullAsNoWindowAndNoCapWhereTheDefaultIsOne) {
-  base_.Set("config.json", "architectures", Json::array({"Gemma2ForCausalLM"}));
+  BecomeA("Gemma2ForCausalLM");
   EXPECT_EQ(With("attn_logit_softcapping", nullptr).attention_softcap, 0);
   EXPECT_TRUE(With("sliding_window", nullptr).windows.empty());
 }
 
 TEST_F(ConfigJsonTest, ReadsAWindowOnlyWhereItIsUsed) {
-  base_.Set("config.json", "architectures", Json::array({"Qwen2ForCausalLM"}));
+  BecomeA("Qwen2ForCausalLM");
   EXPECT_TRUE(With("sliding_window", 8).windows.empty());
   base_.Set("config.json", "use_sliding_window", true);
   EXPECT_TRUE(With("max_window_layers", 2).windows.empty());
@@ -162,13 +181,15 @@ TEST_F(ConfigJsonTest, ReadsAWindowOnlyWhereItIsUsed) {
 }
 
 TEST_F(ConfigJsonTest, RefusesRotaryFactorsThatCannotBe) {
-  base_.Set("config.json", "architectures", Json::array({"Phi3ForCausalLM"}));
+  BecomeA("Phi3ForCausalLM");
   Json rope = {{"type", "longrope"}, {"short_factor", {1, 1}}, {"long_factor", {1, 1, 1}}};
   Refuses("rope_scaling", rope, kBroken, "long_factor has 3 factors");
   rope["long_factor"] = {1, -1};
   Refuses("rope_scaling", rope, kBroken, "long_factor holds");
   rope.erase("long_factor");
   Refuses("rope_scaling", rope, kBroken, "no long_factor");
+  Refuses("rope_scaling", {{"type", "linear"}, {"factor", 2}}, kNotHandled, "linear");
+  BecomeA("LlamaForCausalLM");
   Refuses("rope_scaling", {{"type", "linear"}}, kBroken, "no factor");
   Refuses("rope_scaling", {{"type", "llama3"}, {"factor", 8}}, kBroken, "no low_freq_factor");
 }

@@ -237,8 +237,8 @@ class DoctorTest(branch.BranchTest):
 
     def test_a_base_of_another_architecture(self):
         config = self.other_base() / "config.json"
-        config.write_text(json.dumps({**json.loads(config.read_text()), "architectures": ["Phi3ForCausalLM"]}))
-        self.expect(self.examine(), "base", "problem", "Phi3ForCausalLM", "Llama")
+        config.write_text(json.dumps({**json.loads(config.read_text()), "architectures": ["MixtralForCausalLM"]}))
+        self.expect(self.examine(), "base", "problem", "MixtralForCausalLM", "LlamaForCausalLM")
 
     def test_a_base_without_a_tokenizer(self):
         (self.other_base() / "tokenizer.json").unlink()

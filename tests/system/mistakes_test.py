@@ -49,8 +49,8 @@ class MistakesTest(branch.BranchTest):
         self.refused(69, "nowhere", "model_name_or_path")
 
     def test_a_base_of_another_architecture_is_refused_by_its_name(self):
-        self.configure_other_base({"architectures": ["Phi3ForCausalLM"]})
-        self.refused(78, "Phi3ForCausalLM")
+        self.configure_other_base({"architectures": ["MixtralForCausalLM"]})
+        self.refused(78, "MixtralForCausalLM")
 
     def test_a_base_without_one_of_its_weights_is_refused_before_the_launch(self):
         self.configure_other_base({"num_hidden_layers": 5})

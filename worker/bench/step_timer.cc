@@ -96,23 +96,13 @@ std::vector<float> BeginningOf(const AdapterLayout& layout) {
   return values;
 }
 
-// A template, so that a training loop without checkpointing refuses it at run time.
-template <typename Settings>
-void SetCheckpointing(Settings* settings) {
-  if constexpr (requires { settings->gradient_checkpointing; }) {
-    settings->gradient_checkpointing = true;
-  } else {
-    throw std::runtime_error("the training loop of this build has no gradient checkpointing");
-  }
-}
-
 StageSettings SettingsOf(const BenchOptions& options) {
   StageSettings settings;
   settings.steps = {static_cast<uint32_t>(options.steps) + 1};
   settings.dropout_key = kDropoutKey;
   settings.micro_batch_size =
       static_cast<uint32_t>(options.micro_batch_size > 0 ? options.micro_batch_size : options.rows);
-  if (options.checkpointing) SetCheckpointing(&settings);
+  settings.gradient_checkpointing = options.checkpointing;
   return settings;
 }
 

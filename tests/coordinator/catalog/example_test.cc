@@ -108,6 +108,20 @@ TEST_F(ExampleTest, OtherKeysAreIgnored) {
       "user|u\nassistant|a");
 }
 
+TEST_F(ExampleTest, WhatATemplateWouldWriteBesideTheContentIsRefused) {
+  const std::string user = R"({"role": "user", "content": "u"})";
+  const auto with = [&](const std::string& of_line, const std::string& of_message) {
+    return R"({"messages": [)" + user + R"(, {"role": "assistant", "content": "a")" + of_message +
+           "}]" + of_line + "}";
+  };
+  EXPECT_THAT(Refusal(with("", R"(, "tool_calls": [{"function": {}}])")),
+              HasSubstr("messages[1]: has tool_calls"));
+  EXPECT_THAT(Refusal(with("", R"(, "reasoning_content": "hm")")), HasSubstr("reasoning_content"));
+  EXPECT_THAT(Refusal(with(R"(, "tools": [{}])", "")), HasSubstr("has tools"));
+  EXPECT_EQ(Read(with(R"(, "tools": null)", R"(, "tool_calls": [], "reasoning_content": "")")),
+            "user|u\nassistant|a");
+}
+
 TEST_F(ExampleTest, OfSeveralShapesTheFirstThatIsWholeIsTaken) {
   EXPECT_EQ(Read(R"({"text": "t", "question": "q", "answer": "a"})"), "user|q\nassistant|a");
   EXPECT_EQ(Read(R"({"prompt": "p", "completion": "c", "output": "o", "instruction": "i"})"),

@@ -2,6 +2,7 @@
 // Method: the base under tests/testdata with weights of zeros, one field or weight changed.
 #include "coordinator/run/base.h"
 
+#include <cstring>
 #include <map>
 
 #include "common/config_json.h"
@@ -98,6 +99,19 @@ TEST_F(BaseTest, AWeightOfAnotherShapeIsNamedWithBothShapes) {
 TEST_F(BaseTest, AHeadOfItsOwnIsAskedForWhereItIsNotTied) {
   base_.Set("config.json", "tie_word_embeddings", false);
   EXPECT_THAT(std::string(OpenBase(config_).status().message()), HasSubstr("lm_head.weight"));
+}
+
+TEST_F(BaseTest, ATiedHeadThatIsAnotherIsRefused) {
+  shapes_["lm_head.weight"] = shapes_["model.embed_tokens.weight"];
+  EXPECT_TRUE(OpenedWith(shapes_).ok());  // the same zeros
+  std::string file = WeightsOf(shapes_);
+  uint64_t header = 0;
+  std::memcpy(&header, file.data(), sizeof header);
+  file[sizeof header + header] = 1;  // of lm_head.weight, the first by name
+  base_.Write("model.safetensors", file);
+  const absl::Status opened = OpenBase(config_).status();
+  EXPECT_EQ(opened.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(opened.message()), HasSubstr("tie_word_embeddings"));
 }
 
 TEST_F(BaseTest, AProjectionThatTheBaseLacksIsAnsweredWithThoseItHas) {

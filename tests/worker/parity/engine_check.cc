@@ -1,7 +1,8 @@
 // Goal: someone who has a device, a libtorch and no Python can see whether the engine computes
 // there what transformers + PEFT compute. Method: the stored reference, variant by variant, as
-// parity_test.cc compares it; on a device besides the CPU's own figures, training in bfloat16, and
-// NCCL with one rank. Prints one JSON object; exits with 1 when a bound does not hold.
+// parity_test.cc compares it; on a device besides the CPU's own figures, the dropout masks,
+// training in bfloat16, and NCCL with one rank. Prints one JSON object; exits with 1 when a bound
+// does not hold.
 //
 // usage: engine_check REFERENCE_DIR [--device cpu|cuda]
 #include <ATen/ATen.h>
@@ -15,6 +16,7 @@
 #include "tests/worker/parity/reference_model.h"
 #include "worker/bench/json_line.h"
 #include "worker/bench/named_device.h"
+#include "worker/model/dropout_masks.h"
 #ifdef STRATA_WITH_NCCL
 #include "worker/collective/nccl_collective.h"
 #endif
@@ -111,7 +113,6 @@ class VariantCheck {
          device_.is_cpu() ? 0 : bounds_.gradients);
   }
 
-  // With dropout only when the masks are the CPU's: one channel more or less is seen at once.
   void CompareWithCpu(const ReferenceModel::FirstStep& first) {
     const ReferenceModel::FirstStep cpu = FirstStep(cpu_model_);
     Hold("cpu_loss_off", Off(first.loss, cpu.loss), bounds_.loss);
@@ -141,6 +142,26 @@ class VariantCheck {
   JsonLine line_;
   bool ok_ = true;
 };
+
+// Of tokens and channels that fill no block of the kernel: every bit as the CPU's.
+std::string CheckMasks(at::Device device) {
+  const DropoutRate rate = QuantisedRate(0.3);
+  std::vector<TokenPlace> places;
+  for (uint32_t t = 0; t < 173; ++t) places.push_back({t % 5, 7 * t});
+  try {
+    const std::unique_ptr<DropoutMasks> masks = MakeDropoutMasks(rate, device);
+    const PassPlaces placed = masks->Place(places);
+    for (const int64_t channels : {1, 77, 1024}) {
+      const MaskPurpose purpose{0x123456789abcdef, 5};
+      const at::Tensor mask = masks->Mask(purpose, placed, channels).to(at::kCPU);
+      if (!mask.equal(KeepMask(purpose, rate, places, channels)))
+        return "failed: the masks are not the CPU's";
+    }
+  } catch (const std::exception& error) {
+    return std::string("failed: ") + error.what();
+  }
+  return "ok";
+}
 
 // "ok", or what was left out or failed and why.
 std::string CheckNccl([[maybe_unused]] at::Device device) {
@@ -190,10 +211,10 @@ int Check(const std::string& folder, const std::string& device_name) {
     ok = ok && check.ok();
     lines += (lines.empty() ? "\n  " : ",\n  ") + check.Line();
   }
-  const std::string nccl = CheckNccl(device);
-  ok = ok && nccl.rfind("failed", 0) != 0;
+  const std::string nccl = CheckNccl(device), masks = CheckMasks(device);
+  for (const std::string& part : {nccl, masks}) ok = ok && part.rfind("failed", 0) != 0;
   JsonLine report;
-  report.Text("device", device_name).Text("nccl", nccl).Flag("ok", ok);
+  report.Text("device", device_name).Text("masks", masks).Text("nccl", nccl).Flag("ok", ok);
   std::puts(report.Nested("variants", "[" + lines + "]").Line().c_str());
   return ok ? 0 : kBroken;
 }
