@@ -33,10 +33,11 @@ ROOMS = {
                         "export", "run", "doctor"],
     "worker/model": [],
     "worker/train": ["model"],
-    "worker/bench": ["model", "train"],
+    "worker/base": ["model"],
+    "worker/bench": ["base", "model", "train"],
     "worker/generate": ["model"],
     "worker/collective": ["train"],
-    "worker/task": ["model", "train", "generate", "collective"],
+    "worker/task": ["base", "model", "train", "generate", "collective"],
 }
 
 # Library, what its headers begin with, and the beginnings of the paths that may include them.

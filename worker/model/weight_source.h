@@ -1,5 +1,5 @@
 // Gives the frozen weights of a base model by their Hugging Face names. The decoder takes it; who
-// reads the files, and from where, is decided outside (worker/task maps safetensors, tests keep
+// reads the files, and from where, is decided outside (worker/base maps safetensors, tests keep
 // vectors).
 #pragma once
 

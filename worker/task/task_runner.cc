@@ -7,7 +7,7 @@
 #include <stdexcept>
 
 #include "common/config_json.h"
-#include "common/huggingface/base_weights.h"
+#include "worker/base/base_weight_source.h"
 #include "worker/collective/make_collective.h"
 #include "worker/generate/generation.h"
 #include "worker/task/shard_stream.h"
@@ -30,22 +30,6 @@ T OrThrow(absl::StatusOr<T> result) {
   OrThrow(result.status());
   return *std::move(result);
 }
-
-// The base's safetensors as the decoder wants them.
-class BaseWeightSource final : public WeightSource {
- public:
-  explicit BaseWeightSource(const std::string& folder)
-      : weights_(OrThrow(BaseWeights::Open(folder))) {}
-  WeightView Get(const std::string& name) const override {
-    const TensorView* tensor = weights_.Find(name);
-    if (tensor == nullptr) throw std::runtime_error("the base model has no weight " + name);
-    return {tensor->dtype, tensor->shape, tensor->data};
-  }
-  bool Has(const std::string& name) const override { return weights_.Find(name) != nullptr; }
-
- private:
-  BaseWeights weights_;
-};
 
 // Reports rank 0's steps now and then, and passes the coordinator's wish to stop on.
 class Reporter final : public TrainingObserver {
