@@ -3,22 +3,12 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/core/checkpoints.h"
+#include "coordinator/core/liveness.h"
+#include "coordinator/core/run_life.h"
 
 namespace strata {
 namespace {
-
-bool Trains(const RunState& state) { return state.spec.purpose == Purpose::kTrain; }
-
-// What the user may rely on, and what to do next.
-const char* Next(const RunState& state) {
-  return Trains(state) ? "; current is untouched; find the cause, then train again"
-                       : "; nothing was changed; find the cause, then try again";
-}
-
-const char* Stopped(const RunState& state) {
-  return Trains(state) ? "stopped as asked; current is untouched; train again to start over"
-                       : "stopped as asked; nothing was changed";
-}
 
 Effects Refuse(Answer answer, std::string why) {
   Effects effects;
@@ -27,28 +17,14 @@ Effects Refuse(Answer answer, std::string why) {
   return effects;
 }
 
-bool Over(const RunState& state) { return state.phase == Phase::kEnded; }
-
-JournalLine Line(const RunState& state, const char* kind, std::string words) {
-  return {.kind = kind, .words = std::move(words), .attempt = state.attempt};
-}
-
-void End(RunState& state, Effects& effects, Verdict verdict, std::string why) {
-  effects.end_group = state.phase != Phase::kIdle;
-  state.phase = Phase::kEnded;
-  effects.verdict = verdict;
-  effects.why = why;
-  effects.journal.push_back(Line(state, "ended", why));
-}
-
 // The rank that called, or the reason why its call changes nothing.
 RankState* Find(RunState& state, const Caller& caller, Effects& effects) {
-  if (Over(state) || state.phase == Phase::kIdle || caller.attempt != state.attempt) {
+  if (!Live(state) || caller.attempt != state.attempt) {
     effects = Refuse(Answer::kAborted, "this attempt is over");
     return nullptr;
   }
   const int rank = caller.rank.value();
-  if (rank < 0 || rank >= state.spec.world) {
+  if (rank < 0 || rank >= state.world) {
     effects = Refuse(Answer::kInvalid, absl::StrCat("the run has no rank ", rank));
     return nullptr;
   }
@@ -67,16 +43,14 @@ bool InPlan(const RunSpec& spec, const Position& at) {
 
 Answer Onward(const RunState& state) { return state.stop_asked ? Answer::kStop : Answer::kOk; }
 
-void CommitWhenProved(RunState& state, Effects& effects) {
+void CommitWhenProved(RunState& state, Effects& effects, Millis now) {
   if (state.phase != Phase::kTraining || !state.candidate) return;
   const auto last = static_cast<uint32_t>(state.spec.stages.size() - 1);
   for (const RankState& rank : state.ranks) {
     const auto proof = rank.finished.find(last);
     if (proof == rank.finished.end()) return;
     if (proof->second != *state.candidate) {
-      return End(state, effects, Verdict::kFailed,
-                 "the candidate differs from a rank's replica; nothing was committed; start the "
-                 "training again");
+      return Lose(state, effects, "the candidate differs from a rank's replica; check the machines' memory", now);
     }
   }
   state.phase = Phase::kCommitting;
@@ -90,25 +64,19 @@ void CommitWhenProved(RunState& state, Effects& effects) {
 Effects On(RunState& state, const Started&, Millis now) {
   Effects effects;
   if (state.phase != Phase::kIdle) return Refuse(Answer::kInvalid, "the run has started already");
-  state.attempt = AttemptId(state.attempt.value() + 1);
-  state.phase = Phase::kJoining;
-  state.launched = now;
-  state.first_join.reset();
-  state.ranks.assign(state.spec.world, RankState{});
-  effects.journal.push_back(Line(state, "attempt", absl::StrCat(state.spec.world, " ranks")));
-  effects.launch = state.attempt;
+  Launch(state, effects, now);
   return effects;
 }
 
 Effects On(RunState& state, const Joined& event, Millis now) {
-  if (Over(state) || state.phase == Phase::kIdle || event.caller.attempt != state.attempt) {
+  if (!Live(state) || event.caller.attempt != state.attempt) {
     return Refuse(Answer::kAborted, "this attempt is over");
   }
   const int rank = event.caller.rank.value();
-  if (event.world != state.spec.world || rank < 0 || rank >= event.world) {
+  if (event.world != state.world || rank < 0 || rank >= event.world) {
     return Refuse(Answer::kInvalid,
                   absl::StrCat("rank ", rank, " of ", event.world, " joined a run of ",
-                               state.spec.world, " ranks; start as many as were asked for"));
+                               state.world, " ranks; start as many as were asked for"));
   }
   RankState& known = state.ranks[rank];
   if (!known.incarnation.empty() && known.incarnation != event.caller.incarnation) {
@@ -122,7 +90,7 @@ Effects On(RunState& state, const Joined& event, Millis now) {
   known.incarnation = event.caller.incarnation;
   known.host = event.host;
   known.device = event.device;
-  known.seen = now;
+  known.seen = known.headway_at = now;
   if (!state.first_join) state.first_join = now;
   const bool all = std::none_of(state.ranks.begin(), state.ranks.end(),
                                 [](const RankState& r) { return r.incarnation.empty(); });
@@ -136,6 +104,7 @@ Effects On(RunState& state, const Heartbeat& event, Millis now) {
   if (RankState* rank = Find(state, event.caller, effects)) {
     rank->seen = now;
     rank->position = std::max(rank->position, event.position);
+    TakeProgress(state, effects, event, now);
     effects.answer = Onward(state);
   }
   return effects;
@@ -172,10 +141,13 @@ Effects On(RunState& state, const EvaluationDone& event, Millis now) {
   return effects;
 }
 
-uint64_t StepsOf(const RunSpec& spec, uint32_t stage) {
-  uint64_t steps = 0;
-  for (const uint32_t of_epoch : spec.stages[stage]) steps += of_epoch;
-  return steps;
+Effects On(RunState& state, const CheckpointTaken& event, Millis now) {
+  Effects effects;
+  RankState* rank = Find(state, event.caller, effects);
+  if (rank == nullptr) return effects;
+  rank->seen = now;
+  TakeCheckpoint(state, effects, event, now);
+  return effects;
 }
 
 // All ranks have ended the stage with one digest.
@@ -189,6 +161,11 @@ JournalLine StageLine(const RunState& state, const StageFinished& event) {
                               : absl::StrCat("put back: ", error->second));
   line.stage = event.stage;
   line.adapter = event.adapter;
+  if (error != state.stage_errors.end()) {
+    line.data_error = error->second;
+  } else if (const auto end = state.stage_ends.find(event.stage); end != state.stage_ends.end()) {
+    line.end = end->second;
+  }
   return line;
 }
 
@@ -211,21 +188,22 @@ Effects On(RunState& state, const StageFinished& event, Millis now) {
     if (proof == other.finished.end()) continue;
     equal += proof->second == event.adapter;
     if (proof->second != event.adapter) {
-      End(state, effects, Verdict::kFailed,
-          absl::StrCat(
-              "the ranks' adapters differ after stage ", event.stage,
-              "; current is untouched; start the training again and check the machines' memory"));
+      Lose(state, effects,
+           absl::StrCat("the ranks' adapters differ after stage ", event.stage, " (",
+                        event.caller.rank.value(), " and ", &other - state.ranks.data(),
+                        "); check these machines' memory"),
+           now);
       effects.answer = Answer::kAborted;
       return effects;
     }
   }
   if (equal == state.ranks.size()) effects.journal.push_back(StageLine(state, event));
   if (event.data_error && state.spec.stop_on_dataset_error) {
-    End(state, effects, Verdict::kFailed, *event.data_error);
+    End(state, effects, {Verdict::kFailed, *event.data_error, /*resumable=*/false});
     effects.answer = Answer::kAborted;
     return effects;
   }
-  CommitWhenProved(state, effects);
+  CommitWhenProved(state, effects, now);
   return effects;
 }
 
@@ -238,7 +216,7 @@ Effects On(RunState& state, const CandidateArrived& event, Millis now) {
   if (!Trains(state)) return Refuse(Answer::kInvalid, "only a training commits");
   rank->seen = now;
   if (!state.candidate) state.candidate = event.adapter;
-  CommitWhenProved(state, effects);
+  CommitWhenProved(state, effects, now);
   return effects;
 }
 
@@ -248,32 +226,36 @@ Effects On(RunState& state, const ResultArrived& event, Millis) {
   if (Trains(state) || event.of != state.spec.purpose || event.caller.rank.value() != 0) {
     return Refuse(Answer::kInvalid, "a result that was not asked for, or not from rank 0");
   }
-  End(state, effects, Verdict::kCompleted,
-      event.of == Purpose::kEvaluate ? "evaluated" : "generated");
+  End(state, effects,
+      {Verdict::kCompleted, event.of == Purpose::kEvaluate ? "evaluated" : "generated"});
   return effects;
 }
 
-Effects On(RunState& state, const RankFailed& event, Millis) {
+Effects On(RunState& state, const RankFailed& event, Millis now) {
   Effects effects;
   if (Find(state, event.caller, effects) == nullptr) return effects;
   if (state.phase == Phase::kCommitting) return effects;
-  End(state, effects, Verdict::kFailed,
-      absl::StrCat("rank ", event.caller.rank.value(), " failed: ", event.reason));
+  Lose(state, effects,
+       absl::StrCat("rank ", event.caller.rank.value(), " failed: ", event.reason), now,
+       event.permanent);
   return effects;
 }
 
-Effects On(RunState& state, const GroupExited& event, Millis) {
+Effects On(RunState& state, const GroupExited& event, Millis now) {
   Effects effects;
-  // After the last proof the ranks have nothing left to give: their end no longer matters.
-  if (Over(state) || event.attempt != state.attempt || state.phase == Phase::kCommitting)
+  if (event.attempt != state.attempt) return effects;
+  if (state.phase == Phase::kLeaving) {
+    state.phase = Phase::kWaiting;
+    state.next_launch = std::max(state.next_launch, now);
     return effects;
-  if (state.stop_asked) {
-    End(state, effects, Verdict::kInterrupted, Stopped(state));
-  } else {
-    const char* work = Trains(state) ? "the training did" : "they had given their result";
-    End(state, effects, Verdict::kFailed,
-        absl::StrCat("the workers ended before ", work, " (", event.how, ")", Next(state)));
   }
+  // After the last proof the ranks have nothing left to give: their end no longer matters.
+  if (!Live(state) || state.phase == Phase::kCommitting) return effects;
+  const char* work = Trains(state) ? "the training did" : "they had given their result";
+  // What no rank has survived to join is no accident of the machine.
+  const bool permanent = !state.first_join && state.restarts == 0;
+  Lose(state, effects, absl::StrCat("the workers ended before ", work, " (", event.how, ")"), now,
+       permanent);
   return effects;
 }
 
@@ -285,9 +267,7 @@ Effects On(RunState& state, const StopAsked&, Millis now) {
   state.stop_asked = true;
   effects.journal.push_back(Line(state, "stop", again ? "asked again" : "asked"));
   // Who changes nothing has nothing to agree on: the group is ended at once.
-  if (again || state.phase != Phase::kTraining || !Trains(state)) {
-    End(state, effects, Verdict::kInterrupted, Stopped(state));
-  }
+  if (again || state.phase != Phase::kTraining || !Trains(state)) EndStopped(state, effects);
   return effects;
 }
 
@@ -297,40 +277,26 @@ Effects On(RunState& state, const JournalFailed& event, Millis) {
   // A commit that is under way can't be taken back.
   if (Over(state) || (!event.decision && state.phase == Phase::kCommitting)) return effects;
   effects.answer = Answer::kAborted;
-  End(state, effects, Verdict::kFailed, event.reason);
+  End(state, effects, {Verdict::kFailed, event.reason});
   return effects;
 }
 
 Effects On(RunState& state, const CommitEnded& event, Millis) {
   Effects effects;
   if (state.phase != Phase::kCommitting) return effects;
-  End(state, effects, event.ok ? Verdict::kCompleted : Verdict::kFailed, event.reason);
+  End(state, effects,
+      {event.ok ? Verdict::kCompleted : Verdict::kFailed, event.reason, !event.permanent});
   return effects;
 }
 
 Effects On(RunState& state, const Tick&, Millis now) {
   Effects effects;
+  if (state.phase == Phase::kWaiting && now >= state.next_launch) Launch(state, effects, now);
   if (state.phase != Phase::kJoining && state.phase != Phase::kTraining) return effects;
   if (state.stop_asked && now - state.stop_since > state.spec.stop_grace) {
-    End(state, effects, Verdict::kInterrupted, Stopped(state));
-    return effects;
-  }
-  for (size_t i = 0; i < state.ranks.size(); ++i) {
-    const RankState& rank = state.ranks[i];
-    if (rank.incarnation.empty()) {
-      const Millis limit = state.first_join ? state.spec.join_spread_max : state.spec.join_max;
-      if (now - state.first_join.value_or(state.launched) <= limit) continue;
-      End(state, effects, Verdict::kFailed,
-          absl::StrCat("rank ", i, " did not join within ", limit.count() / 1000, " s of ",
-                       state.first_join ? "the first rank" : "its launch", Next(state)));
-      return effects;
-    }
-    if (now - rank.seen > state.spec.lease) {
-      End(state, effects, Verdict::kFailed,
-          absl::StrCat("rank ", i, " on ", rank.host, " was not heard of for ",
-                       state.spec.lease.count() / 1000, " s", Next(state)));
-      return effects;
-    }
+    EndStopped(state, effects);
+  } else if (const std::string lost = WhatIsLost(state, now); !lost.empty()) {
+    Lose(state, effects, lost, now);
   }
   return effects;
 }
@@ -340,7 +306,25 @@ Effects On(RunState& state, const Tick&, Millis now) {
 RunState NewRun(RunSpec spec) {
   RunState state;
   state.spec = std::move(spec);
-  state.ranks.resize(state.spec.world);
+  state.world = state.spec.world;
+  state.ranks.resize(state.world);
+  return state;
+}
+
+RunState Resumed(RunSpec spec, const std::vector<JournalLine>& journal) {
+  RunState state = NewRun(std::move(spec));
+  for (const JournalLine& line : journal) {
+    state.attempt = std::max(state.attempt, line.attempt);
+    if (line.checkpoint && IsPlace(state.spec, line.checkpoint->next))
+      state.checkpoint = line.checkpoint;
+    if (!line.stage || *line.stage >= state.spec.stages.size()) continue;
+    // What a later attempt says of a stage stands.
+    state.stage_errors.erase(*line.stage);
+    state.stage_ends.erase(*line.stage);
+    if (line.data_error) state.stage_errors.emplace(*line.stage, *line.data_error);
+    if (line.end) state.stage_ends.emplace(*line.stage, *line.end);
+  }
+  ReturnToCheckpoint(state);
   return state;
 }
 

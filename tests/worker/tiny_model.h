@@ -159,10 +159,16 @@ class Listener : public TrainingObserver {
   void OnStep(const StepReport& report) override { reports.push_back(report); }
   void OnEvaluation(const EvaluationReport& report) override { evaluations.push_back(report); }
   bool StopRequested() override { return static_cast<int64_t>(reports.size()) == stop_before; }
+  bool CheckpointDue(const StagePosition&, bool) override {
+    return static_cast<int64_t>(reports.size()) == save_before;
+  }
+  void OnCheckpoint(TrainState state) override { checkpoints.push_back(std::move(state)); }
 
   std::vector<StepReport> reports;
   std::vector<EvaluationReport> evaluations;
+  std::vector<TrainState> checkpoints;
   int64_t stop_before = -1;  // a step, counted over the stage
+  int64_t save_before = -1;  // likewise: a checkpoint is taken after it
 };
 
 }  // namespace strata::testing

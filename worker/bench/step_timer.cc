@@ -66,6 +66,8 @@ class StopWatch final : public TrainingObserver {
   }
   void OnEvaluation(const EvaluationReport&) override {}
   bool StopRequested() override { return false; }
+  bool CheckpointDue(const StagePosition&, bool) override { return false; }
+  void OnCheckpoint(TrainState) override {}
 
   double loss() const { return loss_; }
   double MedianSeconds() const {
@@ -121,7 +123,7 @@ StepTiming TimeSteps(const BenchOptions& options, const BenchModel& model) {
   RandomRows rows(options, model.config.vocab_size);
   Alone alone;
   StopWatch watch;
-  const StageResult result = TrainStage(settings, decoder, adapter, rows, alone, watch);
+  const StageResult result = TrainStage(settings, {decoder, adapter, rows, alone}, watch);
   if (result.end != StageEnd::kTrained) throw std::runtime_error(result.error);
   return {watch.MedianSeconds(), watch.loss(), PeakMebibytes(device)};
 }

@@ -12,6 +12,8 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "common/train_state_bytes.h"
 #include "strata/v1/training.grpc.pb.h"
 #include "worker/task/task_messages.h"
 
@@ -75,6 +77,31 @@ struct CoordinatorClient::Impl {
     }
   }
 
+  // Chunks that follow one another without a hole and end exactly at `total`.
+  template <typename Call>
+  absl::Status Receive(Call call, char* to, size_t total) const {
+    size_t received = 0;
+    bool torn = false;
+    const auto fetch = [&](grpc::ClientContext* context) {
+      received = 0;
+      const auto reader = call(context);
+      v1::Chunk chunk;
+      while (reader->Read(&chunk)) {
+        torn = chunk.offset() != received || chunk.data().size() > total - received;
+        if (torn) context->TryCancel();
+        if (torn) break;
+        std::memcpy(to + received, chunk.data().data(), chunk.data().size());
+        received += chunk.data().size();
+      }
+      return reader->Finish();
+    };
+    const absl::Status status = Try(fetch, total);
+    if (!status.ok() && !torn) return status;
+    if (!torn && received == total) return absl::OkStatus();
+    return absl::DataLossError(
+        absl::StrCat("the adapter came as ", received, " bytes, expected ", total));
+  }
+
   void BeatUntilTold() {
     Clock::time_point renewed = Clock::now();
     std::unique_lock lock(mutex);
@@ -82,6 +109,7 @@ struct CoordinatorClient::Impl {
       v1::HeartbeatRequest request;
       *request.mutable_caller() = caller;
       SetMessage(position, request.mutable_position());
+      SetMessage(progress, &request);
       lock.unlock();
       v1::HeartbeatReply reply;
       const grpc::Status status = stub->Heartbeat(Context(heartbeat * 4).get(), request, &reply);
@@ -104,6 +132,7 @@ struct CoordinatorClient::Impl {
   WorkerTask task;
   std::chrono::milliseconds lease{20'000}, heartbeat{2'000};
   std::atomic<bool> stop = false;
+  WorkerProgress progress;
   std::mutex mutex;
   std::condition_variable wake;
   bool leaving = false;    // guarded by mutex
@@ -135,7 +164,7 @@ absl::StatusOr<std::unique_ptr<CoordinatorClient>> CoordinatorClient::Connect(
   v1::JoinReply reply;
   const grpc::Status status = impl->stub->Join(impl->Context(kJoinMax).get(), request, &reply);
   if (!status.ok()) return FromGrpc(status);
-  impl->task = TaskOf(reply);
+  ASSIGN_OR_RETURN(impl->task, TaskOf(reply));
   impl->lease = std::chrono::milliseconds(reply.lease_ms());
   impl->heartbeat = std::chrono::milliseconds(reply.heartbeat_ms());
   Impl* self = impl.get();
@@ -151,34 +180,31 @@ void CoordinatorClient::SetPosition(StagePosition position) {
   impl_->position = position;
 }
 
+WorkerProgress& CoordinatorClient::progress() { return impl_->progress; }
+
 absl::StatusOr<std::vector<float>> CoordinatorClient::FetchAdapter() {
   v1::FetchAdapterRequest request;
   *request.mutable_caller() = impl_->caller;
   std::vector<float> adapter(impl_->task.adapter_elements);
-  const size_t total = adapter.size() * sizeof(float);
-  size_t received = 0;
-  bool torn = false;
-  const auto fetch = [&](grpc::ClientContext* context) {
-    received = 0;
-    const auto reader = impl_->stub->FetchAdapter(context, request);
-    v1::Chunk chunk;
-    while (reader->Read(&chunk)) {
-      torn = chunk.offset() != received || chunk.data().size() > total - received;
-      if (torn) context->TryCancel();
-      if (torn) break;
-      std::memcpy(reinterpret_cast<char*>(adapter.data()) + received, chunk.data().data(),
-                  chunk.data().size());
-      received += chunk.data().size();
-    }
-    return reader->Finish();
-  };
-  const absl::Status status = impl_->Try(fetch, total);
-  if (!status.ok() && !torn) return status;
-  if (torn || received != total) {
-    return absl::DataLossError(
-        absl::StrCat("the adapter came as ", received, " bytes, expected ", total));
-  }
+  RETURN_IF_ERROR(impl_->Receive(
+      [&](grpc::ClientContext* context) { return impl_->stub->FetchAdapter(context, request); },
+      reinterpret_cast<char*>(adapter.data()), adapter.size() * sizeof(float)));
   return adapter;
+}
+
+absl::StatusOr<std::string> CoordinatorClient::FetchCheckpoint() {
+  v1::FetchCheckpointRequest request;
+  *request.mutable_caller() = impl_->caller;
+  const SavedState& state = *impl_->task.resume;
+  if (state.bytes > TrainStateBytesMax(impl_->task.adapter_elements))
+    return absl::DataLossError("the checkpoint is larger than one of this adapter can be");
+  std::string bytes(state.bytes, '\0');
+  RETURN_IF_ERROR(impl_->Receive(
+      [&](grpc::ClientContext* context) { return impl_->stub->FetchCheckpoint(context, request); },
+      bytes.data(), bytes.size()));
+  if (Sha256Of(bytes) != state.digest)
+    return absl::DataLossError("the checkpoint came with other bytes than were announced");
+  return bytes;
 }
 
 absl::StatusOr<std::vector<StepWork>> CoordinatorClient::FetchShard(const StepWindow& window) {
@@ -233,6 +259,44 @@ absl::Status CoordinatorClient::FinishStage(const StageDone& done) {
   });
 }
 
+absl::Status CoordinatorClient::SendCheckpoint(const SavedState& state,
+                                               const std::vector<std::string_view>& pieces) {
+  v1::SendCheckpointReply reply;
+  const auto send = [&](grpc::ClientContext* context) {
+    const auto writer = impl_->stub->SendCheckpoint(context, &reply);
+    v1::CheckpointChunk message;
+    *message.mutable_caller() = impl_->caller;
+    SetMessage(state, message.mutable_info());
+    size_t offset = 0;
+    bool open = true;
+    for (std::string_view piece : pieces) {
+      while (open && !piece.empty()) {
+        const std::string_view part = piece.substr(0, kChunkBytes);
+        message.mutable_chunk()->set_offset(offset);
+        message.mutable_chunk()->set_data(part.data(), part.size());
+        open = writer->Write(message);
+        message.Clear();
+        offset += part.size();
+        piece.remove_prefix(part.size());
+      }
+    }
+    writer->WritesDone();
+    return writer->Finish();
+  };
+  return impl_->Try(send, state.bytes);
+}
+
+absl::Status CoordinatorClient::ProveCheckpoint(const SavedState& state) {
+  v1::ProveCheckpointRequest request;
+  *request.mutable_caller() = impl_->caller;
+  SetMessage(state.next, request.mutable_next());
+  request.set_sha256(state.digest.Hex());
+  v1::ProveCheckpointReply reply;
+  return impl_->Try([&](grpc::ClientContext* context) {
+    return impl_->stub->ProveCheckpoint(context, request, &reply);
+  });
+}
+
 absl::Status CoordinatorClient::SendCandidate(const std::vector<float>& adapter,
                                               const Digest& digest) {
   const size_t total = adapter.size() * sizeof(float);
@@ -278,10 +342,11 @@ absl::Status CoordinatorClient::ReportGeneration(const std::vector<GeneratedToke
   });
 }
 
-void CoordinatorClient::Fail(const std::string& reason) {
+void CoordinatorClient::Fail(const std::string& reason, bool permanent) {
   v1::FailRequest request;
   *request.mutable_caller() = impl_->caller;
   request.set_reason(reason);
+  request.set_permanent(permanent);
   v1::FailReply reply;
   impl_->stub->Fail(impl_->Context(std::chrono::seconds(5)).get(), request, &reply);
 }

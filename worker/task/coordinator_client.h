@@ -7,10 +7,12 @@
 // a Status with the coordinator's words; UNAVAILABLE is tried again within the lease.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -44,6 +46,13 @@ struct OptimizerTask {
   double loraplus_lr_ratio = 1;
 };
 
+// A state of the training that is kept by the coordinator.
+struct SavedState {
+  StagePosition next;
+  uint64_t bytes = 0;
+  Digest digest;
+};
+
 struct WorkerTask {
   std::string base_path, base_config_sha256;
   std::string dtype;  // "float32", "bfloat16"
@@ -62,6 +71,9 @@ struct WorkerTask {
   uint32_t eval_steps = 0, early_stopping_patience = 0;
   double loss_watchdog_threshold = 0;
   uint32_t loss_watchdog_patience = 0;
+  uint32_t save_steps = 0;  // within a stage; 0: not by steps
+  double save_minutes = 0;  // 0: not by time
+  std::optional<SavedState> resume;
 };
 
 // How a stage ended, for FinishStage.
@@ -80,6 +92,14 @@ struct StepWindow {
   bool held_out = false;  // of the stage's held-out rows; first.epoch is 0
 };
 
+// What the heartbeats tell of this rank's work. Threads: any.
+struct WorkerProgress {
+  std::atomic<uint64_t> headway = 0;  // to be raised whenever something got done
+  std::atomic<bool> in_collective = false;
+  std::atomic<uint64_t> reductions = 0;
+  std::atomic<uint64_t> busy_ms = 0;  // outside of collectives, since the first
+};
+
 class CoordinatorClient {
  public:
   static absl::StatusOr<std::unique_ptr<CoordinatorClient>> Connect(const WorkerIdentity& identity);
@@ -90,17 +110,24 @@ class CoordinatorClient {
   bool StopRequested() const;
   // What the next heartbeats report.
   void SetPosition(StagePosition position);
+  WorkerProgress& progress();
 
   absl::StatusOr<std::vector<float>> FetchAdapter();
   absl::StatusOr<std::vector<StepWork>> FetchShard(const StepWindow& window);
   absl::Status ReportSteps(const std::vector<StepReport>& reports,
                            const std::vector<EvaluationReport>& evaluations);
   absl::Status FinishStage(const StageDone& done);
+  // Rank 0: the state whose bytes are `pieces`, one after the other. OK once it is on disk.
+  absl::Status SendCheckpoint(const SavedState& state, const std::vector<std::string_view>& pieces);
+  // Any other rank: that its state has the same bytes.
+  absl::Status ProveCheckpoint(const SavedState& state);
+  // The bytes of task().resume, proven by their digest.
+  absl::StatusOr<std::string> FetchCheckpoint();
   absl::Status SendCandidate(const std::vector<float>& adapter, const Digest& digest);
   absl::Status ReportEvaluation(double loss_sum, uint64_t tokens);
   absl::Status ReportGeneration(const std::vector<GeneratedToken>& tokens);
-  // Tries once; the worker ends anyway.
-  void Fail(const std::string& reason);
+  // Tries once; the worker ends anyway. `permanent`: another attempt would fail in the same way.
+  void Fail(const std::string& reason, bool permanent);
 
  private:
   struct Impl;

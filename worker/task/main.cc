@@ -39,9 +39,9 @@ std::string WordsOf(const c10::Error& error) {
 // Ends all ranks: who waits in a collective for one that failed would wait for ever. Nothing is
 // destroyed: an end of a communicator waits for the others too.
 [[noreturn]] void Fail(const std::string& reason, strata::MpiSession& session,
-                       strata::CoordinatorClient* client) {
+                       strata::CoordinatorClient* client, bool permanent = false) {
   std::fprintf(stderr, "strata-worker: %s\n", reason.c_str());
-  if (client != nullptr) client->Fail(reason);
+  if (client != nullptr) client->Fail(reason, permanent);
   session.Abort(kFailed);
 }
 
@@ -66,11 +66,12 @@ void Run(Options& options, strata::MpiSession& session) {
   auto connected = strata::CoordinatorClient::Connect(options.identity);
   if (!connected.ok()) Fail(std::string(connected.status().message()), session, nullptr);
   strata::CoordinatorClient& client = **connected;
-  if (!no_device.empty()) Fail(no_device, session, &client);
+  if (!no_device.empty()) Fail(no_device, session, &client, /*permanent=*/true);
   at::set_num_threads(options.threads);
   strata::RunTask(client, session, device, [&](const std::exception& error) {
     const auto* of_torch = dynamic_cast<const c10::Error*>(&error);
-    Fail(of_torch != nullptr ? WordsOf(*of_torch) : error.what(), session, &client);
+    Fail(of_torch != nullptr ? WordsOf(*of_torch) : error.what(), session, &client,
+         dynamic_cast<const strata::HopelessTask*>(&error) != nullptr);
   });
   // A rank that has nothing left to do keeps its lease while rank 0 hands in the candidate.
   session.Barrier();

@@ -26,6 +26,7 @@ ShardStream::Window ShardStream::FetchWindow(StagePosition first) const {
 }
 
 StepWork ShardStream::FetchHeldOut(uint32_t stage, uint32_t step) {
+  ++client_->progress().headway;
   const StagePosition position{stage, 0, step};
   // A window's rows are given away: one that begins anew is fetched anew.
   if (step == 0 || !Holds(held_out_.first, held_out_.steps.size(), position)) {
@@ -54,6 +55,7 @@ bool ShardStream::Following(const Window& window, StagePosition* first) const {
 }
 
 StepWork ShardStream::Fetch(StagePosition position) {
+  ++client_->progress().headway;
   if (!Holds(window_.first, window_.steps.size(), position)) {
     Window next;
     if (ahead_.valid()) next = ahead_.get();

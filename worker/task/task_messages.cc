@@ -1,5 +1,7 @@
 #include "worker/task/task_messages.h"
 
+#include "common/status_macros.h"
+
 namespace strata {
 namespace {
 
@@ -40,7 +42,7 @@ v1::GenerationEnd EndOf(GenerationEnd end) {
 
 }  // namespace
 
-WorkerTask TaskOf(const v1::JoinReply& reply) {
+absl::StatusOr<WorkerTask> TaskOf(const v1::JoinReply& reply) {
   WorkerTask task;
   task.base_path = reply.base().path();
   task.base_config_sha256 = reply.base().config_sha256();
@@ -79,6 +81,14 @@ WorkerTask TaskOf(const v1::JoinReply& reply) {
   task.early_stopping_patience = train.early_stopping_patience();
   task.loss_watchdog_threshold = train.loss_watchdog_threshold();
   task.loss_watchdog_patience = train.loss_watchdog_patience();
+  task.save_steps = train.save_steps();
+  task.save_minutes = train.save_minutes();
+  if (train.has_resume()) {
+    const v1::CheckpointInfo& info = train.resume();
+    ASSIGN_OR_RETURN(const Digest digest, DigestFromHex(info.sha256()));
+    task.resume = {{info.next().stage(), info.next().epoch(), info.next().step()},
+                   info.bytes(), digest};
+  }
   return task;
 }
 
@@ -96,6 +106,19 @@ void SetMessage(const StagePosition& position, v1::Position* message) {
   message->set_stage(position.stage);
   message->set_epoch(position.epoch);
   message->set_step(position.step);
+}
+
+void SetMessage(const SavedState& state, v1::CheckpointInfo* message) {
+  SetMessage(state.next, message->mutable_next());
+  message->set_bytes(state.bytes);
+  message->set_sha256(state.digest.Hex());
+}
+
+void SetMessage(const WorkerProgress& progress, v1::HeartbeatRequest* message) {
+  message->set_headway(progress.headway);
+  message->set_in_collective(progress.in_collective);
+  message->set_reductions(progress.reductions);
+  message->set_busy_ms(progress.busy_ms);
 }
 
 void SetMessage(const StepReport& report, v1::StepRecord* message) {

@@ -7,9 +7,12 @@
 
 namespace strata {
 
-WorkerTask TaskOf(const v1::JoinReply& reply);
+// DATA_LOSS for a checkpoint without a digest.
+absl::StatusOr<WorkerTask> TaskOf(const v1::JoinReply& reply);
 StepWork WorkOf(const v1::StepShard& shard);
 void SetMessage(const StagePosition& position, v1::Position* message);
+void SetMessage(const SavedState& state, v1::CheckpointInfo* message);
+void SetMessage(const WorkerProgress& progress, v1::HeartbeatRequest* message);
 void SetMessage(const StepReport& report, v1::StepRecord* message);
 void SetMessage(const EvaluationReport& report, v1::EvaluationRecord* message);
 void SetMessage(const GeneratedToken& token, v1::GeneratedTokens* message);

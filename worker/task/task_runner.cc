@@ -10,7 +10,10 @@
 #include "worker/base/base_weight_source.h"
 #include "worker/collective/make_collective.h"
 #include "worker/generate/generation.h"
+#include "worker/task/checkpoint_sender.h"
+#include "worker/task/reporter.h"
 #include "worker/task/shard_stream.h"
+#include "worker/task/watched_collective.h"
 #include "worker/train/stage_trainer.h"
 
 namespace strata {
@@ -18,7 +21,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kReportEvery{300};
 constexpr std::chrono::milliseconds kTokensEvery{50};  // a reader sees them come
 
 void OrThrow(const absl::Status& status) {
@@ -31,47 +33,14 @@ T OrThrow(absl::StatusOr<T> result) {
   return *std::move(result);
 }
 
-// Reports rank 0's steps now and then, and passes the coordinator's wish to stop on.
-class Reporter final : public TrainingObserver {
- public:
-  Reporter(CoordinatorClient& client, bool reports) : client_(client), reports_(reports) {}
-  void OnStep(const StepReport& report) override {
-    client_.SetPosition({report.position.stage, report.position.epoch, report.position.step + 1});
-    if (!reports_) return;
-    pending_.push_back(report);
-    if (Clock::now() - sent_ > kReportEvery) Flush();
-  }
-  void OnEvaluation(const EvaluationReport& report) override {
-    if (!reports_) return;
-    evaluations_.push_back(report);
-    // At once, so that the next step's report does not come before it.
-    Flush();
-  }
-  bool StopRequested() override { return client_.StopRequested(); }
-  void Flush() {
-    if (pending_.empty() && evaluations_.empty()) return;
-    OrThrow(client_.ReportSteps(pending_, evaluations_));
-    pending_.clear();
-    evaluations_.clear();
-    sent_ = Clock::now();
-  }
-
- private:
-  CoordinatorClient& client_;
-  const bool reports_;
-  std::vector<StepReport> pending_;
-  std::vector<EvaluationReport> evaluations_;
-  Clock::time_point sent_ = Clock::now();
-};
-
 Digest DigestOf(const std::vector<float>& adapter) {
   return Sha256Of({reinterpret_cast<const char*>(adapter.data()), adapter.size() * sizeof(float)});
 }
 
 ModelConfig OpenModel(const WorkerTask& task) {
   if (OrThrow(Sha256OfFile(task.base_path + "/config.json")).Hex() != task.base_config_sha256) {
-    throw std::runtime_error("the base model at " + task.base_path +
-                             " on this host is not the coordinator's");
+    throw HopelessTask("the base model at " + task.base_path +
+                       " on this host is not the coordinator's");
   }
   return OrThrow(ReadModelConfig(task.base_path));
 }
@@ -91,14 +60,6 @@ StageSettings SettingsOf(const WorkerTask& task, const StageTask& stage) {
           .held_out = {stage.held_out_steps, task.eval_steps, task.early_stopping_patience}};
 }
 
-// The parts that a task trains with.
-struct Engine {
-  Decoder& decoder;
-  FlatAdapter& adapter;
-  StepSource& source;
-  Collective& collective;
-};
-
 // The base's files are closed again once the weights are where they are computed with.
 Decoder LoadDecoder(const WorkerTask& task, const ModelConfig& model, at::Device device) {
   const BaseWeightSource weights(task.base_path);
@@ -106,32 +67,39 @@ Decoder LoadDecoder(const WorkerTask& task, const ModelConfig& model, at::Device
                  weights, task.dtype == "bfloat16" ? at::kBFloat16 : at::kFloat, device);
 }
 
-void TrainStages(CoordinatorClient& client, Engine engine) {
-  Reporter reporter(client, engine.collective.rank() == 0);
-  for (const StageTask& stage : client.task().stages) {
-    const StageResult result =
-        TrainStage(SettingsOf(client.task(), stage), engine.decoder, engine.adapter, engine.source,
-                   engine.collective, reporter);
+// The stages from the place of the checkpoint on, or all.
+void TrainStages(CoordinatorClient& client, TrainingEngine engine) {
+  const WorkerTask& task = client.task();
+  CheckpointSender sender(&client, engine.collective.rank());
+  Reporter reporter(&client, &sender, engine.collective.rank());
+  std::optional<TrainState> resumed;
+  if (task.resume) resumed = FetchTrainState(&client);
+  if (resumed) engine.adapter.values_N().copy_(resumed->sections_N[0]);
+  for (uint32_t i = resumed ? resumed->header.stage : 0; i < task.stages.size(); ++i) {
+    const bool within = resumed && resumed->header.stage == i && resumed->header.step > 0;
+    const StageResult result = TrainStage(SettingsOf(task, task.stages[i]), engine, reporter,
+                                          within ? &*resumed : nullptr);
     reporter.Flush();
-    if (result.end == StageEnd::kStopped) return;
-    OrThrow(client.FinishStage({.stage = stage.index,
+    if (result.end == StageEnd::kStopped) return sender.Wait();
+    OrThrow(client.FinishStage({.stage = i,
                                 .data_error = result.error,
                                 .steps_kept = result.steps_kept,
                                 .reason = result.reason,
                                 .adapter = DigestOf(engine.adapter.Values())}));
+    if (i + 1 < task.stages.size()) reporter.OnStageBegins(i + 1, engine.adapter);
   }
+  sender.Wait();
   if (engine.collective.rank() == 0) {
     const std::vector<float> trained = engine.adapter.Values();
     OrThrow(client.SendCandidate(trained, DigestOf(trained)));
   }
 }
 
-void EvaluateRows(CoordinatorClient& client, Engine engine) {
+void EvaluateRows(CoordinatorClient& client, TrainingEngine engine) {
   const WorkerTask& task = client.task();
   const auto fetch = [&](uint32_t step) { return engine.source.Fetch({0, 0, step}); };
   const Evaluation evaluation =
-      EvaluateStage(task.stages[0].steps[0], task.micro_batch_size, engine.decoder, engine.adapter,
-                    fetch, engine.collective);
+      EvaluateStage(task.stages[0].steps[0], task.micro_batch_size, engine, fetch);
   if (engine.collective.rank() == 0) {
     OrThrow(client.ReportEvaluation(evaluation.loss_sum, static_cast<uint64_t>(evaluation.tokens)));
   }
@@ -161,7 +129,7 @@ at::Device ChooseDevice(const std::string& wish, const MpiSession& session) {
       at::detail::getCUDAHooks().hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
   if (wish == "cpu" || (wish == "auto" && devices == 0)) return at::Device(at::kCPU);
   if (session.local_world() > devices) {
-    throw std::runtime_error(
+    throw HopelessTask(
         "this host has " + std::to_string(devices) + " CUDA devices for " +
         std::to_string(session.local_world()) +
         " ranks; start one rank for each device (workers), or set device: cpu");
@@ -180,15 +148,16 @@ void RunTask(CoordinatorClient& client, MpiSession& session, at::Device device,
     const ModelConfig model = OpenModel(task);
     const AdapterLayout layout = LayoutOf(model, {task.lora_r, task.target_modules});
     if (static_cast<uint64_t>(layout.elements) != task.adapter_elements) {
-      throw std::runtime_error(
+      throw HopelessTask(
           "worker and coordinator lay the adapter out differently: install one version of strata");
     }
     Decoder decoder = LoadDecoder(task, model, device);
     FlatAdapter adapter(layout, device);
-    adapter.Load(OrThrow(client.FetchAdapter()));
+    if (!task.resume) adapter.Load(OrThrow(client.FetchAdapter()));
     if (task.generation) return GenerateTexts(client, decoder, adapter);
     collective = MakeCollective(session, device);
-    const Engine engine{decoder, adapter, source, *collective};
+    WatchedCollective watched(collective.get(), &client.progress());
+    const TrainingEngine engine{decoder, adapter, source, watched};
     task.evaluation ? EvaluateRows(client, engine) : TrainStages(client, engine);
   } catch (const std::exception& error) {
     fail(error);

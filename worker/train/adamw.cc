@@ -45,6 +45,15 @@ void AdamW::Update(at::Tensor& values_N, at::Tensor& gradients_N, double grad_no
   }
 }
 
+int64_t AdamW::updates() const { return static_cast<int64_t>(steps_.item<float>()); }
+
+void AdamW::Restore(const at::Tensor& first_moment_N, const at::Tensor& second_moment_N,
+                    int64_t updates) {
+  first_moment_N_.copy_(first_moment_N);
+  second_moment_N_.copy_(second_moment_N);
+  steps_.fill_(static_cast<double>(updates));
+}
+
 double GradientNorm(const at::Tensor& gradients_N) {
   if (gradients_N.numel() == 0) return 0;
   return at::linalg_vector_norm(gradients_N, 2, std::nullopt, /*keepdim=*/false, at::kDouble)

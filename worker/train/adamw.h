@@ -27,6 +27,14 @@ class AdamW {
   void Update(at::Tensor& values_N, at::Tensor& gradients_N, double grad_norm,
               double learning_rate);
 
+  // Its state: both moments, laid out as the adapter, and how often it has updated.
+  const at::Tensor& first_moment_N() const { return first_moment_N_; }
+  const at::Tensor& second_moment_N() const { return second_moment_N_; }
+  int64_t updates() const;
+  // Goes on from such a state.
+  void Restore(const at::Tensor& first_moment_N, const at::Tensor& second_moment_N,
+               int64_t updates);
+
  private:
   // The parts of a flat buffer that share a learning rate, as views of it.
   struct Group {

@@ -21,6 +21,20 @@ bool EarlyStopping::Take(double loss, uint32_t steps_done, const at::Tensor& val
   return true;
 }
 
+void EarlyStopping::Save(TrainStateHeader* header) const {
+  header->worse_in_a_row = worse_in_a_row_;
+  header->best_steps = best_steps_;
+  header->best_loss = best_loss_;
+  header->keeps_best = best_values_N_.defined();
+}
+
+void EarlyStopping::Restore(const TrainStateHeader& header, const at::Tensor& best_N) {
+  worse_in_a_row_ = header.worse_in_a_row;
+  best_steps_ = header.best_steps;
+  best_loss_ = header.best_loss;
+  best_values_N_ = best_N;
+}
+
 uint32_t EarlyStopping::Leave(uint32_t steps_done, uint32_t steps_planned, at::Tensor& values_N,
                               std::string* reason) const {
   const bool goes_back = best_values_N_.defined() && best_steps_ < steps_done;

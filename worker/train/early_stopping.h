@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string>
 
+#include "common/train_state.h"
+
 namespace strata {
 
 class EarlyStopping {
@@ -21,6 +23,12 @@ class EarlyStopping {
   bool Take(double loss, uint32_t steps_done, const at::Tensor& values_N);
   // Patience is at its end.
   bool ends_stage() const { return patience_ > 0 && worse_in_a_row_ >= patience_; }
+
+  // Writes what it remembers into the header; the kept adapter, where there is one, is best_N().
+  void Save(TrainStateHeader* header) const;
+  const at::Tensor& best_N() const { return best_values_N_; }
+  // Goes on from what Save wrote. `best_N`: the kept adapter, undefined where none was kept.
+  void Restore(const TrainStateHeader& header, const at::Tensor& best_N);
 
   // Puts the kept adapter into values_N when it is not that of step `steps_done`, the last that was
   // done of `steps_planned`. Gives the step whose adapter values_N then has; and in `reason`, why

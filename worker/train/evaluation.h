@@ -21,7 +21,7 @@ using FetchStep = std::function<StepWork(uint32_t step)>;
 
 // Every rank calls it and gets the same figures. An adapter whose B are zero measures the base.
 // REQUIRES: micro_batch_size > 0.
-Evaluation EvaluateStage(uint32_t steps, uint32_t micro_batch_size, Decoder& decoder,
-                         FlatAdapter& adapter, const FetchStep& fetch, Collective& collective);
+Evaluation EvaluateStage(uint32_t steps, uint32_t micro_batch_size, TrainingEngine engine,
+                         const FetchStep& fetch);
 
 }  // namespace strata

@@ -17,7 +17,7 @@ namespace strata {
 class FlatAdapter {
  public:
   // Words that travel behind the gradients in the step's one reduction.
-  static constexpr int64_t kControlWords = 4;
+  static constexpr int64_t kControlWords = 5;
 
   // All values zero. Throws c10::Error when the device has no room.
   FlatAdapter(const AdapterLayout& layout, at::Device device);
@@ -32,6 +32,7 @@ class FlatAdapter {
   const std::vector<at::Tensor>& leaves() const { return leaves_; }
   const AdapterLayout& layout() const { return layout_; }
   at::Tensor& values_N() { return values_N_; }
+  const at::Tensor& values_N() const { return values_N_; }
   at::Tensor& gradients_N() { return gradients_N_; }
   // The gradients with the control words behind them.
   at::Tensor& reduced_M() { return reduced_M_; }

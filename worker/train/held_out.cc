@@ -24,17 +24,15 @@ bool HeldOut::IsDue(const StagePosition& after) const {
 }
 
 EvaluationReport HeldOut::Evaluate(const StagePosition& after, uint32_t micro_batch_size,
-                                   Decoder& decoder, FlatAdapter& adapter, StepSource& source,
-                                   Collective& collective) {
+                                   TrainingEngine engine) {
   const auto began = std::chrono::steady_clock::now();
-  const auto fetch = [&](uint32_t step) { return source.FetchHeldOut(after.stage, step); };
-  const Evaluation measured =
-      EvaluateStage(settings_.steps, micro_batch_size, decoder, adapter, fetch, collective);
+  const auto fetch = [&](uint32_t step) { return engine.source.FetchHeldOut(after.stage, step); };
+  const Evaluation measured = EvaluateStage(settings_.steps, micro_batch_size, engine, fetch);
   EvaluationReport report;
   report.after = after;
   report.loss = measured.loss_sum / static_cast<double>(measured.tokens);
   report.tokens = measured.tokens;
-  report.best = stopping_.Take(report.loss, StepsUntil(after), adapter.values_N());
+  report.best = stopping_.Take(report.loss, StepsUntil(after), engine.adapter.values_N());
   report.ends_stage = stopping_.ends_stage() && StepsUntil(after) < steps_planned_;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   return report;

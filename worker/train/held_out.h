@@ -27,8 +27,10 @@ class HeldOut {
   // Whether the rows are to be evaluated after this step.
   bool IsDue(const StagePosition& after) const;
   // Every rank calls it and gets the same report, but for seconds.
-  EvaluationReport Evaluate(const StagePosition& after, uint32_t micro_batch_size, Decoder& decoder,
-                            FlatAdapter& adapter, StepSource& source, Collective& collective);
+  EvaluationReport Evaluate(const StagePosition& after, uint32_t micro_batch_size,
+                            TrainingEngine engine);
+  EarlyStopping& stopping() { return stopping_; }
+  const EarlyStopping& stopping() const { return stopping_; }
   bool ends_stage() const { return stopping_.ends_stage(); }
   // The adapter becomes what the stage leaves; as EarlyStopping::Leave.
   uint32_t Leave(const StagePosition& last, FlatAdapter& adapter, std::string* reason) const;

@@ -29,18 +29,18 @@ std::string TooHigh(const StepReport& last, uint32_t steps, double threshold) {
 
 std::string LossWatchdog::Judge(const StepReport& report, bool epoch_ends) {
   const bool high = settings_.loss_threshold > 0 && report.loss > settings_.loss_threshold;
-  if (!report.skipped) high_in_a_row_ = high ? high_in_a_row_ + 1 : 0;
-  nonfinite_in_a_row_ = report.skipped ? nonfinite_in_a_row_ + 1 : 0;
-  applied_ += !report.skipped;
-  if (report.skipped && nonfinite_in_a_row_ >= settings_.nonfinite_steps_max)
-    return Nonfinite(report, std::to_string(nonfinite_in_a_row_) + " steps in a row");
-  if (high_in_a_row_ > 0 && high_in_a_row_ >= settings_.loss_patience)
-    return TooHigh(report, high_in_a_row_, settings_.loss_threshold);
+  if (!report.skipped) counts_.high_in_a_row = high ? counts_.high_in_a_row + 1 : 0;
+  counts_.nonfinite_in_a_row = report.skipped ? counts_.nonfinite_in_a_row + 1 : 0;
+  counts_.applied += !report.skipped;
+  if (report.skipped && counts_.nonfinite_in_a_row >= settings_.nonfinite_steps_max)
+    return Nonfinite(report, std::to_string(counts_.nonfinite_in_a_row) + " steps in a row");
+  if (counts_.high_in_a_row > 0 && counts_.high_in_a_row >= settings_.loss_patience)
+    return TooHigh(report, counts_.high_in_a_row, settings_.loss_threshold);
   if (!epoch_ends) return "";
   // Such an epoch taught nothing and has no loss that could be told.
-  if (applied_ == 0)
+  if (counts_.applied == 0)
     return Nonfinite(report, "every step of epoch " + std::to_string(report.position.epoch));
-  applied_ = 0;
+  counts_.applied = 0;
   return "";
 }
 

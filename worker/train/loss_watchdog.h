@@ -16,6 +16,12 @@ struct WatchdogSettings {
   uint32_t loss_patience = 1;        // steps in a row above it; at that many the stage fails
 };
 
+// What it remembers from step to step.
+struct WatchdogCounts {
+  uint32_t nonfinite_in_a_row = 0, high_in_a_row = 0;
+  uint32_t applied = 0;  // steps of the epoch
+};
+
 class LossWatchdog {
  public:
   explicit LossWatchdog(const WatchdogSettings& settings) : settings_(settings) {}
@@ -23,11 +29,12 @@ class LossWatchdog {
   // What is wrong with the stage's data, with figures and what to do; "" when it may go on.
   // `epoch_ends`: the step is the last of its epoch. Reports come in the order of training.
   std::string Judge(const StepReport& report, bool epoch_ends);
+  const WatchdogCounts& counts() const { return counts_; }
+  void Restore(const WatchdogCounts& counts) { counts_ = counts; }
 
  private:
   const WatchdogSettings settings_;
-  uint32_t nonfinite_in_a_row_ = 0, high_in_a_row_ = 0;
-  uint32_t applied_ = 0;  // steps of the epoch
+  WatchdogCounts counts_;
 };
 
 }  // namespace strata

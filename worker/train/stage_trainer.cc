@@ -9,6 +9,7 @@
 
 #include "worker/train/micro_batch.h"
 #include "worker/train/split_sum.h"
+#include "worker/train/stage_progress.h"
 
 namespace strata {
 namespace {
@@ -32,18 +33,26 @@ double Accumulate(const StageSettings& settings, const Decoder& decoder, FlatAda
   return nll_sum.item<double>();
 }
 
+// What a rank wishes after the step; what one wishes, all do.
+struct Wishes {
+  bool stop = false, checkpoint = false;
+};
+
 // What all ranks know after the step's one reduction.
 struct Reduced {
   double loss = 0, grad_norm = 0;
-  bool finite = true, stop = false;
+  bool finite = true;
+  Wishes wishes;
 };
 
 Reduced Reduce(FlatAdapter& adapter, Collective& collective, const StepWork& work, double nll_sum,
-               bool stop) {
+               const Wishes& wishes) {
   const SplitSum split = Split(nll_sum);
   const bool finite = std::isfinite(nll_sum);
   const float words[FlatAdapter::kControlWords] = {finite ? split.high : 0, finite ? split.low : 0,
-                                                   finite ? 0.0f : 1.0f, stop ? 1.0f : 0.0f};
+                                                   finite ? 0.0f : 1.0f,
+                                                   wishes.stop ? 1.0f : 0.0f,
+                                                   wishes.checkpoint ? 1.0f : 0.0f};
   adapter.control_words().copy_(at::tensor(at::ArrayRef<float>(words), at::kFloat));
   collective.SumInPlace(adapter.reduced_M());
 
@@ -54,7 +63,7 @@ Reduced Reduce(FlatAdapter& adapter, Collective& collective, const StepWork& wor
   reduced.loss = Joined({sum[0], sum[1]}) /
                  static_cast<double>(std::max<int64_t>(work.step_supervised_tokens, 1));
   reduced.finite = sum[2] == 0 && std::isfinite(reduced.grad_norm) && std::isfinite(reduced.loss);
-  reduced.stop = sum[3] > 0;
+  reduced.wishes = {sum[3] > 0, sum[4] > 0};
   if (sum[2] != 0) reduced.loss = std::nan("");
   return reduced;
 }
@@ -72,46 +81,71 @@ StepReport ReportOf(const StagePosition& position, const StepWork& work, const R
   return report;
 }
 
+// What comes of a step, the same on every rank.
+struct StepOutcome {
+  std::string fault;  // that ends the stage; ""
+  Wishes wishes;
+};
+
+// Fetches, computes, reduces and updates.
+StepOutcome DoStep(const StageSettings& settings, const StagePosition& position, TrainingEngine& engine,
+               TrainingObserver& observer, StageProgress& progress) {
+  const Clock::time_point began = Clock::now();
+  const bool last = position.epoch + 1 == settings.steps.size() &&
+                    position.step + 1 == settings.steps[position.epoch];
+  const Wishes wishes{observer.StopRequested(), observer.CheckpointDue(position, last)};
+  const StepWork work = engine.source.Fetch(position);
+
+  FlatAdapter& adapter = engine.adapter;
+  adapter.gradients_N().zero_();
+  const double nll_sum = Accumulate(settings, engine.decoder, adapter, position, work);
+  const Reduced reduced = Reduce(adapter, engine.collective, work, nll_sum, wishes);
+  if (reduced.finite) {
+    progress.adamw.Update(adapter.values_N(), adapter.gradients_N(), reduced.grad_norm,
+                          work.learning_rate);
+  }
+  const StepReport report = ReportOf(position, work, reduced, began);
+  observer.OnStep(report);
+  const bool epoch_ends = position.step + 1 == settings.steps[position.epoch];
+  return {progress.watchdog.Judge(report, epoch_ends), reduced.wishes};
+}
+
 }  // namespace
 
-StageResult TrainStage(const StageSettings& settings, Decoder& decoder, FlatAdapter& adapter,
-                       StepSource& source, Collective& collective, TrainingObserver& observer) {
-  const std::vector<float> before = adapter.Values();
-  AdamW adamw(settings.adamw, adapter.layout(), adapter.values_N());
-  LossWatchdog watchdog(settings.watchdog);
-  HeldOut held_out(settings.held_out, settings.steps);
-  StagePosition position{settings.index, 0, 0};
-  for (uint32_t epoch = 0; epoch < settings.steps.size() && !held_out.ends_stage(); ++epoch) {
-    for (uint32_t step = 0; step < settings.steps[epoch] && !held_out.ends_stage(); ++step) {
-      const Clock::time_point began = Clock::now();
-      position = {settings.index, epoch, step};
-      const bool stop = observer.StopRequested();
-      const StepWork work = source.Fetch(position);
-
-      adapter.gradients_N().zero_();
-      const double nll_sum = Accumulate(settings, decoder, adapter, position, work);
-      const Reduced reduced = Reduce(adapter, collective, work, nll_sum, stop);
-      if (reduced.finite) {
-        adamw.Update(adapter.values_N(), adapter.gradients_N(), reduced.grad_norm,
-                     work.learning_rate);
+StageResult TrainStage(const StageSettings& settings, TrainingEngine engine,
+                       TrainingObserver& observer, const TrainState* resume) {
+  StageProgress progress(settings, engine.adapter);
+  const auto evaluate = [&](const StagePosition& after) {
+    observer.OnEvaluation(
+        progress.held_out.Evaluate(after, settings.micro_batch_size, engine));
+  };
+  StagePosition done{settings.index, 0, 0}, next = done;
+  if (resume != nullptr) {
+    progress.Restore(*resume, engine.adapter);
+    next = {settings.index, resume->header.epoch, resume->header.step};
+    done = {settings.index, next.epoch, next.step - 1};
+    if (resume->header.evaluation_due) evaluate(done);
+  }
+  for (; next.epoch < settings.steps.size(); ++next.epoch, next.step = 0) {
+    for (; next.step < settings.steps[next.epoch] && !progress.held_out.ends_stage(); ++next.step) {
+      const StepOutcome outcome = DoStep(settings, next, engine, observer, progress);
+      done = next;
+      if (!outcome.fault.empty()) {
+        progress.Undo(engine.adapter);
+        return {.end = StageEnd::kDataError, .error = outcome.fault};
       }
-      const StepReport report = ReportOf(position, work, reduced, began);
-      observer.OnStep(report);
-
-      const std::string fault = watchdog.Judge(report, step + 1 == settings.steps[epoch]);
-      if (!fault.empty()) {
-        adapter.Load(before);
-        return {.end = StageEnd::kDataError, .error = fault};
+      const bool evaluation_due = progress.held_out.IsDue(done);
+      if (outcome.wishes.stop) {
+        observer.OnCheckpoint(progress.Save(done, engine.adapter, evaluation_due));
+        return {.end = StageEnd::kStopped};
       }
-      if (reduced.stop) return {.end = StageEnd::kStopped};
-      if (held_out.IsDue(position)) {
-        observer.OnEvaluation(held_out.Evaluate(position, settings.micro_batch_size, decoder,
-                                                adapter, source, collective));
-      }
+      if (evaluation_due) evaluate(done);
+      if (outcome.wishes.checkpoint)
+        observer.OnCheckpoint(progress.Save(done, engine.adapter, /*evaluation_due=*/false));
     }
   }
   StageResult result;
-  result.steps_kept = held_out.Leave(position, adapter, &result.reason);
+  result.steps_kept = progress.held_out.Leave(done, engine.adapter, &result.reason);
   return result;
 }
 

@@ -3,41 +3,26 @@
 // a TrainingObserver.
 //
 // Model: the loss of a step is Σ NLL / supervised tokens of the whole step; one flat fp32 buffer
-// carries gradients, loss, non-finite count and stop word, so every rank decides the same at the
-// same step. AdamW's moments begin anew. Held-out rows are evaluated between steps and may end the
-// stage sooner. Errors: what source, collective, observer or libtorch
+// carries gradients, loss, non-finite count and the wishes to stop and to take a checkpoint, so
+// every rank decides the same at the same step. AdamW's moments begin anew. Held-out rows are
+// evaluated between steps and may end the stage sooner. Errors: what source, collective, observer or libtorch
 // throw passes through; the adapter is then part-trained.
 #pragma once
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "worker/model/decoder.h"
-#include "worker/train/adamw.h"
 #include "worker/train/flat_adapter.h"
-#include "worker/train/held_out.h"
-#include "worker/train/loss_watchdog.h"
+#include "worker/train/stage_settings.h"
 #include "worker/train/training.h"
 
 namespace strata {
 
-struct StageSettings {
-  uint32_t index = 0;
-  std::vector<uint32_t> steps;  // of each epoch
-  uint64_t dropout_key = 0;     // of (seed, dataset, pass); NEFTune's noise is of it, too
-  AdamWSettings adamw;
-  uint32_t micro_batch_size = 1;  // rows per backward pass; at least 1
-  bool gradient_checkpointing = false;
-  double neftune_noise_alpha = 0;  // 0 adds no noise
-  WatchdogSettings watchdog;
-  HeldOutSettings held_out;
-};
-
 enum class StageEnd {
   kTrained,
   kDataError,  // the adapter is as it was before the stage
-  kStopped,    // a rank asked for it; the step it asked before has been applied
+  kStopped,    // a rank asked for it; the step it asked before is in the last checkpoint
 };
 
 struct StageResult {
@@ -49,8 +34,11 @@ struct StageResult {
   std::string reason = {};
 };
 
-// Every rank calls it with the same settings and the same adapter and gets the same result.
-StageResult TrainStage(const StageSettings& settings, Decoder& decoder, FlatAdapter& adapter,
-                       StepSource& source, Collective& collective, TrainingObserver& observer);
+// Every rank calls it with the same settings and the same adapter and gets the same result. With
+// `resume`, a state that OnCheckpoint was told of within this stage, it goes on from there: the
+// adapter at its end is byte-equal to that of a stage that was never interrupted, with the same
+// ranks and micro-batch on the CPU.
+StageResult TrainStage(const StageSettings& settings, TrainingEngine engine,
+                       TrainingObserver& observer, const TrainState* resume = nullptr);
 
 }  // namespace strata

@@ -6,9 +6,15 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
+#include "common/train_state.h"
 #include "worker/train/step_work.h"
 
 namespace strata {
+
+class Decoder;
+class FlatAdapter;
 
 class StepSource {
  public:
@@ -29,6 +35,20 @@ class Collective {
   virtual void SumInPlace(at::Tensor& flat_N) = 0;
 };
 
+// The parts that a task trains with.
+struct TrainingEngine {
+  Decoder& decoder;
+  FlatAdapter& adapter;
+  StepSource& source;
+  Collective& collective;
+};
+
+// A training's state between two steps, on its own: later steps do not change it.
+struct TrainState {
+  TrainStateHeader header;
+  std::vector<at::Tensor> sections_N;  // fp32 on the CPU, as common/train_state.h has them
+};
+
 class TrainingObserver {
  public:
   virtual ~TrainingObserver() = default;
@@ -38,6 +58,11 @@ class TrainingObserver {
   virtual void OnEvaluation(const EvaluationReport& report) = 0;
   // Asked before each step on each rank; when any rank says true, all stop after that step.
   virtual bool StopRequested() = 0;
+  // Asked before each step on each rank; when any rank says true, all take a checkpoint after that
+  // step. `last`: it is the last of its stage, which the next stage's beginning stands for.
+  virtual bool CheckpointDue(const StagePosition& step, bool last) = 0;
+  // On each rank, with the same state; before a stop it is the last thing that is told.
+  virtual void OnCheckpoint(TrainState state) = 0;
 };
 
 }  // namespace strata

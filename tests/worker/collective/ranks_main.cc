@@ -97,7 +97,7 @@ Outcome Train(const Ranks& ranks, Collective& collective) {
   Listener listener;
   const StageSettings settings{
       .steps = {30}, .dropout_key = 7, .adamw = {}, .watchdog = {}, .held_out = {}};
-  const StageResult result = TrainStage(settings, decoder, adapter, source, collective, listener);
+  const StageResult result = TrainStage(settings, {decoder, adapter, source, collective}, listener);
   ranks.checks.Expect(result.end == StageEnd::kTrained, "the stage is trained");
   return {listener.reports, adapter.Values()};
 }

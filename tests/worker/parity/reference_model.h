@@ -80,7 +80,7 @@ class ReferenceModel {
     FunctionSource source([&](StagePosition at) { return reference_.steps.at(at.step); });
     OneRank alone;
     Listener listener;
-    TrainStage(settings_, decoder, adapter, source, alone, listener);
+    TrainStage(settings_, {decoder, adapter, source, alone}, listener);
     return {listener.reports, adapter.Values()};
   }
 

@@ -19,9 +19,9 @@ Evaluation Measure(double dropout, uint32_t micro_batch_size) {
   FlatAdapter adapter(TinyLayout(config), at::kCPU);
   adapter.Load(KeyedValues(5, TinyLayout(config).elements, 0.3f));
   OneRank alone;
-  return EvaluateStage(
-      4, micro_batch_size, decoder, adapter, [](uint32_t step) { return TinyStep(step, 0); },
-      alone);
+  FunctionSource source([](StagePosition at) { return TinyStep(at.step, 0); });
+  return EvaluateStage(4, micro_batch_size, {decoder, adapter, source, alone},
+                       [&](uint32_t step) { return source.Fetch({0, 0, step}); });
 }
 
 TEST(EvaluationTest, CountsSupervisedTokens) {

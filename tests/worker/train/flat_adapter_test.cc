@@ -57,7 +57,7 @@ TEST_F(FlatAdapterTest, AccumulatesBackwardPassesInTheFlatGradients) {
   adapter_.control_words().fill_(7);
   const float* reduced = adapter_.reduced_M().const_data_ptr<float>();
   const std::vector<float> words(reduced, reduced + adapter_.reduced_M().numel());
-  EXPECT_THAT(words, ElementsAre(0, 0, 0, 0, 0, 0, 5, 5, 5, 0, 0, 7, 7, 7, 7));
+  EXPECT_THAT(words, ElementsAre(0, 0, 0, 0, 0, 0, 5, 5, 5, 0, 0, 7, 7, 7, 7, 7));
   EXPECT_EQ(adapter_.gradients_N().data_ptr(), adapter_.reduced_M().data_ptr());
 }
 

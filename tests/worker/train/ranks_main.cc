@@ -89,7 +89,7 @@ Outcome Train(const Scenario& scenario, Collective& collective) {
                                .adamw = {},
                                .watchdog = {.nonfinite_steps_max = 2},
                                .held_out = scenario.held_out};
-  outcome.result = TrainStage(settings, decoder, adapter, source, collective, listener);
+  outcome.result = TrainStage(settings, {decoder, adapter, source, collective}, listener);
   outcome.reports = listener.reports;
   outcome.evaluations = listener.evaluations;
   outcome.after = adapter.Values();
@@ -185,8 +185,9 @@ Evaluation Evaluate(const Scenario& scenario, Collective& collective) {
   const ModelConfig config = TinyConfig();
   Decoder decoder(config, TinyLora(0), WeightsWithABrokenToken(), at::kFloat, at::kCPU);
   FlatAdapter adapter(TinyLayout(config), at::kCPU);
-  const auto fetch = [&](uint32_t step) { return WorkOf(scenario, step, collective); };
-  return EvaluateStage(kSteps, 1, decoder, adapter, fetch, collective);
+  FunctionSource source([&](StagePosition at) { return WorkOf(scenario, at.step, collective); });
+  return EvaluateStage(kSteps, 1, {decoder, adapter, source, collective},
+                       [&](uint32_t step) { return source.Fetch({0, 0, step}); });
 }
 
 void CheckEvaluation(RankChecks& checks, Collective& collective) {

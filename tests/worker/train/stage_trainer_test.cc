@@ -39,10 +39,11 @@ class StageTrainerTest : public ::testing::Test {
     StageResult result;
     std::vector<StepReport> reports;
     std::vector<EvaluationReport> evaluations;
+    std::vector<TrainState> checkpoints;
     std::vector<float> adapter;
   };
 
-  Run Train() {
+  Run Train(const TrainState* resume = nullptr) {
     const ModelConfig config = TinyConfig();
     Decoder decoder(config, TinyLora(0.1), weights_, at::kFloat, at::kCPU);
     FlatAdapter adapter(TinyLayout(config), at::kCPU);
@@ -52,9 +53,10 @@ class StageTrainerTest : public ::testing::Test {
                           [](uint32_t step) { return TinyHeldOutStep(step); });
     Run run;
     OverflowingSum alone = collective_;
-    run.result = TrainStage(settings_, decoder, adapter, source, alone, listener_);
+    run.result = TrainStage(settings_, {decoder, adapter, source, alone}, listener_, resume);
     run.reports = std::exchange(listener_.reports, {});
     run.evaluations = std::exchange(listener_.evaluations, {});
+    run.checkpoints = std::exchange(listener_.checkpoints, {});
     run.adapter = adapter.Values();
     return run;
   }
@@ -187,7 +189,9 @@ double HeldOutLossOf(const VectorWeights& weights, const std::vector<float>& val
   FlatAdapter adapter(TinyLayout(TinyConfig()), at::kCPU);
   adapter.Load(values);
   OneRank alone;
-  const Evaluation measured = EvaluateStage(2, 3, decoder, adapter, TinyHeldOutStep, alone);
+  FunctionSource source([](StagePosition at) { return TinyHeldOutStep(at.step); });
+  const Evaluation measured =
+      EvaluateStage(2, 3, {decoder, adapter, source, alone}, TinyHeldOutStep);
   return measured.loss_sum / static_cast<double>(measured.tokens);
 }
 
