@@ -54,6 +54,17 @@ void Progress::Begin(const RunStart& start) {
   PrintPlanTable(start.plan, terminal_);
   std::printf("%s, %lld trainable parameters\n", Counted(stages_.size(), "stage").c_str(),
               static_cast<long long>(start.trainable));
+  if (start.resumed) {
+    const Position& at = *start.resumed;
+    if (at.stage > 0) stage_ = at.stage - 1;
+    std::printf("%s",
+                Sentence(absl::StrCat("going on with the run ", start.run.value(),
+                                      ", interrupted in stage ", at.stage + 1, " of ",
+                                      stages_.size(), ", epoch ", at.epoch + 1, ", update ",
+                                      at.step, " (strata train --restart would drop it)"),
+                         Style::kYellow, terminal_)
+                    .c_str());
+  }
   std::fflush(stdout);
 }
 
@@ -107,6 +118,7 @@ void Progress::Enter(uint32_t stage) {
 void Progress::Measure(const StepSeen& step) {
   measured_.tokens += static_cast<double>(step.tokens);
   measured_.seconds += step.seconds;
+  ++measured_.steps;
   run_tokens_ += static_cast<double>(step.tokens);
   run_seconds_ += step.seconds;
   if (step.epoch != measured_.epoch) {
@@ -131,14 +143,23 @@ void Progress::UpdateView(const StepSeen& step, uint32_t done) {
   view.loss = measured_.finite > 0 ? measured_.mean_loss : std::nan("");
   view.tokens_per_second = measured_.seconds > 0 ? measured_.tokens / measured_.seconds : 0;
   view.seconds = std::chrono::duration<double>(Clock::now() - stage_began_).count();
-  view.stage_seconds_left = done > 0 ? measured_.seconds / done * (view.total - done) : 0;
+  const double of_step =
+      measured_.steps > 0 ? measured_.seconds / static_cast<double>(measured_.steps) : 0;
+  view.stage_seconds_left = of_step * (view.total - done);
   double tokens_left = 0;
   for (size_t i = stage_ + 1; i < stages_.size(); ++i) tokens_left += stages_[i].tokens;
   view.run_seconds_left =
       view.stage_seconds_left + (run_tokens_ > 0 ? tokens_left * run_seconds_ / run_tokens_ : 0);
 }
 
+void Progress::MakeRoom() {
+  const std::lock_guard lock(mutex_);
+  Erase();
+  std::fflush(stdout);
+}
+
 void Progress::OnStep(const StepSeen& step) {
+  const std::lock_guard lock(mutex_);
   if (quiet_ || step.stage >= stages_.size()) return;
   const Stage& stage = stages_[step.stage];
   uint32_t done = step.step + 1;
@@ -164,6 +185,7 @@ void Progress::TakeEpochLoss() {
 }
 
 void Progress::OnEvaluation(const EvaluationSeen& evaluation) {
+  const std::lock_guard lock(mutex_);
   if (quiet_ || evaluation.stage != stage_) return;
   StageView& view = stages_[stage_].view;
   view.held_out_loss = evaluation.loss;

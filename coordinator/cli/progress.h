@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ class Progress {
   void OnEvaluation(const EvaluationSeen& evaluation);
   // Shows how much of a dataset has been tokenised, in a terminal only.
   void OnTokenize(uint64_t bytes_done, uint64_t bytes_total);
+  // Takes away what is being drawn, so that something can be said; the next step draws it again.
+  void MakeRoom();
   // Ends the lines that are being drawn.
   void End();
 
@@ -35,6 +38,7 @@ class Progress {
   // Sums over one stage, begun anew when an attempt begins it again.
   struct Measured {
     double tokens = 0, seconds = 0;
+    uint64_t steps = 0;
     double mean_loss = 0;  // running, over `finite` updates
     uint64_t finite = 0;
     double epoch_loss = 0;  // Σ over the epoch, by supervised token
@@ -54,6 +58,7 @@ class Progress {
   void Erase();
   void PrintSettings(const RunStart& start) const;
 
+  std::mutex mutex_;  // what is drawn has one hand at a time
   const bool quiet_;
   Terminal terminal_;
   std::vector<Stage> stages_;

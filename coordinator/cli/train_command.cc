@@ -22,7 +22,7 @@ namespace {
 
 struct TrainOptions {
   BranchOptions branch;
-  bool all = false, rebuild = false;
+  bool all = false, rebuild = false, restart = false;
   std::vector<std::string> datasets;
   int workers = 0;
   std::string device;
@@ -165,10 +165,14 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
   TrainRequest request;
   request.plan.all = options.all;
   request.plan.rebuild = options.rebuild;
+  request.restart = options.restart;
   request.plan.datasets.insert(options.datasets.begin(), options.datasets.end());
   request.stops = StopsAsked();
   request.on_tokenize = [&](uint64_t done, uint64_t total) { progress.OnTokenize(done, total); };
-  request.on_warning = PrintWarning;
+  request.on_warning = [&](const std::string& sentence) {
+    progress.MakeRoom();
+    PrintWarning(sentence);
+  };
   request.on_start = [&](const RunStart& start) {
     WorkBegins();
     progress.Begin(start);
@@ -194,6 +198,8 @@ CLI::App* AddTraining(CLI::App* app, Action* action, const char* name, const cha
       ->check(CLI::Range(1, 65536));
   command->add_option("--device", options->device, "cpu or cuda, instead of branch.yaml's")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  command->add_flag("--restart", options->restart,
+                    "Drop a run that was interrupted, instead of going on with it");
   command->callback([=] { *action = [=] { return RunTrain(*options); }; });
   return command;
 }

@@ -362,9 +362,15 @@ std::vector<KeyRow<Config>> BranchKeys() {
       Whole("early_stopping_patience", &Config::early_stopping_patience, 0, 1000000),
 
       Whole("workers", &Config::workers, 1, 65536),
+      Whole("min_workers", &Config::min_workers, 0, 65536),
       Choice("device", &Config::device, Words({"auto", "cpu", "cuda"})),
       Row("mpirun", &Config::mpirun, &NonEmpty, "a program"),
       Texts("mpirun_args", &Config::mpirun_args, &NonEmpty),
+
+      Whole("save_steps", &Config::save_steps, 0, UINT32_MAX),
+      Real("save_minutes", &Config::save_minutes, {0, 1e6}),
+      Whole("max_restarts", &Config::max_restarts, 0, 1000000),
+      Whole("ddp_timeout", &Config::ddp_timeout, 10, 1000000),
 
       Choice<Config, ChangedDatasets>(
           "changed_datasets", &Config::changed_datasets,

@@ -105,9 +105,17 @@ struct Config {
   uint32_t early_stopping_patience = 0;
 
   uint32_t workers = 1;           // MPI ranks, 1 … 65536
+  // Ranks that will do for a further attempt when not all could be had, 0 … 65536; 0 is `workers`.
+  uint32_t min_workers = 0;
   std::string device = "auto";    // "auto", "cpu", "cuda"
   std::string mpirun = "mpirun";  // program, found on PATH or absolute
   std::vector<std::string> mpirun_args;
+
+  uint32_t save_steps = 100;  // a checkpoint after each so many of a stage's steps; 0: not by steps
+  double save_minutes = 10;   // and when the last is so old, 0 ≤ m ≤ 1e6; 0: not by time
+  // Attempts after lost ones, in a row without a new checkpoint, before the run fails, 0 … 1000000.
+  uint32_t max_restarts = 3;
+  uint32_t ddp_timeout = 1800;  // seconds without any headway that end an attempt, 10 … 1000000
 
   ChangedDatasets changed_datasets = ChangedDatasets::kNewExamples;
   OnDatasetError on_dataset_error = OnDatasetError::kSkip;

@@ -29,7 +29,7 @@ constexpr Alias kAliases[] = {
 constexpr std::string_view kUnsupported[] = {
     "bnb_4bit_quant_type", "bnb_4bit_use_double_quant",
     "init_lora_weights",   "load_in_4bit",
-    "report_to",           "save_steps",
+    "report_to",
 };
 
 // Longer keys are nobody's slip of the finger; the bound keeps a hostile file cheap.

@@ -39,7 +39,7 @@ absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequ
                                               ": no example fits max_length and has anything "
                                               "supervised"));
   }
-  ShardSource shards(&plan, {&tokens}, 1);
+  ShardSource shards(&plan, {&tokens});
   DriveInput input;
   input.spec.run = RunId(absl::StrCat("evaluation-", RandomHex(4)));
   input.spec.purpose = Purpose::kEvaluate;

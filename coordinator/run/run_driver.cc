@@ -1,22 +1,20 @@
 #include "coordinator/run/run_driver.h"
 
 #include <chrono>
-#include <cmath>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "common/json.h"
 #include "common/posix_file.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "coordinator/service/training_server.h"
-#include "coordinator/store/metadata.h"
 
 namespace strata {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
 constexpr int kLeaveSeconds = 5;  // for ranks that have done their task to end by themselves
+constexpr size_t kCheckpointsKept = 2;
 
 Millis Now() {
   return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch());
@@ -28,7 +26,42 @@ RunDriver::RunDriver(DriveInput input)
     : input_(std::move(input)),
       token_(RandomHex(16)),
       state_(NewRun(input_.spec)),
-      generated_(static_cast<size_t>(input_.task.generate().prompts_size())) {}
+      generated_(static_cast<size_t>(input_.task.generate().prompts_size())),
+      checkpoints_(input_.folder / "checkpoints", input_.adapter.size(), FileSystem::Real()) {}
+
+absl::Status RunDriver::TakeUp() {
+  if (input_.folder.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(journal_, RunJournal::Open(input_.folder / "journal.jsonl"));
+  std::vector<JournalLine> lines;
+  for (JournalLine line : journal_.lines()) {
+    if (line.checkpoint && !checkpoints_.Verify(*line.checkpoint).ok()) line.checkpoint.reset();
+    if (line.checkpoint) counted_.push_back(*line.checkpoint);
+    lines.push_back(std::move(line));
+  }
+  state_ = Resumed(input_.spec, lines);
+  checkpoints_.RemoveBut(counted_);
+  Remember();
+  seconds_before_ = record_.seconds();
+  return absl::OkStatus();
+}
+
+void RunDriver::Remember() {
+  for (StepEvent& event : ReadStepLog(input_.folder / "steps.jsonl")) {
+    const Position at =
+        std::visit([](const auto& seen) { return Position{seen.stage, seen.epoch, seen.step}; },
+                   event);
+    if (at >= state_.recorded) continue;
+    if (const auto* evaluation = std::get_if<EvaluationSeen>(&event)) {
+      record_.Add(*evaluation);
+      continue;
+    }
+    StepSeen& step = std::get<StepSeen>(event);
+    // A later attempt did it, and what follows, again.
+    record_.ForgetFrom(at);
+    step.supervised = input_.shards->Totals(step.stage, step.epoch, step.step).supervised;
+    record_.Add(step);
+  }
+}
 
 Effects RunDriver::Submit(const Event& event) {
   const std::lock_guard lock(mutex_);
@@ -36,13 +69,10 @@ Effects RunDriver::Submit(const Event& event) {
 }
 
 absl::Status RunDriver::Keep(const std::vector<JournalLine>& lines) {
-  if (input_.journal.empty()) return absl::OkStatus();
+  if (input_.folder.empty()) return absl::OkStatus();
   for (const JournalLine& line : lines) {
-    Json body = {{"attempt", line.attempt.value()}, {"words", line.words}};
-    if (line.stage) body["stage"] = *line.stage;
-    if (line.adapter) body["adapter"] = line.adapter->Hex();
-    const std::string now = Iso8601(std::chrono::system_clock::now());
-    RETURN_IF_ERROR(journal_.Append(FileSystem::Real(), line.kind, now, std::move(body)));
+    if (line.checkpoint) RETURN_IF_ERROR(steps_->Sync());
+    RETURN_IF_ERROR(journal_.Append(line));
   }
   return absl::OkStatus();
 }
@@ -56,6 +86,13 @@ Effects RunDriver::SubmitLocked(const Event& event) {
   }
   due_.commit |= effects.commit;
   due_.end_group |= effects.end_group;
+  if (effects.checkpoint) CountCheckpoint();
+  if (effects.launch) {
+    due_.launch = effects.launch;
+    launched_from_ = state_.checkpoint;
+    record_.ForgetFrom(state_.recorded);
+  }
+  due_.warnings.insert(due_.warnings.end(), effects.warnings.begin(), effects.warnings.end());
   if (effects.verdict && !due_.verdict) {
     due_.verdict = effects.verdict;
     due_.why = effects.why;
@@ -64,41 +101,54 @@ Effects RunDriver::SubmitLocked(const Event& event) {
   return effects;
 }
 
+void RunDriver::CountCheckpoint() {
+  counted_.push_back(*state_.checkpoint);
+  if (counted_.size() > kCheckpointsKept) counted_.erase(counted_.begin());
+  checkpoints_.RemoveBut(counted_);
+}
+
+v1::JoinReply RunDriver::Task() const {
+  const std::lock_guard lock(mutex_);
+  v1::JoinReply task = input_.task;
+  if (!launched_from_ || !task.has_train()) return task;
+  v1::CheckpointInfo* info = task.mutable_train()->mutable_resume();
+  info->mutable_next()->set_stage(launched_from_->next.stage);
+  info->mutable_next()->set_epoch(launched_from_->next.epoch);
+  info->mutable_next()->set_step(launched_from_->next.step);
+  info->set_sha256(launched_from_->state.Hex());
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(checkpoints_.PathOf(*launched_from_), error);
+  info->set_bytes(error ? 0 : bytes);
+  return task;
+}
+
 absl::StatusOr<std::vector<v1::StepShard>> RunDriver::Shard(const ShardWindow& window) {
   if (input_.shards == nullptr) return absl::InvalidArgumentError("this run has no rows");
-  return input_.shards->Window(window);
+  std::unique_lock lock(mutex_);
+  const int world = state_.world;
+  lock.unlock();
+  return input_.shards->Window(window, world);
 }
 
 void RunDriver::RecordStep(const v1::StepRecord& step) {
   const StepTotals totals = input_.shards->Totals(step.stage(), step.epoch(), step.step());
   const std::lock_guard lock(mutex_);
-  const StepOfStage at{step.epoch(), step.step()};
-  if (step.skipped()) {
-    skipped_[step.stage()].insert(at);
-  } else {
-    losses_[step.stage()].push_back(
-        {at, step.loss() * static_cast<double>(totals.supervised), totals.supervised});
-  }
-  steps_->Add(StepSeen{.stage = step.stage(),
-                       .epoch = step.epoch(),
-                       .step = step.step(),
-                       .dataset = input_.stage_names[step.stage()],
-                       .loss = step.loss(),
-                       .learning_rate = step.learning_rate(),
-                       .grad_norm = step.grad_norm(),
-                       .seconds = step.seconds(),
-                       .tokens = step.tokens(),
-                       .supervised = totals.supervised,
-                       .skipped = step.skipped(),
-                       .ranks = state_.spec.world,
-                       .attempt = state_.attempt.value(),
-                       .device = state_.ranks[0].device});
-}
-
-std::set<StepOfStage> RunDriver::SkippedSteps(uint32_t stage) const {
-  const std::lock_guard lock(mutex_);
-  const auto at = skipped_.find(stage);
-  return at == skipped_.end() ? std::set<StepOfStage>() : at->second;
+  StepSeen seen{.stage = step.stage(),
+                .epoch = step.epoch(),
+                .step = step.step(),
+                .dataset = input_.stage_names[step.stage()],
+                .loss = step.loss(),
+                .learning_rate = step.learning_rate(),
+                .grad_norm = step.grad_norm(),
+                .seconds = step.seconds(),
+                .tokens = step.tokens(),
+                .supervised = totals.supervised,
+                .skipped = step.skipped(),
+                .ranks = state_.world,
+                .attempt = state_.attempt.value(),
+                .device = state_.ranks[0].device};
+  record_.Add(seen);
+  steps_->Add(std::move(seen));
 }
 
 void RunDriver::RecordEvaluation(const v1::EvaluationRecord& evaluation) {
@@ -112,36 +162,30 @@ void RunDriver::RecordEvaluation(const v1::EvaluationRecord& evaluation) {
                       .best = evaluation.best(),
                       .ends_stage = evaluation.ends_stage()};
   const std::lock_guard lock(mutex_);
-  evaluations_[evaluation.stage()].push_back(seen);
+  record_.Add(seen);
   steps_->Add(std::move(seen));
 }
 
-std::vector<EvaluationSeen> RunDriver::Evaluations(uint32_t stage) const {
+absl::Status RunDriver::KeepCheckpoint(const Checkpoint& checkpoint, uint64_t bytes,
+                                       const NextPiece& next) {
+  const absl::Status kept = checkpoints_.Keep(checkpoint, bytes, next);
+  if (kept.ok() || absl::IsDataLoss(kept)) return kept;
   const std::lock_guard lock(mutex_);
-  const auto at = evaluations_.find(stage);
-  return at == evaluations_.end() ? std::vector<EvaluationSeen>() : at->second;
+  due_.warnings.push_back(absl::StrCat(
+      "a checkpoint could not be kept; the training goes on without it: ", kept.message()));
+  return kept;
 }
 
-double RunDriver::StageLoss(uint32_t stage, const StepOfStage& last) const {
+absl::StatusOr<std::filesystem::path> RunDriver::CheckpointToFetch() const {
   const std::lock_guard lock(mutex_);
-  const auto of_stage = losses_.find(stage);
-  if (of_stage == losses_.end()) return std::nan("");
-  uint32_t epoch = 0;
-  double loss = 0;
-  uint64_t supervised = 0;
-  for (const StepLoss& step : of_stage->second) {
-    if (step.at > last) break;
-    if (step.at.first != epoch) loss = 0, supervised = 0;
-    epoch = step.at.first;
-    loss += step.loss;
-    supervised += step.supervised;
-  }
-  return supervised > 0 ? loss / static_cast<double>(supervised) : std::nan("");
+  if (!launched_from_) return absl::FailedPreconditionError("this attempt begins without one");
+  return checkpoints_.PathOf(*launched_from_);
 }
 
 void RunDriver::TakeCandidate(std::vector<float> adapter) {
   const std::lock_guard lock(mutex_);
-  if (candidate_.empty()) candidate_ = std::move(adapter);
+  // The core forgets a lost attempt's candidate, whose successor brings another.
+  if (candidate_.empty() || !state_.candidate) candidate_ = std::move(adapter);
 }
 
 void RunDriver::TakeEvaluation(double loss_sum, uint64_t tokens) {
@@ -157,26 +201,80 @@ absl::StatusOr<bool> RunDriver::TakeGeneration(const v1::ReportGenerationRequest
   return generated_.complete();
 }
 
-void RunDriver::HandOverTokens() {
+void RunDriver::HandOver() {
   std::vector<TokenPiece> pieces;
+  std::vector<std::string> warnings;
   {
     const std::lock_guard lock(mutex_);
     pieces = generated_.NewPieces();
+    warnings = std::exchange(due_.warnings, {});
   }
   for (const TokenPiece& piece : pieces) {
     if (input_.on_tokens) input_.on_tokens(piece);
   }
+  for (const std::string& warning : warnings) {
+    if (input_.on_warning) input_.on_warning(warning);
+  }
 }
 
-void RunDriver::Watch(WorkerGroup& group) {
-  if (std::optional<GroupExit> exit = group.Poll()) {
-    Submit(GroupExited{attempt_, exit->how, exit->clean});
+absl::Status RunDriver::LaunchDue() {
+  std::unique_lock lock(mutex_);
+  if (!due_.launch) return absl::OkStatus();
+  const AttemptId attempt = *std::exchange(due_.launch, std::nullopt);
+  Launch launch = input_.launch;
+  launch.ranks = state_.world;
+  lock.unlock();
+  const std::vector<std::string> of_run = {"--coordinator", address_,
+                                           "--run",         input_.spec.run.value(),
+                                           "--attempt",     std::to_string(attempt.value()),
+                                           "--threads",     std::to_string(launch.threads)};
+  launch.arguments.insert(launch.arguments.end(), of_run.begin(), of_run.end());
+  launch.environment.emplace_back("STRATA_TOKEN", token_);
+  launch.environment.push_back(kShortSpin);
+  absl::StatusOr<std::unique_ptr<WorkerGroup>> group = WorkerGroup::Start(launch);
+  if (group.ok()) {
+    group_ = *std::move(group);
+    launched_once_ = true;
+  } else if (launched_once_) {
+    Submit(GroupExited{attempt, std::string(group.status().message()), false});
+  } else {
+    return group.status();
+  }
+  return absl::OkStatus();
+}
+
+void RunDriver::Watch() {
+  AttemptId attempt;
+  {
+    const std::lock_guard lock(mutex_);
+    attempt = state_.attempt;
+  }
+  if (group_ != nullptr) {
+    if (const std::optional<GroupExit> exit = group_->Poll()) {
+      group_.reset();
+      Submit(GroupExited{attempt, exit->how, exit->clean});
+    }
   }
   while (input_.stops != nullptr && stops_seen_ < input_.stops->load()) {
     ++stops_seen_;
     Submit(StopAsked{});
   }
+  if (const absl::Status logged = steps_->failure(); !logged.ok())
+    Submit(JournalFailed{std::string(logged.message()), /*decision=*/false});
   Submit(Tick{});
+}
+
+void RunDriver::EndLost() {
+  AttemptId attempt;
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_.phase != Phase::kLeaving) return;
+    due_.end_group = false;
+    attempt = state_.attempt;
+  }
+  if (group_ != nullptr) group_->End(kLeaveSeconds);
+  group_.reset();
+  Submit(GroupExited{attempt, "ended", false});
 }
 
 void RunDriver::CarryOut() {
@@ -190,60 +288,51 @@ void RunDriver::CarryOut() {
     candidate = std::move(candidate_);
   }
   const absl::Status status = input_.commit(candidate, proved);
-  Submit(CommitEnded{status.ok(), std::string(status.message())});
+  Submit(CommitEnded{status.ok(), std::string(status.message()),
+                     absl::IsDataLoss(status) || absl::IsFailedPrecondition(status)});
 }
 
 absl::StatusOr<DriveOutcome> RunDriver::Drive() {
-  if (!input_.journal.empty()) {
-    ASSIGN_OR_RETURN(journal_, Ledger::Read(input_.journal));
-  }
+  RETURN_IF_ERROR(TakeUp());
   // A log that can't be kept means a disk that can't take the version either.
   steps_ = std::make_unique<StepLog>(
-      input_.steps, input_.on_step,
-      [this](const std::string& why) {
-        Submit(JournalFailed{why, /*decision=*/false});
-      },
+      input_.folder.empty() ? input_.folder : input_.folder / "steps.jsonl", input_.on_step,
       input_.on_evaluation);
   ASSIGN_OR_RETURN(const std::unique_ptr<TrainingServer> server,
                    TrainingServer::Start(this, token_));
+  address_ = server->address();
   const Effects started = Submit(Started{});
   if (!started.launch) return absl::UnavailableError(started.why);
-  attempt_ = *started.launch;
-  const std::vector<std::string> of_run = {"--coordinator", server->address(),
-                                           "--run",         state_.spec.run.value(),
-                                           "--attempt",     std::to_string(attempt_.value()),
-                                           "--threads",     std::to_string(input_.launch.threads)};
-  std::vector<std::string>& arguments = input_.launch.arguments;
-  arguments.insert(arguments.end(), of_run.begin(), of_run.end());
-  input_.launch.environment.emplace_back("STRATA_TOKEN", token_);
-  input_.launch.environment.push_back(kShortSpin);
-  ASSIGN_OR_RETURN(const std::unique_ptr<WorkerGroup> group, WorkerGroup::Start(input_.launch));
   for (;;) {
-    Watch(*group);
+    RETURN_IF_ERROR(LaunchDue());
+    Watch();
+    EndLost();
     CarryOut();
-    HandOverTokens();
+    HandOver();
     std::unique_lock lock(mutex_);
     if (due_.verdict) break;
     wake_.wait_for(lock, kTick);
     if (due_.verdict) break;
   }
-  HandOverTokens();
-  return Concluded(*group);
+  HandOver();
+  return Concluded();
 }
 
-DriveOutcome RunDriver::Concluded(WorkerGroup& group) {
+DriveOutcome RunDriver::Concluded() {
   Effects due;
   {
     const std::lock_guard lock(mutex_);
     due = due_;
   }
-  if (*due.verdict == Verdict::kCompleted) {
-    for (int i = 0; i < kLeaveSeconds * 50 && group.alive() && !group.Poll(); ++i) {
+  if (group_ != nullptr && *due.verdict == Verdict::kCompleted) {
+    for (int i = 0; i < kLeaveSeconds * 50 && group_->alive() && !group_->Poll(); ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
-  if (due.end_group) group.End(kLeaveSeconds);
+  if (group_ != nullptr && due.end_group) group_->End(kLeaveSeconds);
+  group_.reset();
   const std::lock_guard lock(mutex_);
+  if (journal_.closed()) checkpoints_.RemoveBut({});
   outcome_.verdict = *due.verdict;
   outcome_.reason = due.why;
   outcome_.state = state_;

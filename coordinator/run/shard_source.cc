@@ -9,8 +9,8 @@ constexpr size_t kEpochsKept = 4;
 
 }  // namespace
 
-ShardSource::ShardSource(const Plan* plan, std::vector<const DatasetTokens*> tokens, int world)
-    : plan_(plan), tokens_(std::move(tokens)), world_(world) {}
+ShardSource::ShardSource(const Plan* plan, std::vector<const DatasetTokens*> tokens)
+    : plan_(plan), tokens_(std::move(tokens)) {}
 
 ShardSource::EpochSteps ShardSource::Epoch(uint32_t stage, uint32_t epoch) {
   const std::pair<uint32_t, uint32_t> wanted{stage, epoch};
@@ -64,10 +64,11 @@ uint32_t ShardSource::StepCount(const ShardWindow& window) const {
   return window.epoch < stage.steps.size() ? stage.steps[window.epoch] : 0;
 }
 
-absl::StatusOr<std::vector<v1::StepShard>> ShardSource::Window(const ShardWindow& window) {
+absl::StatusOr<std::vector<v1::StepShard>> ShardSource::Window(const ShardWindow& window,
+                                                              int world) {
   const uint32_t steps = StepCount(window);
   if (steps == 0 || window.first_step > steps || window.step_count > steps - window.first_step ||
-      window.rank.value() < 0 || window.rank.value() >= world_) {
+      window.rank.value() < 0 || window.rank.value() >= world) {
     return absl::InvalidArgumentError("the plan has no such window of steps");
   }
   const StagePlan& stage = plan_->stages[window.stage];
@@ -84,7 +85,7 @@ absl::StatusOr<std::vector<v1::StepShard>> ShardSource::Window(const ShardWindow
     }
     shards[i].set_step_supervised_tokens(totals.supervised);
     shards[i].set_step_tokens(totals.tokens);
-    const std::vector<std::vector<uint32_t>> cut = CutStep(epoch[step], world_);
+    const std::vector<std::vector<uint32_t>> cut = CutStep(epoch[step], world);
     for (const uint32_t row : cut[window.rank.value()]) {
       RETURN_IF_ERROR(AddRow(window.stage, row, epoch[step][row], &shards[i]));
     }

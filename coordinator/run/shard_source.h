@@ -24,10 +24,11 @@ struct StepTotals {
 // Threads: every function may be called from several at once.
 class ShardSource {
  public:
-  // `tokens[i]` belongs to plan.stages[i]; all outlive this. `world` ranks share each step.
-  ShardSource(const Plan* plan, std::vector<const DatasetTokens*> tokens, int world);
-  // INVALID_ARGUMENT when the plan has no such window; DATA_LOSS when a token file changed.
-  absl::StatusOr<std::vector<v1::StepShard>> Window(const ShardWindow& window);
+  // `tokens[i]` belongs to plan.stages[i]; all outlive this.
+  ShardSource(const Plan* plan, std::vector<const DatasetTokens*> tokens);
+  // One rank's share of each step among `world` ranks. INVALID_ARGUMENT when the plan has no such
+  // window; DATA_LOSS when a token file changed.
+  absl::StatusOr<std::vector<v1::StepShard>> Window(const ShardWindow& window, int world);
   // REQUIRES: the plan has the step.
   StepTotals Totals(uint32_t stage, uint32_t epoch, uint32_t step);
 
@@ -46,7 +47,6 @@ class ShardSource {
 
   const Plan* const plan_;
   const std::vector<const DatasetTokens*> tokens_;
-  const int world_;
   std::mutex mutex_;
   std::deque<std::pair<std::pair<uint32_t, uint32_t>, EpochSteps>> kept_;  // guarded by mutex_
 };

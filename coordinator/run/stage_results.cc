@@ -15,7 +15,7 @@ uint32_t StepsKept(const StagePlan& stage, const RunState& state) {
 }
 
 StageResult ResultOf(const Plan& plan, const StagePlan& stage, const RunState& state,
-                     const RunDriver& driver) {
+                     const RunRecord& record) {
   const auto error = state.stage_errors.find(stage.index);
   const auto end = state.stage_ends.find(stage.index);
   const uint32_t kept = StepsKept(stage, state);
@@ -24,11 +24,11 @@ StageResult ResultOf(const Plan& plan, const StagePlan& stage, const RunState& s
   result.tier = stage.tier;
   result.sha256 = stage.sha256;
   result.pass = stage.pass;
-  result.examples = TrainedExamples(plan, stage, state, driver).size();
+  result.examples = TrainedExamples(plan, stage, state, record).size();
   result.epochs = std::min(stage.complete_epochs, EpochsWithin(stage, kept));
-  result.loss = driver.StageLoss(stage.index, StepAt(stage, kept > 0 ? kept - 1 : 0));
+  result.loss = record.StageLoss(stage.index, StepAt(stage, kept > 0 ? kept - 1 : 0));
   result.error = error != state.stage_errors.end() ? error->second : "";
-  for (const EvaluationSeen& seen : driver.Evaluations(stage.index)) {
+  for (const EvaluationSeen& seen : record.Evaluations(stage.index)) {
     const uint32_t after = StepOverEpochs(stage, {seen.epoch, seen.step}) + 1;
     result.evaluations.push_back({.after_steps = after, .loss = seen.loss});
     if (after == kept) result.eval_loss = seen.loss;
@@ -49,17 +49,17 @@ StageResult ResultOf(const Plan& plan, const StagePlan& stage, const RunState& s
 }  // namespace
 
 std::vector<uint32_t> TrainedExamples(const Plan& plan, const StagePlan& stage,
-                                      const RunState& state, const RunDriver& driver) {
+                                      const RunState& state, const RunRecord& record) {
   std::set<StepOfStage> without = StepsFrom(stage, StepsKept(stage, state));
-  without.merge(driver.SkippedSteps(stage.index));
+  without.merge(record.SkippedSteps(stage.index));
   return ReachedExamples(plan, stage, without);
 }
 
 std::vector<StageResult> StageResults(const Plan& plan, const RunState& state,
-                                      const RunDriver& driver) {
+                                      const RunRecord& record) {
   std::vector<StageResult> results;
   for (const StagePlan& stage : plan.stages)
-    results.push_back(ResultOf(plan, stage, state, driver));
+    results.push_back(ResultOf(plan, stage, state, record));
   return results;
 }
 

@@ -1,12 +1,13 @@
 // Says what became of each stage of a run: what the adapter has of it, its losses, what was left
-// out. Takes the plan, the core's state and what the driver recorded; gives the store and the
+// out. Takes the plan, the core's state and the record of its steps; gives the store and the
 // report their StageResults.
 #pragma once
 
 #include <vector>
 
+#include "coordinator/core/run_core.h"
 #include "coordinator/plan/plan.h"
-#include "coordinator/run/run_driver.h"
+#include "coordinator/run/run_record.h"
 #include "coordinator/store/candidate.h"
 
 namespace strata {
@@ -14,10 +15,10 @@ namespace strata {
 // Indices into Dataset::examples, ascending: those in a step that was applied and whose update the
 // adapter has.
 std::vector<uint32_t> TrainedExamples(const Plan& plan, const StagePlan& stage,
-                                      const RunState& state, const RunDriver& driver);
+                                      const RunState& state, const RunRecord& record);
 
 // Of each stage of the plan, as if those that never ended had been done as planned.
 std::vector<StageResult> StageResults(const Plan& plan, const RunState& state,
-                                      const RunDriver& driver);
+                                      const RunRecord& record);
 
 }  // namespace strata

@@ -1,6 +1,13 @@
 #include "coordinator/run/step_log.h"
 
+#include <cmath>
+#include <string>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/json.h"
+#include "common/posix_file.h"
+#include "common/status_macros.h"
 
 namespace strata {
 namespace {
@@ -24,17 +31,77 @@ Json LineOf(const EvaluationSeen& evaluation) {
           {"ends_stage", evaluation.ends_stage}};
 }
 
+constexpr char kWhat[] = "steps.jsonl";
+
+absl::StatusOr<uint32_t> Number(const Json& json, const char* key) {
+  ASSIGN_OR_RETURN(const int64_t number, JsonInteger(json, key, kWhat));
+  if (number < 0 || number > UINT32_MAX) return absl::DataLossError("no such number");
+  return static_cast<uint32_t>(number);
+}
+
+// JSON has no word for what is not finite: null then.
+double FigureOf(const Json& json, const char* key) {
+  return json.contains(key) && json[key].is_number() ? json[key].get<double>() : std::nan("");
+}
+
+template <typename Seen>
+absl::Status ReadPlace(const Json& json, Seen* seen) {
+  ASSIGN_OR_RETURN(seen->stage, Number(json, "stage"));
+  ASSIGN_OR_RETURN(seen->epoch, Number(json, "epoch"));
+  ASSIGN_OR_RETURN(seen->step, Number(json, "step"));
+  ASSIGN_OR_RETURN(seen->dataset, JsonString(json, "dataset", kWhat));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StepEvent> EventOf(const Json& json) {
+  if (json.contains("eval_loss")) {
+    EvaluationSeen seen;
+    RETURN_IF_ERROR(ReadPlace(json, &seen));
+    ASSIGN_OR_RETURN(const int64_t tokens, JsonInteger(json, "eval_tokens", kWhat));
+    ASSIGN_OR_RETURN(seen.best, JsonBool(json, "best", kWhat));
+    ASSIGN_OR_RETURN(seen.ends_stage, JsonBool(json, "ends_stage", kWhat));
+    seen.loss = FigureOf(json, "eval_loss");
+    seen.seconds = FigureOf(json, "eval_seconds");
+    seen.tokens = static_cast<uint64_t>(tokens);
+    return seen;
+  }
+  StepSeen seen;
+  RETURN_IF_ERROR(ReadPlace(json, &seen));
+  ASSIGN_OR_RETURN(const int64_t tokens, JsonInteger(json, "tokens", kWhat));
+  ASSIGN_OR_RETURN(seen.skipped, JsonBool(json, "skipped", kWhat));
+  ASSIGN_OR_RETURN(seen.attempt, Number(json, "attempt"));
+  seen.loss = FigureOf(json, "loss");
+  seen.learning_rate = FigureOf(json, "learning_rate");
+  seen.grad_norm = FigureOf(json, "grad_norm");
+  seen.seconds = FigureOf(json, "seconds");
+  seen.tokens = static_cast<uint64_t>(tokens);
+  return seen;
+}
+
+// A kill may have torn the last line; what is appended must not be read as its end.
+absl::Status CutTornLine(const std::filesystem::path& file) {
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) return absl::OkStatus();
+  std::ifstream stream(file, std::ios::binary);
+  uint64_t whole = 0;
+  for (std::string line; std::getline(stream, line);) {
+    if (!stream.eof()) whole += line.size() + 1;
+  }
+  if (whole == std::filesystem::file_size(file, error)) return absl::OkStatus();
+  return FileSystem::Real()->TruncateDurably(file, whole);
+}
+
 }  // namespace
 
 StepLog::StepLog(std::filesystem::path file, std::function<void(const StepSeen&)> on_step,
-                 std::function<void(const std::string&)> on_failure,
                  std::function<void(const EvaluationSeen&)> on_evaluation)
     : file_(std::move(file)),
       on_step_(std::move(on_step)),
-      on_failure_(std::move(on_failure)),
       on_evaluation_(std::move(on_evaluation)) {
-  writes_ = !file_.empty();
-  if (writes_) out_.open(file_, std::ios::app);
+  if (!file_.empty()) {
+    failure_ = CutTornLine(file_);
+    out_.open(file_, std::ios::app);
+  }
   thread_ = std::thread([this] { Tell(); });
 }
 
@@ -47,25 +114,26 @@ StepLog::~StepLog() {
   thread_.join();
 }
 
-void StepLog::Add(std::variant<StepSeen, EvaluationSeen> seen) {
+void StepLog::Add(StepEvent seen) {
   {
     const std::lock_guard lock(mutex_);
-    added_.push_back(std::move(seen));
+    if (!file_.empty()) unwritten_.push_back(seen);
+    untold_.push_back(std::move(seen));
   }
   wake_.notify_one();
 }
 
 void StepLog::Tell() {
   for (;;) {
-    std::vector<std::variant<StepSeen, EvaluationSeen>> added;
+    std::vector<StepEvent> added;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return closing_ || !added_.empty(); });
-      if (added_.empty()) return;
-      added = std::exchange(added_, {});
+      wake_.wait(lock, [this] { return closing_ || !untold_.empty(); });
+      added = std::exchange(untold_, {});
     }
-    for (const auto& seen : added) {
-      Write(std::visit([](const auto& one) { return LineOf(one); }, seen));
+    Write();
+    if (added.empty()) return;
+    for (const StepEvent& seen : added) {
       if (const auto* step = std::get_if<StepSeen>(&seen); step != nullptr && on_step_)
         on_step_(*step);
       if (const auto* evaluation = std::get_if<EvaluationSeen>(&seen);
@@ -76,12 +144,45 @@ void StepLog::Tell() {
   }
 }
 
-void StepLog::Write(const Json& line) {
-  if (!writes_) return;
-  out_ << DumpJson(line) << "\n" << std::flush;
+void StepLog::Write() {
+  const std::lock_guard file_lock(file_mutex_);
+  std::vector<StepEvent> added;
+  {
+    const std::lock_guard lock(mutex_);
+    added = std::exchange(unwritten_, {});
+  }
+  if (!failure_.ok() || added.empty()) return;
+  for (const StepEvent& seen : added)
+    out_ << DumpJson(std::visit([](const auto& one) { return LineOf(one); }, seen)) << "\n";
+  out_.flush();
   if (out_) return;
-  writes_ = false;
-  if (on_failure_) on_failure_("cannot write " + file_.string() + "; is the disk full?");
+  failure_ = absl::UnavailableError(
+      absl::StrCat("cannot write ", file_.string(), "; is the disk full?"));
+}
+
+absl::Status StepLog::Sync() {
+  Write();
+  const std::lock_guard file_lock(file_mutex_);
+  if (file_.empty() || !failure_.ok()) return failure_;
+  failure_ = FileSystem::Real()->FsyncFile(file_);
+  return failure_;
+}
+
+absl::Status StepLog::failure() const {
+  const std::lock_guard file_lock(file_mutex_);
+  return failure_;
+}
+
+std::vector<StepEvent> ReadStepLog(const std::filesystem::path& file) {
+  std::vector<StepEvent> events;
+  std::ifstream stream(file);
+  for (std::string line; std::getline(stream, line);) {
+    const absl::StatusOr<Json> json = ParseJson(line, kWhat);
+    if (!json.ok()) continue;
+    absl::StatusOr<StepEvent> event = EventOf(*json);
+    if (event.ok()) events.push_back(*std::move(event));
+  }
+  return events;
 }
 
 }  // namespace strata

@@ -2,7 +2,7 @@
 // terminal. Takes steps from the driver, on a thread of its own, so that a slow disk or a stopped
 // terminal holds up neither heartbeats nor the commit.
 //
-// Threads: Add from any; `on_step` and `on_evaluation` are called from the log's own thread, one
+// Threads: Add and Sync from any; `on_step` and `on_evaluation` are called from the log's own thread, one
 // call at a time.
 #pragma once
 
@@ -17,7 +17,7 @@
 #include <variant>
 #include <vector>
 
-#include "common/json.h"
+#include "absl/status/status.h"
 
 namespace strata {
 
@@ -48,34 +48,44 @@ struct EvaluationSeen {
   bool ends_stage = false;  // sooner than planned
 };
 
+using StepEvent = std::variant<StepSeen, EvaluationSeen>;
+
 class StepLog {
  public:
-  // Appends to `file`; "" writes none. `on_failure` is called once, from the log's thread, when a
-  // line could not be written; the log goes on without the file.
+  // Appends to `file`, whose torn last line is cut off first; "" writes none.
   StepLog(std::filesystem::path file, std::function<void(const StepSeen&)> on_step,
-          std::function<void(const std::string&)> on_failure,
           std::function<void(const EvaluationSeen&)> on_evaluation = nullptr);
   // Returns when all that was added has been told.
   ~StepLog();
   StepLog(const StepLog&) = delete;
   StepLog& operator=(const StepLog&) = delete;
-  void Add(std::variant<StepSeen, EvaluationSeen> seen);
+  void Add(StepEvent seen);
+  // Makes what was added before durable, without waiting for who is told. RESOURCE_EXHAUSTED or
+  // UNAVAILABLE with the reason; a log that failed once fails for ever.
+  absl::Status Sync();
+  // What kept a line from being written; OK while there is nothing.
+  absl::Status failure() const;
 
  private:
   void Tell();
-  void Write(const Json& line);
+  // Writes what has been added since the last call.
+  void Write();
 
   const std::filesystem::path file_;
   const std::function<void(const StepSeen&)> on_step_;
-  const std::function<void(const std::string&)> on_failure_;
   const std::function<void(const EvaluationSeen&)> on_evaluation_;
-  std::ofstream out_;  // of the log's thread
-  bool writes_ = false;
+  mutable std::mutex file_mutex_;  // taken before mutex_
+  std::ofstream out_;              // guarded by file_mutex_
+  absl::Status failure_;           // likewise
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::vector<std::variant<StepSeen, EvaluationSeen>> added_;  // guarded by mutex_
-  bool closing_ = false;                                       // guarded by mutex_
+  std::vector<StepEvent> unwritten_, untold_;  // guarded by mutex_
+  bool closing_ = false;                       // guarded by mutex_
   std::thread thread_;
 };
+
+// What a run's steps.jsonl has, in its order: a later attempt's step stands behind the one it does
+// again. Lines that are none are passed over. A missing file has none.
+std::vector<StepEvent> ReadStepLog(const std::filesystem::path& file);
 
 }  // namespace strata

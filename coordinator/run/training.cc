@@ -1,18 +1,20 @@
 #include "coordinator/run/training.h"
 
-#include <deque>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
 #include "coordinator/config/branch_yaml.h"
 #include "coordinator/plan/initial_adapter.h"
-#include "coordinator/plan/shards.h"
+#include "coordinator/run/interrupted_run.h"
 #include "coordinator/run/micro_batch_choice.h"
 #include "coordinator/run/preparation.h"
 #include "coordinator/run/rebuild.h"
+#include "coordinator/run/run_folder.h"
 #include "coordinator/run/run_lock.h"
 #include "coordinator/run/stage_results.h"
+#include "coordinator/run/train_task.h"
 #include "coordinator/store/report.h"
 #include "coordinator/store/writable.h"
 
@@ -59,43 +61,6 @@ absl::Status MendBranch(const Config& config, const TrainRequest& request, Branc
   return absl::OkStatus();
 }
 
-v1::JoinReply TaskOf(const Config& config, const Base& base, const Plan& plan) {
-  v1::JoinReply task = TaskBasics(config, base);
-  v1::TrainTask* train = task.mutable_train();
-  for (const StagePlan& stage : plan.stages) {
-    v1::Stage* message = train->add_stages();
-    message->set_index(stage.index);
-    message->set_dataset(stage.dataset);
-    message->mutable_steps()->Add(stage.steps.begin(), stage.steps.end());
-    message->set_dropout_key(StageKey(plan.seed, stage.sha256, stage.pass));
-    message->set_held_out_steps(stage.held_out_steps);
-  }
-  v1::Optimizer* optimizer = train->mutable_optimizer();
-  optimizer->set_beta1(config.adam_beta1);
-  optimizer->set_beta2(config.adam_beta2);
-  optimizer->set_epsilon(config.adam_epsilon);
-  optimizer->set_weight_decay(config.weight_decay);
-  optimizer->set_max_grad_norm(config.max_grad_norm);
-  optimizer->set_loraplus_lr_ratio(config.loraplus_lr_ratio);
-  train->mutable_pass()->set_gradient_checkpointing(config.gradient_checkpointing);
-  train->mutable_pass()->set_neftune_noise_alpha(config.neftune_noise_alpha);
-  train->set_nonfinite_steps_max(config.max_nonfinite_steps);
-  train->set_eval_steps(plan.eval_steps);
-  train->set_early_stopping_patience(plan.early_stopping_patience);
-  if (config.loss_watchdog_threshold > 0) {
-    train->set_loss_watchdog_threshold(config.loss_watchdog_threshold);
-    train->set_loss_watchdog_patience(config.loss_watchdog_patience);
-  }
-  train->set_stop_on_dataset_error(config.on_dataset_error == OnDatasetError::kStop);
-  return task;
-}
-
-const Dataset& DatasetOf(const Catalog& catalog, const StagePlan& stage, size_t* index) {
-  *index = 0;
-  while (catalog.datasets[*index].name != stage.dataset) ++*index;
-  return catalog.datasets[*index];
-}
-
 // One run in the making; its parts live as long as it does.
 class Training {
  public:
@@ -106,11 +71,17 @@ class Training {
 
  private:
   absl::Status OpenModel();
-  absl::Status LayOut();
+  // Plans a new run and makes its folder; false when there is nothing to train.
+  absl::StatusOr<bool> Begin();
+  // Goes on with the run that was interrupted; false when none was.
+  absl::StatusOr<bool> TakeUp();
   absl::StatusOr<std::vector<float>> FirstAdapter() const;
+  RunSpec SpecOf() const;
   DriveInput InputOf(std::vector<float> adapter);
   absl::Status Commit(const std::vector<float>& adapter, const RunState& state);
   bool NothingToTrain();
+  // The programs are there, and the adapters' folder takes a version.
+  absl::Status CheckMachine() const;
   absl::Status Report();
   void TryToReport();
   void Conclude(const DriveOutcome& outcome);
@@ -121,10 +92,11 @@ class Training {
   const SystemClock::time_point started_;
   Base base_;
   MicroBatch micro_batch_;
-  std::vector<std::pair<std::string, std::string>> settings_;
-  Preparation preparation_;
-  std::deque<DatasetTokens> stage_tokens_;  // from the run's folder
-  fs::path folder_;                         // runs/<run>
+  Settings settings_;
+  Preparation preparation_;  // of a new run
+  RunMaterial material_;     // from the run's folder
+  fs::path folder_;          // runs/<run>
+  std::optional<Position> resumed_;
   std::unique_ptr<ShardSource> shards_;
   std::unique_ptr<RunDriver> driver_;
   TrainResult result_;
@@ -145,48 +117,35 @@ absl::Status Training::OpenModel() {
 
 absl::StatusOr<std::vector<float>> Training::FirstAdapter() const {
   const Version current = store_->current();
-  if (preparation_.plan.rebuild || current.value() == 0)
+  if (material_.plan.rebuild || current.value() == 0)
     return InitialAdapter(base_.layout, config_.seed);
   RETURN_IF_ERROR(CheckContinues(config_, base_, *store_, current));
   return store_->ReadAdapter(current, base_.layout);
 }
 
-// The run's folder, with the plan and the tokens that it trains, so that it depends on nothing that
-// may change.
-absl::Status Training::LayOut() {
-  folder_ = config_.RunsDir() / result_.run.value();
-  FileSystem* const files = FileSystem::Real();
-  RETURN_IF_ERROR(files->CreateDirectories(folder_ / "tokens"));
-  for (const StagePlan& stage : preparation_.plan.stages) {
-    size_t index = 0;
-    DatasetOf(preparation_.catalog, stage, &index);
-    const DatasetTokens& tokens = *preparation_.tokens[index];
-    const fs::path kept = folder_ / "tokens" / (stage.sha256.Hex() + ".tokens");
-    std::error_code error;
-    fs::create_hard_link(tokens.file(), kept, error);
-    if (error) fs::copy_file(tokens.file(), kept, fs::copy_options::overwrite_existing, error);
-    if (error)
-      return absl::UnavailableError(
-          absl::StrCat("cannot write ", kept.string(), ": ", error.message()));
-    ASSIGN_OR_RETURN(DatasetTokens own,
-                     DatasetTokens::Open(kept, config_.max_length, config_.excess_length_strategy));
-    stage_tokens_.push_back(std::move(own));
-  }
-  return files->WriteFileDurably(folder_ / "plan.json",
-                                 DumpJson(PlanToJson(preparation_.plan)) + "\n");
+absl::Status Training::CheckMachine() const {
+  RETURN_IF_ERROR(CheckPrograms(config_.mpirun, WorkerProgram()));
+  return CheckWritable(config_.AdaptersDir(), FileSystem::Real());
+}
+
+RunSpec Training::SpecOf() const {
+  RunSpec spec;
+  spec.run = result_.run;
+  spec.world = static_cast<int>(config_.workers);
+  spec.world_min = static_cast<int>(config_.min_workers);
+  spec.stop_on_dataset_error = config_.on_dataset_error == OnDatasetError::kStop;
+  spec.restarts_max = config_.max_restarts;
+  spec.headway_max = std::chrono::seconds(config_.ddp_timeout);
+  for (const StagePlan& stage : material_.plan.stages) spec.stages.push_back(stage.steps);
+  return spec;
 }
 
 DriveInput Training::InputOf(std::vector<float> adapter) {
   DriveInput input;
   const int ranks = static_cast<int>(config_.workers);
-  input.spec.run = result_.run;
-  input.spec.world = ranks;
-  input.spec.stop_on_dataset_error = config_.on_dataset_error == OnDatasetError::kStop;
-  for (const StagePlan& stage : preparation_.plan.stages) {
-    input.spec.stages.push_back(stage.steps);
-    input.stage_names.push_back(stage.dataset);
-  }
-  input.task = TaskOf(config_, base_, preparation_.plan);
+  input.spec = SpecOf();
+  for (const StagePlan& stage : material_.plan.stages) input.stage_names.push_back(stage.dataset);
+  input.task = TrainTaskOf(config_, base_, material_.plan);
   input.adapter = std::move(adapter);
   input.shards = shards_.get();
   input.launch = {.mpirun = config_.mpirun,
@@ -197,8 +156,8 @@ DriveInput Training::InputOf(std::vector<float> adapter) {
                   .arguments = {"--device", config_.device},
                   .environment = {},
                   .log = folder_ / "worker.log"};
-  input.journal = folder_ / "journal.jsonl";
-  input.steps = folder_ / "steps.jsonl";
+  input.folder = folder_;
+  input.on_warning = request_.on_warning;
   input.on_step = request_.on_step;
   input.on_evaluation = request_.on_evaluation;
   input.stops = request_.stops;
@@ -210,8 +169,8 @@ DriveInput Training::InputOf(std::vector<float> adapter) {
 
 absl::Status Training::Commit(const std::vector<float>& adapter, const RunState& state) {
   Candidate candidate;
-  candidate.parent = preparation_.plan.parent;
-  candidate.fresh_lineage = preparation_.plan.rebuild;
+  candidate.parent = material_.plan.parent;
+  candidate.fresh_lineage = material_.plan.rebuild;
   candidate.run = result_.run;
   candidate.layout = base_.layout;
   candidate.adapter = adapter;
@@ -224,23 +183,23 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
   candidate.adapter_name = config_.name;
   candidate.base_model_name = config_.base_model_name;
   candidate.base_fingerprint = base_.fingerprint;
-  candidate.chat_template = preparation_.chat_template;
-  candidate.stages = StageResults(preparation_.plan, state, *driver_);
+  candidate.chat_template = material_.chat_template;
+  candidate.stages = StageResults(material_.plan, state, driver_->record());
   candidate.keep_backups = config_.keep_backups;
   candidate.settings = settings_;
   candidate.now = SystemClock::now();
-  candidate.training_seconds = std::chrono::duration<double>(candidate.now - started_).count();
+  candidate.training_seconds = driver_->seconds_before() +
+                               std::chrono::duration<double>(candidate.now - started_).count();
   bool any = false;
-  for (const StagePlan& stage : preparation_.plan.stages) {
+  for (const StagePlan& stage : material_.plan.stages) {
     if (!candidate.stages[stage.index].trained()) continue;
     any = true;
-    size_t index = 0;
-    const Dataset& dataset = DatasetOf(preparation_.catalog, stage, &index);
-    for (const uint32_t example : TrainedExamples(preparation_.plan, stage, state, *driver_)) {
-      candidate.examples[stage.dataset].push_back(dataset.examples[example].content);
+    for (const uint32_t example :
+         TrainedExamples(material_.plan, stage, state, driver_->record())) {
+      candidate.examples[stage.dataset].push_back(material_.contents[stage.index][example]);
     }
   }
-  refused_ = CheckRebuildIsWhole(preparation_.plan, candidate.stages);
+  refused_ = CheckRebuildIsWhole(material_.plan, candidate.stages);
   RETURN_IF_ERROR(refused_);
   if (!any)
     return absl::DataLossError(
@@ -257,16 +216,16 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
 void Training::Conclude(const DriveOutcome& outcome) {
   result_.reason = outcome.reason;
   // Without a version only the errors are results: what was trained is gone.
-  result_.stages = StageResults(preparation_.plan, outcome.state, *driver_);
+  result_.stages = StageResults(material_.plan, outcome.state, driver_->record());
   if (result_.version.value() == 0)
     std::erase_if(result_.stages, [](const StageResult& stage) { return stage.trained(); });
   const size_t failed = outcome.state.stage_errors.size();
-  result_.data_at_fault = !refused_.ok() || failed == preparation_.plan.stages.size() ||
+  result_.data_at_fault = !refused_.ok() || failed == material_.plan.stages.size() ||
                           (failed > 0 && config_.on_dataset_error == OnDatasetError::kStop);
   result_.seconds = std::chrono::duration<double>(SystemClock::now() - started_).count();
   bool errors = false;
   for (const StageResult& stage : result_.stages) errors |= !stage.trained();
-  for (const SkippedDataset& skipped : preparation_.plan.skipped) errors |= skipped.is_error;
+  for (const SkippedDataset& skipped : material_.plan.skipped) errors |= skipped.is_error;
   if (outcome.verdict == Verdict::kInterrupted) {
     result_.status = "interrupted";
   } else if (outcome.verdict == Verdict::kFailed) {
@@ -288,7 +247,7 @@ absl::Status Training::Report() {
   report.end_time = Iso8601(SystemClock::now());
   report.status = result_.status;
   report.stages = result_.stages;
-  for (const SkippedDataset& skipped : preparation_.plan.skipped) {
+  for (const SkippedDataset& skipped : material_.plan.skipped) {
     if (!skipped.is_error) continue;
     StageResult stage;
     stage.dataset = skipped.dataset;
@@ -331,9 +290,34 @@ bool Training::NothingToTrain() {
   return true;
 }
 
-absl::StatusOr<TrainResult> Training::Run() {
-  RETURN_IF_ERROR(OpenModel());
+absl::StatusOr<bool> Training::TakeUp() {
+  std::vector<InterruptedRun> interrupted = InterruptedRuns(config_, *store_);
+  if (request_.restart) {
+    for (const InterruptedRun& run : interrupted) RETURN_IF_ERROR(Drop(run));
+    return false;
+  }
+  if (interrupted.empty()) return false;
+  if (interrupted.size() > 1) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "more than one run is interrupted: ", interrupted[0].folder.string(), " and ",
+        interrupted[1].folder.string(),
+        "; move the copy away, or drop both: strata train --restart"));
+  }
+  const InterruptedRun& run = interrupted[0];
+  ASSIGN_OR_RETURN(material_, ReadRunFolder(run.folder, config_));
+  RETURN_IF_ERROR(CheckGoesOn(
+      run, material_, {request_.plan, base_.fingerprint, settings_, store_->current()}));
+  result_.run = run.run;
+  result_.skipped = material_.plan.skipped;
+  folder_ = run.folder;
+  resumed_ = run.next;
+  return true;
+}
+
+absl::StatusOr<bool> Training::Begin() {
   ASSIGN_OR_RETURN(preparation_, Prepare(config_, *store_, request_.plan, request_.on_tokenize));
+  // What there is to report is there before the folder.
+  material_.plan = preparation_.plan;
   result_.skipped = preparation_.plan.skipped;
   if (preparation_.plan.rebuild) {
     const std::string forgotten =
@@ -342,21 +326,36 @@ absl::StatusOr<TrainResult> Training::Run() {
   }
   if (NothingToTrain()) {
     if (result_.status == "failed") TryToReport();
-    return result_;
+    return false;
   }
   if (!preparation_.template_change.empty()) Warn(request_, preparation_.template_change);
+  RETURN_IF_ERROR(FirstAdapter().status());
+  RETURN_IF_ERROR(CheckMachine());
+  result_.run = NewRunId(started_);
+  folder_ = config_.RunsDir() / result_.run.value();
+  RETURN_IF_ERROR(WriteRunFolder(folder_, preparation_,
+                                 {request_.plan, base_.fingerprint, settings_}));
+  ASSIGN_OR_RETURN(material_, ReadRunFolder(folder_, config_));
+  return true;
+}
+
+absl::StatusOr<TrainResult> Training::Run() {
+  RETURN_IF_ERROR(OpenModel());
+  ASSIGN_OR_RETURN(bool begun, TakeUp());
+  if (!begun) {
+    ASSIGN_OR_RETURN(begun, Begin());
+    if (!begun) return result_;
+  }
   if (const std::string room = NoRoomText(micro_batch_, config_); !room.empty())
     Warn(request_, room);
   ASSIGN_OR_RETURN(std::vector<float> adapter, FirstAdapter());
-  RETURN_IF_ERROR(CheckPrograms(config_.mpirun, WorkerProgram()));
-  RETURN_IF_ERROR(CheckWritable(config_.AdaptersDir(), FileSystem::Real()));
-  result_.run = NewRunId(started_);
-  RETURN_IF_ERROR(LayOut());
-  if (request_.on_start) request_.on_start({preparation_.plan, base_.layout.elements, settings_});
+  RETURN_IF_ERROR(CheckMachine());
+  if (request_.on_start)
+    request_.on_start(
+        {material_.plan, base_.layout.elements, settings_, result_.run, resumed_});
   std::vector<const DatasetTokens*> tokens;
-  for (const DatasetTokens& of_stage : stage_tokens_) tokens.push_back(&of_stage);
-  shards_ = std::make_unique<ShardSource>(&preparation_.plan, std::move(tokens),
-                                          static_cast<int>(config_.workers));
+  for (const DatasetTokens& of_stage : material_.tokens) tokens.push_back(&of_stage);
+  shards_ = std::make_unique<ShardSource>(&material_.plan, std::move(tokens));
   driver_ = std::make_unique<RunDriver>(InputOf(std::move(adapter)));
   ASSIGN_OR_RETURN(const DriveOutcome outcome, driver_->Drive());
   Conclude(outcome);

@@ -2,6 +2,8 @@
 // Takes a Config and what the command line asks for; leaves one version more, or everything as it
 // was. A rebuild that lacks a dataset in error fails: what serves stays.
 //
+// An interrupted run is gone on with from its last checkpoint: its stored plan wins.
+//
 // Errors: a Status is what kept the run from beginning (another run, bad config, no mpirun); once
 // it has begun, its end is a TrainResult with a verdict and a reason, and a report on disk.
 // Durability: `current` is the old one or the new one, whole, at every instant.
@@ -9,6 +11,7 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,10 +31,13 @@ struct RunStart {
   int64_t trainable = 0;  // parameters
   // branch.yaml's keys with the values in force.
   const std::vector<std::pair<std::string, std::string>>& settings;
+  RunId run;
+  std::optional<Position> resumed = {};  // it goes on from here; nullopt = it begins
 };
 
 struct TrainRequest {
   PlanRequest plan;
+  bool restart = false;  // an interrupted run is dropped, not gone on with
   const std::atomic<int>* stops = nullptr;        // how often the user has asked to stop
   std::function<void(const RunStart&)> on_start;  // before the launch
   std::function<void(const StepSeen&)> on_step;

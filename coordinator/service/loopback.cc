@@ -15,13 +15,19 @@ namespace {
 class Echo final : public RunHost {
  public:
   Effects Submit(const Event& event) override { return {}; }
-  const v1::JoinReply& Task() const override { return task_; }
+  v1::JoinReply Task() const override { return task_; }
   const std::vector<float>& Adapter() const override { return adapter_; }
   absl::StatusOr<std::vector<v1::StepShard>> Shard(const ShardWindow& window) override {
     return absl::InvalidArgumentError("no run");
   }
   void RecordStep(const v1::StepRecord& step) override {}
   void RecordEvaluation(const v1::EvaluationRecord&) override {}
+  absl::Status KeepCheckpoint(const Checkpoint&, uint64_t, const NextPiece&) override {
+    return absl::InvalidArgumentError("no run");
+  }
+  absl::StatusOr<std::filesystem::path> CheckpointToFetch() const override {
+    return absl::FailedPreconditionError("no run");
+  }
   void TakeCandidate(std::vector<float> adapter) override {}
   void TakeEvaluation(double loss_sum, uint64_t tokens) override {}
   absl::StatusOr<bool> TakeGeneration(const v1::ReportGenerationRequest& report) override {

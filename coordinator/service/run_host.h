@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/posix_file.h"
 #include "coordinator/core/run_core.h"
 #include "strata/v1/training.pb.h"
 
@@ -24,8 +26,8 @@ class RunHost {
   virtual ~RunHost() = default;
   // Moves the core by one event. When it returns, the journal lines of the event are durable.
   virtual Effects Submit(const Event& event) = 0;
-  // The reply to every Join: base, LoRA, task. Constant for the life of the run.
-  virtual const v1::JoinReply& Task() const = 0;
+  // The reply to every Join of the live attempt: base, LoRA, task.
+  virtual v1::JoinReply Task() const = 0;
   // The flat fp32 adapter that the task begins with. Constant for the life of the run.
   virtual const std::vector<float>& Adapter() const = 0;
   // INVALID_ARGUMENT when the plan has no such window.
@@ -34,6 +36,12 @@ class RunHost {
   virtual void RecordStep(const v1::StepRecord& step) = 0;
   // An evaluation of held-out rows that the core took as new.
   virtual void RecordEvaluation(const v1::EvaluationRecord& evaluation) = 0;
+  // Makes a rank 0's state durable and reads it back; the core is told afterwards. Errors as
+  // CheckpointFolder::Keep.
+  virtual absl::Status KeepCheckpoint(const Checkpoint& checkpoint, uint64_t bytes,
+                                      const NextPiece& next) = 0;
+  // The file that the live attempt begins from. FAILED_PRECONDITION when it begins without one.
+  virtual absl::StatusOr<std::filesystem::path> CheckpointToFetch() const = 0;
   // The candidate, whole and of the digest announced; the core is told afterwards.
   virtual void TakeCandidate(std::vector<float> adapter) = 0;
   virtual void TakeEvaluation(double loss_sum, uint64_t tokens) = 0;

@@ -3,7 +3,9 @@
 #include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <cstring>
+#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "common/sha256.h"
@@ -39,6 +41,34 @@ Caller CallerOf(const v1::Caller& caller) {
 }
 
 Position PositionOf(const v1::Position& at) { return {at.stage(), at.epoch(), at.step()}; }
+
+RankProgress ProgressOf(const v1::HeartbeatRequest& beat) {
+  constexpr uint64_t kBusyMax = uint64_t{1} << 53;  // ms; a peer's number must not overflow ours
+  return {beat.headway(), beat.in_collective(), beat.reductions(),
+          Millis(std::min(beat.busy_ms(), kBusyMax))};
+}
+
+// A stream's messages as the pieces of one file.
+class ChunkPieces {
+ public:
+  ChunkPieces(v1::CheckpointChunk* message, grpc::ServerReader<v1::CheckpointChunk>* reader)
+      : message_(message), reader_(reader) {}
+  // The next chunk; each must follow on the one before it.
+  absl::StatusOr<std::string_view> Next() {
+    if (begun_ && !reader_->Read(message_)) return std::string_view();
+    begun_ = true;
+    if (message_->chunk().offset() != received_ || message_->chunk().data().empty())
+      return absl::DataLossError("the checkpoint's chunks do not follow one another");
+    received_ += message_->chunk().data().size();
+    return message_->chunk().data();
+  }
+
+ private:
+  v1::CheckpointChunk* const message_;
+  grpc::ServerReader<v1::CheckpointChunk>* const reader_;
+  uint64_t received_ = 0;
+  bool begun_ = false;
+};
 
 class Handlers final : public v1::Training::Service {
  public:
@@ -91,8 +121,8 @@ class Handlers final : public v1::Training::Service {
   grpc::Status Heartbeat(grpc::ServerContext* context, const v1::HeartbeatRequest* request,
                          v1::HeartbeatReply* reply) override {
     if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
-    const Effects effects = host_->Submit(
-        strata::Heartbeat{CallerOf(request->caller()), PositionOf(request->position())});
+    const Effects effects = host_->Submit(strata::Heartbeat{
+        CallerOf(request->caller()), PositionOf(request->position()), ProgressOf(*request)});
     reply->set_directive(effects.answer == Answer::kStop ? v1::DIRECTIVE_STOP
                                                          : v1::DIRECTIVE_CONTINUE);
     return ToGrpc(effects);
@@ -133,6 +163,61 @@ class Handlers final : public v1::Training::Service {
                         {request->steps_kept(), request->reason()}};
     if (request->outcome() == v1::STAGE_OUTCOME_DATA_ERROR) event.data_error = request->error();
     return ToGrpc(host_->Submit(event));
+  }
+
+  grpc::Status SendCheckpoint(grpc::ServerContext* context,
+                              grpc::ServerReader<v1::CheckpointChunk>* reader,
+                              v1::SendCheckpointReply*) override {
+    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    v1::CheckpointChunk first;
+    if (!reader->Read(&first)) return {grpc::StatusCode::DATA_LOSS, "an empty stream"};
+    const Caller caller = CallerOf(first.caller());
+    // Only who may change the run may fill its disk.
+    if (grpc::Status stale = ToGrpc(host_->Submit(strata::Heartbeat{caller, {}})); !stale.ok())
+      return stale;
+    if (caller.rank != Rank(0)) return {grpc::StatusCode::INVALID_ARGUMENT, kNotRankZero};
+    const auto state = DigestFromHex(first.info().sha256());
+    if (!state.ok()) return ToGrpc(state.status());
+    const Position next = PositionOf(first.info().next());
+    const uint64_t bytes = first.info().bytes();
+    ChunkPieces pieces(&first, reader);
+    if (absl::Status kept = host_->KeepCheckpoint({next, caller.attempt, *state}, bytes,
+                                                  [&] { return pieces.Next(); });
+        !kept.ok()) {
+      return ToGrpc(kept);
+    }
+    return ToGrpc(host_->Submit(CheckpointTaken{caller, next, *state}));
+  }
+
+  grpc::Status ProveCheckpoint(grpc::ServerContext* context,
+                               const v1::ProveCheckpointRequest* request,
+                               v1::ProveCheckpointReply*) override {
+    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    const Caller caller = CallerOf(request->caller());
+    // Rank 0's counts only once it is on disk.
+    if (caller.rank == Rank(0))
+      return {grpc::StatusCode::INVALID_ARGUMENT, "rank 0 sends its state"};
+    const auto state = DigestFromHex(request->sha256());
+    if (!state.ok()) return ToGrpc(state.status());
+    return ToGrpc(host_->Submit(CheckpointTaken{caller, PositionOf(request->next()), *state}));
+  }
+
+  grpc::Status FetchCheckpoint(grpc::ServerContext* context,
+                               const v1::FetchCheckpointRequest* request,
+                               grpc::ServerWriter<v1::Chunk>* writer) override {
+    if (grpc::Status denied = Alive(*context, request->caller()); !denied.ok()) return denied;
+    const auto file = host_->CheckpointToFetch();
+    if (!file.ok()) return ToGrpc(file.status());
+    std::ifstream stream(*file, std::ios::binary);
+    std::string data(kChunkBytes, '\0');
+    v1::Chunk chunk;
+    for (uint64_t offset = 0; stream.read(data.data(), kChunkBytes) || stream.gcount() > 0;) {
+      chunk.set_offset(offset);
+      chunk.set_data(data.data(), static_cast<size_t>(stream.gcount()));
+      offset += chunk.data().size();
+      if (!writer->Write(chunk)) break;
+    }
+    return grpc::Status::OK;
   }
 
   grpc::Status SendCandidate(grpc::ServerContext* context,
@@ -186,7 +271,8 @@ class Handlers final : public v1::Training::Service {
   grpc::Status Fail(grpc::ServerContext* context, const v1::FailRequest* request,
                     v1::FailReply*) override {
     if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
-    return ToGrpc(host_->Submit(RankFailed{CallerOf(request->caller()), request->reason()}));
+    return ToGrpc(host_->Submit(
+        RankFailed{CallerOf(request->caller()), request->reason(), request->permanent()}));
   }
 
  private:

@@ -124,6 +124,7 @@ class BranchStore {
   absl::StatusOr<Version> Unpin(const std::string& pin, Time now);
   std::vector<PinInfo> Pins() const;  // by name
 
+  bool HasCommitted(const RunId& run) const;
   // The held contents that were trained in a file of that name.
   std::set<Digest> HeldUnder(const std::string& dataset) const;
   // Lets a held content be trained again.

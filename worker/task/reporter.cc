@@ -8,7 +8,7 @@
 namespace strata {
 namespace {
 
-constexpr std::chrono::milliseconds kReportEvery{300};
+constexpr std::chrono::milliseconds kReportEvery{100};
 
 // Steps of the stage up to this one, over its epochs.
 uint32_t StepsUntil(const StageTask& stage, const StagePosition& step) {

@@ -33,14 +33,12 @@ class StepLogTest : public testing::Test {
   }
   Folder folder_;
   std::vector<uint32_t> told_;
-  std::vector<std::string> failures_;
 };
 
 TEST_F(StepLogTest, EveryStepIsWrittenAndToldInOrder) {
   {
     StepLog log(
-        folder_.path() / "steps.jsonl", [&](const StepSeen& step) { told_.push_back(step.step); },
-        nullptr);
+        folder_.path() / "steps.jsonl", [&](const StepSeen& step) { told_.push_back(step.step); });
     for (uint32_t step = 0; step < 3; ++step) log.Add(StepNumber(step));
   }
   EXPECT_THAT(StepsInFile(), ElementsAre(0, 1, 2));
@@ -50,7 +48,7 @@ TEST_F(StepLogTest, EveryStepIsWrittenAndToldInOrder) {
 TEST_F(StepLogTest, AnEvaluationStandsBetweenItsStepsUnderOtherKeys) {
   std::vector<double> losses;
   {
-    StepLog log(folder_.path() / "steps.jsonl", nullptr, nullptr,
+    StepLog log(folder_.path() / "steps.jsonl", nullptr,
                 [&](const EvaluationSeen& seen) { losses.push_back(seen.loss); });
     log.Add(StepNumber(0));
     log.Add(EvaluationSeen{.dataset = "train.jsonl", .loss = 1.5, .seconds = 2, .tokens = 7});
@@ -73,22 +71,47 @@ TEST_F(StepLogTest, AWatcherThatWaitsHoldsUpNobody) {
   std::shared_future<void> wait(released.get_future());
   std::atomic<int> told = 0;
   StepLog log(
-      "", [&](const StepSeen&) { wait.wait(), ++told; }, nullptr);
+      folder_.path() / "steps.jsonl", [&](const StepSeen&) { wait.wait(), ++told; });
   for (uint32_t step = 0; step < 1000; ++step) log.Add(StepNumber(step));
   EXPECT_EQ(told, 0);
+  // Nor does a checkpoint wait for the watcher.
+  EXPECT_TRUE(log.Sync().ok());
+  EXPECT_EQ(StepsInFile().size(), 1000u);
   released.set_value();
 }
 
-TEST_F(StepLogTest, AFileThatCannotBeWrittenIsToldOnceAndTheWatcherGoesOn) {
+TEST_F(StepLogTest, AFileThatCannotBeWrittenIsAFailureAndTheWatcherGoesOn) {
   {
-    StepLog log(
-        folder_.path() / "nowhere" / "steps.jsonl",
-        [&](const StepSeen& step) { told_.push_back(step.step); },
-        [&](const std::string& why) { failures_.push_back(why); });
+    StepLog log(folder_.path() / "nowhere" / "steps.jsonl",
+                [&](const StepSeen& step) { told_.push_back(step.step); });
     for (uint32_t step = 0; step < 3; ++step) log.Add(StepNumber(step));
+    EXPECT_THAT(std::string(log.Sync().message()), HasSubstr("nowhere/steps.jsonl"));
+    EXPECT_FALSE(log.failure().ok());
   }
-  EXPECT_THAT(failures_, ElementsAre(HasSubstr("nowhere/steps.jsonl")));
   EXPECT_THAT(told_, ElementsAre(0, 1, 2));
+}
+
+TEST_F(StepLogTest, AppendsBehindATornLineAndReadsBackWhatWasWritten) {
+  StepSeen first = StepNumber(0);
+  first.loss = 1.25;
+  first.skipped = true;
+  first.attempt = 3;
+  { StepLog(folder_.path() / "steps.jsonl", nullptr).Add(first); }
+  std::ofstream(folder_.path() / "steps.jsonl", std::ios::app) << R"({"stage":0,"epo)";
+  {
+    StepLog log(folder_.path() / "steps.jsonl", nullptr);
+    log.Add(StepNumber(1));
+    log.Add(EvaluationSeen{.dataset = "train.jsonl", .loss = 1.5, .tokens = 7, .best = true});
+  }
+  const std::vector<StepEvent> read = ReadStepLog(folder_.path() / "steps.jsonl");
+  ASSERT_EQ(read.size(), 3u);
+  const auto& step = std::get<StepSeen>(read[0]);
+  EXPECT_EQ(step.loss, 1.25);
+  EXPECT_TRUE(step.skipped);
+  EXPECT_EQ(step.attempt, 3u);
+  EXPECT_EQ(std::get<StepSeen>(read[1]).step, 1u);
+  EXPECT_TRUE(std::get<EvaluationSeen>(read[2]).best);
+  EXPECT_TRUE(ReadStepLog(folder_.path() / "nowhere").empty());
 }
 
 }  // namespace

@@ -1,0 +1,100 @@
+#include "coordinator/run/interrupted_run.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "coordinator/run/run_journal.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+
+// They change when and where something is computed, and how it is kept; never what.
+const std::set<std::string>& FreeSettings() {
+  static const std::set<std::string> free = {
+      "workers",       "min_workers",   "micro_batch_size", "gpu_memory_gb", "gradient_checkpointing",
+      "device",        "mpirun",        "mpirun_args",      "save_steps",    "save_minutes",
+      "max_restarts",  "ddp_timeout",   "keep_backups",     "backup_mirror", "listen",
+      "tls_certificate_file", "tls_key_file", "model_name_or_path"};
+  return free;
+}
+
+absl::Status Differs(const InterruptedRun& run, const std::string& how) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("the run ", run.run.value(), " was interrupted at stage ", run.next.stage,
+                   ", epoch ", run.next.epoch, ", step ", run.next.step, " and can't go on: ", how,
+                   "; or drop what it has trained: strata train --restart"));
+}
+
+bool Same(const PlanRequest& a, const PlanRequest& b) {
+  return a.all == b.all && a.datasets == b.datasets && a.rebuild == b.rebuild;
+}
+
+}  // namespace
+
+std::vector<InterruptedRun> InterruptedRuns(const Config& config, const BranchStore& store) {
+  std::vector<InterruptedRun> interrupted;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(config.RunsDir(), error)) {
+    const fs::path folder = entry.path();
+    std::error_code missing;
+    if (!fs::exists(folder / "run.json", missing)) continue;
+    const absl::StatusOr<RunJournal> journal = RunJournal::Open(folder / "journal.jsonl");
+    if (!journal.ok() || journal->closed()) continue;
+    const std::vector<Checkpoint> checkpoints = journal->Checkpoints();
+    const std::string run = folder.filename().string();
+    if (checkpoints.empty() || store.HasCommitted(RunId(run))) continue;
+    interrupted.push_back({RunId(run), folder, checkpoints.back().next});
+  }
+  std::sort(interrupted.begin(), interrupted.end(),
+            [](const InterruptedRun& a, const InterruptedRun& b) { return a.run < b.run; });
+  return interrupted;
+}
+
+absl::Status CheckGoesOn(const InterruptedRun& run, const RunMaterial& material,
+                         const Terms& now) {
+  const PlanRequest& asked = now.request;
+  const bool plain = !asked.all && asked.datasets.empty();
+  if (material.request.rebuild != asked.rebuild) {
+    return Differs(run, material.request.rebuild
+                            ? "it makes the adapter anew; go on with: strata rebuild"
+                            : "it is no rebuild; go on with: strata train");
+  }
+  if (!plain && !Same(material.request, asked))
+    return Differs(run, "it trains other datasets; go on with: strata train");
+  if (material.base_fingerprint != now.base_fingerprint) {
+    return Differs(run, absl::StrCat("its base model had the fingerprint ",
+                                     material.base_fingerprint.Hex(), ", the base is now ",
+                                     now.base_fingerprint.Hex(), "; put that base back"));
+  }
+  if (material.plan.parent != now.current) {
+    return Differs(run, absl::StrCat("it goes on from ", VersionName(material.plan.parent),
+                                     ", but current is ", VersionName(now.current),
+                                     "; strata restore ", VersionName(material.plan.parent)));
+  }
+  const std::map<std::string, std::string> then(material.settings.begin(),
+                                                material.settings.end());
+  for (const auto& [key, value] : now.settings) {
+    const auto before = then.find(key);
+    if (before == then.end() || before->second == value || FreeSettings().count(key) > 0) continue;
+    return Differs(run, absl::StrCat(key, " was ", before->second, " and is ", value,
+                                     "; put it back in branch.yaml"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Drop(const InterruptedRun& run) {
+  ASSIGN_OR_RETURN(RunJournal journal, RunJournal::Open(run.folder / "journal.jsonl"));
+  JournalLine dropped{.kind = "dropped", .words = "by --restart", .attempt = AttemptId()};
+  dropped.resumable = false;
+  RETURN_IF_ERROR(journal.Append(dropped));
+  std::error_code stays;
+  fs::remove_all(run.folder / "checkpoints", stays);
+  return absl::OkStatus();
+}
+
+}  // namespace strata

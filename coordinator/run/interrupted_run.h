@@ -1,0 +1,42 @@
+// Finds the run that was interrupted and can be gone on with, says whether it may be, and drops it.
+// Takes the branch's runs/ and store; train asks it before it plans anything new.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/config/config.h"
+#include "coordinator/core/run_core.h"
+#include "coordinator/run/run_folder.h"
+#include "coordinator/store/branch_store.h"
+
+namespace strata {
+
+struct InterruptedRun {
+  RunId run;
+  std::filesystem::path folder;
+  Position next;  // of its last checkpoint
+};
+
+// The runs that have a checkpoint, and whose end is neither a version nor final. More than one only
+// where folders were copied by hand; sorted by name. What can't be read is none.
+std::vector<InterruptedRun> InterruptedRuns(const Config& config, const BranchStore& store);
+
+// What the branch is now, to compare with what a run began with.
+struct Terms {
+  PlanRequest request;
+  Digest base_fingerprint;
+  Settings settings;
+  Version current;
+};
+
+// OK when the run may go on now: workers, micro-batch and what else changes no result may differ.
+// FAILED_PRECONDITION names what differs, with both values, and what to do.
+absl::Status CheckGoesOn(const InterruptedRun& run, const RunMaterial& material,
+                         const Terms& now);
+
+// Nothing goes on from the run any more; its plan and logs stay.
+absl::Status Drop(const InterruptedRun& run);
+
+}  // namespace strata

@@ -1,0 +1,123 @@
+#include "coordinator/run/run_journal.h"
+
+#include <chrono>
+
+#include "absl/strings/str_cat.h"
+#include "common/json.h"
+#include "common/status_macros.h"
+#include "coordinator/store/metadata.h"
+
+namespace strata {
+namespace {
+
+constexpr char kWhat[] = "the run's journal";
+
+Json BodyOf(const JournalLine& line) {
+  Json body = {{"attempt", line.attempt.value()}, {"words", line.words}};
+  if (line.stage) body["stage"] = *line.stage;
+  if (line.adapter) body["adapter"] = line.adapter->Hex();
+  if (line.end) {
+    body["steps_kept"] = line.end->steps_kept;
+    body["reason"] = line.end->reason;
+  }
+  if (line.data_error) body["data_error"] = *line.data_error;
+  if (line.checkpoint) {
+    const Position& next = line.checkpoint->next;
+    body["next"] = {next.stage, next.epoch, next.step};
+    body["state"] = line.checkpoint->state.Hex();
+  }
+  if (line.resumable) body["resumable"] = *line.resumable;
+  return body;
+}
+
+absl::StatusOr<uint32_t> Number(const Json& body, const char* key) {
+  ASSIGN_OR_RETURN(const int64_t number, JsonInteger(body, key, kWhat));
+  if (number < 0 || number > UINT32_MAX)
+    return absl::DataLossError(absl::StrCat(kWhat, ": ", key, " is ", number));
+  return static_cast<uint32_t>(number);
+}
+
+absl::StatusOr<Checkpoint> CheckpointOf(const Json& body, AttemptId attempt) {
+  ASSIGN_OR_RETURN(const Json* next, JsonNested(body, "next", kWhat));
+  Checkpoint checkpoint;
+  checkpoint.attempt = attempt;
+  uint32_t* const numbers[] = {&checkpoint.next.stage, &checkpoint.next.epoch,
+                               &checkpoint.next.step};
+  if (!next->is_array() || next->size() != 3)
+    return absl::DataLossError(absl::StrCat(kWhat, ": next is no place"));
+  for (size_t i = 0; i < 3; ++i) {
+    const Json& number = (*next)[i];
+    if (!number.is_number_unsigned() || number.get<uint64_t>() > UINT32_MAX)
+      return absl::DataLossError(absl::StrCat(kWhat, ": next is no place"));
+    *numbers[i] = number.get<uint32_t>();
+  }
+  ASSIGN_OR_RETURN(const std::string state, JsonString(body, "state", kWhat));
+  ASSIGN_OR_RETURN(checkpoint.state, DigestFromHex(state));
+  return checkpoint;
+}
+
+absl::StatusOr<JournalLine> LineOf(const LedgerEvent& event) {
+  const Json& body = event.body;
+  JournalLine line;
+  line.kind = event.kind;
+  ASSIGN_OR_RETURN(line.words, JsonString(body, "words", kWhat));
+  ASSIGN_OR_RETURN(const uint32_t attempt, Number(body, "attempt"));
+  line.attempt = AttemptId(attempt);
+  if (body.contains("stage")) {
+    ASSIGN_OR_RETURN(line.stage, Number(body, "stage"));
+  }
+  if (body.contains("adapter")) {
+    ASSIGN_OR_RETURN(const std::string adapter, JsonString(body, "adapter", kWhat));
+    ASSIGN_OR_RETURN(line.adapter, DigestFromHex(adapter));
+  }
+  if (body.contains("steps_kept")) {
+    StageEnd end;
+    ASSIGN_OR_RETURN(end.steps_kept, Number(body, "steps_kept"));
+    ASSIGN_OR_RETURN(end.reason, JsonString(body, "reason", kWhat));
+    line.end = std::move(end);
+  }
+  if (body.contains("data_error")) {
+    ASSIGN_OR_RETURN(line.data_error, JsonString(body, "data_error", kWhat));
+  }
+  if (body.contains("next")) {
+    ASSIGN_OR_RETURN(line.checkpoint, CheckpointOf(body, line.attempt));
+  }
+  if (body.contains("resumable")) {
+    ASSIGN_OR_RETURN(line.resumable, JsonBool(body, "resumable", kWhat));
+  }
+  return line;
+}
+
+}  // namespace
+
+absl::StatusOr<RunJournal> RunJournal::Open(const std::filesystem::path& file) {
+  RunJournal journal;
+  ASSIGN_OR_RETURN(journal.ledger_, Ledger::Read(file));
+  RETURN_IF_ERROR(journal.ledger_.damage());
+  for (const LedgerEvent& event : journal.ledger_.events()) {
+    ASSIGN_OR_RETURN(JournalLine line, LineOf(event));
+    journal.lines_.push_back(std::move(line));
+  }
+  return journal;
+}
+
+bool RunJournal::closed() const {
+  return !lines_.empty() && lines_.back().resumable.has_value() && !*lines_.back().resumable;
+}
+
+std::vector<Checkpoint> RunJournal::Checkpoints() const {
+  std::vector<Checkpoint> checkpoints;
+  for (const JournalLine& line : lines_) {
+    if (line.checkpoint) checkpoints.push_back(*line.checkpoint);
+  }
+  return checkpoints;
+}
+
+absl::Status RunJournal::Append(const JournalLine& line) {
+  RETURN_IF_ERROR(ledger_.Append(FileSystem::Real(), line.kind,
+                                 Iso8601(std::chrono::system_clock::now()), BodyOf(line)));
+  lines_.push_back(line);
+  return absl::OkStatus();
+}
+
+}  // namespace strata

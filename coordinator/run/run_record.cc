@@ -1,0 +1,61 @@
+#include "coordinator/run/run_record.h"
+
+#include <cmath>
+
+namespace strata {
+
+void RunRecord::Add(const StepSeen& step) {
+  steps_.push_back({{step.stage, step.epoch, step.step},
+                    step.skipped ? 0 : step.loss * static_cast<double>(step.supervised),
+                    step.skipped ? 0 : step.supervised,
+                    step.seconds,
+                    step.skipped});
+}
+
+void RunRecord::Add(const EvaluationSeen& evaluation) { evaluations_.push_back(evaluation); }
+
+void RunRecord::ForgetFrom(const Position& next) {
+  std::erase_if(steps_, [&](const StepLoss& step) { return step.at >= next; });
+  std::erase_if(evaluations_, [&](const EvaluationSeen& seen) {
+    return Position{seen.stage, seen.epoch, seen.step} >= next;
+  });
+}
+
+std::set<StepOfStage> RunRecord::SkippedSteps(uint32_t stage) const {
+  std::set<StepOfStage> skipped;
+  for (const StepLoss& step : steps_) {
+    if (step.at.stage == stage && step.skipped) skipped.insert({step.at.epoch, step.at.step});
+  }
+  return skipped;
+}
+
+double RunRecord::StageLoss(uint32_t stage, const StepOfStage& last) const {
+  uint32_t epoch = 0;
+  double loss = 0;
+  uint64_t supervised = 0;
+  for (const StepLoss& step : steps_) {
+    if (step.at.stage != stage || step.skipped) continue;
+    if (StepOfStage{step.at.epoch, step.at.step} > last) break;
+    if (step.at.epoch != epoch) loss = 0, supervised = 0;
+    epoch = step.at.epoch;
+    loss += step.loss;
+    supervised += step.supervised;
+  }
+  return supervised > 0 ? loss / static_cast<double>(supervised) : std::nan("");
+}
+
+std::vector<EvaluationSeen> RunRecord::Evaluations(uint32_t stage) const {
+  std::vector<EvaluationSeen> of_stage;
+  for (const EvaluationSeen& seen : evaluations_) {
+    if (seen.stage == stage) of_stage.push_back(seen);
+  }
+  return of_stage;
+}
+
+double RunRecord::seconds() const {
+  double seconds = 0;
+  for (const StepLoss& step : steps_) seconds += std::isfinite(step.seconds) ? step.seconds : 0;
+  return seconds;
+}
+
+}  // namespace strata
