@@ -122,6 +122,7 @@ Effects On(RunState& state, const StepDone& event, Millis now) {
     state.recorded = {event.position.stage, event.position.epoch, event.position.step + 1};
     effects.record_step = true;
   }
+  effects.answer = Onward(state);
   return effects;
 }
 

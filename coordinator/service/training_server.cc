@@ -129,12 +129,14 @@ class Handlers final : public v1::Training::Service {
   }
 
   grpc::Status ReportSteps(grpc::ServerContext* context, const v1::ReportStepsRequest* request,
-                           v1::ReportStepsReply*) override {
+                           v1::ReportStepsReply* reply) override {
     if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    reply->set_directive(v1::DIRECTIVE_CONTINUE);
     for (const v1::StepRecord& step : request->steps()) {
       const Effects effects = host_->Submit(
           StepDone{CallerOf(request->caller()), {step.stage(), step.epoch(), step.step()}});
       if (effects.record_step) host_->RecordStep(step);
+      if (effects.answer == Answer::kStop) reply->set_directive(v1::DIRECTIVE_STOP);
       if (grpc::Status status = ToGrpc(effects); !status.ok()) return status;
     }
     for (const v1::EvaluationRecord& evaluation : request->evaluations()) {

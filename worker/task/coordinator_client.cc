@@ -238,9 +238,11 @@ absl::Status CoordinatorClient::ReportSteps(const std::vector<StepReport>& repor
   for (const StepReport& report : reports) SetMessage(report, request.add_steps());
   for (const EvaluationReport& report : evaluations) SetMessage(report, request.add_evaluations());
   v1::ReportStepsReply reply;
-  return impl_->Try([&](grpc::ClientContext* context) {
+  RETURN_IF_ERROR(impl_->Try([&](grpc::ClientContext* context) {
     return impl_->stub->ReportSteps(context, request, &reply);
-  });
+  }));
+  if (reply.directive() == v1::DIRECTIVE_STOP) impl_->stop = true;
+  return absl::OkStatus();
 }
 
 absl::Status CoordinatorClient::FinishStage(const StageDone& done) {

@@ -48,6 +48,9 @@ RunSpec SpecOf(const Words& words) {
     for (const std::string& epoch : Split(stage, ','))
       spec.stages.back().push_back(static_cast<uint32_t>(std::atoi(epoch.c_str())));
   }
+  if (words.has("restarts"))
+    spec.restarts_max = static_cast<uint32_t>(std::stoi(words.named.at("restarts")));
+  if (words.has("least")) spec.world_min = std::stoi(words.named.at("least"));
   for (const std::string& word : words.plain) {
     spec.stop_on_dataset_error |= word == "stop_on_error";
     if (word == "evaluation") spec.purpose = Purpose::kEvaluate;
@@ -64,6 +67,14 @@ Position PositionOf(const std::string& text) {
   return {numbers[0], numbers[1], numbers[2]};
 }
 
+RankProgress ProgressOf(const Words& words) {
+  const auto number = [&](const char* name) {
+    return words.has(name) ? static_cast<uint64_t>(std::stoull(words.named.at(name))) : 0;
+  };
+  return {number("headway"), number("waits") > 0, number("sums"),
+          Millis(static_cast<int64_t>(number("busy")))};
+}
+
 Event EventOf(const Words& words) {
   const std::string verb = words.at(0);
   const auto attempt =
@@ -75,6 +86,7 @@ Event EventOf(const Words& words) {
   if (verb == "log-failed") return JournalFailed{words.at(1), /*decision=*/false};
   if (verb == "committed") return CommitEnded{true, words.at(1)};
   if (verb == "commit-failed") return CommitEnded{false, words.at(1)};
+  if (verb == "commit-refused") return CommitEnded{false, words.at(1), /*permanent=*/true};
   if (verb == "exit") {
     return GroupExited{AttemptId(static_cast<uint32_t>(words.number(1))), words.at(2), false};
   }
@@ -82,13 +94,15 @@ Event EventOf(const Words& words) {
     const std::vector<std::string> rank = Split(words.at(1), '/');
     return Joined{caller, std::atoi(rank.at(1).c_str()), "host" + rank.at(0), "cpu"};
   }
-  if (verb == "beat") return Heartbeat{caller, {}};
+  if (verb == "beat") return Heartbeat{caller, {}, ProgressOf(words)};
+  if (verb == "saved")
+    return CheckpointTaken{caller, PositionOf(words.at(3)), Sha256Of(words.at(4))};
   if (verb == "step") return StepDone{caller, PositionOf(words.at(3))};
   if (verb == "held-out") return EvaluationDone{caller, PositionOf(words.at(3))};
   if (verb == "candidate") return CandidateArrived{caller, Sha256Of(words.at(3))};
   if (verb == "evaluation") return ResultArrived{caller, Purpose::kEvaluate};
   if (verb == "generation") return ResultArrived{caller, Purpose::kGenerate};
-  if (verb == "fail") return RankFailed{caller, words.at(3)};
+  if (verb == "fail") return RankFailed{caller, words.at(3), words.at(4) == "permanent"};
   if (verb == "stage") {
     StageFinished finished{
         caller, static_cast<uint32_t>(words.number(3)), {}, Sha256Of(words.at(4))};
@@ -110,7 +124,8 @@ std::string Short(std::string text) {
 }
 
 std::string Told(const RunState& state, const Effects& effects) {
-  const char* const phases[] = {"idle", "joining", "training", "committing", "ended"};
+  const char* const phases[] = {"idle", "joining", "training", "committing",
+                                "leaving", "waiting", "ended"};
   const char* const answers[] = {"ok", "stop", "aborted", "invalid"};
   const char* const verdicts[] = {"completed", "failed", "interrupted"};
   std::ostringstream out;
@@ -123,11 +138,14 @@ std::string Told(const RunState& state, const Effects& effects) {
     if (line.stage) out << " " << *line.stage;
     out << ": " << line.words;
     if (line.adapter) out << " " << Short(line.adapter->Hex());
+    if (line.checkpoint) out << " " << Short(line.checkpoint->state.Hex());
+    if (line.resumable && *line.resumable) out << " (resumable)";
     out << "\n";
   }
   if (effects.launch) out << "  launch attempt " << *effects.launch << "\n";
   if (effects.record_step) out << "  record the step\n";
   if (effects.record_evaluation) out << "  record the evaluation\n";
+  if (effects.checkpoint) out << "  the checkpoint counts\n";
   if (effects.commit) out << "  commit\n";
   if (effects.end_group) out << "  end the group\n";
   if (effects.verdict) out << "  " << verdicts[static_cast<int>(*effects.verdict)] << "\n";
@@ -141,6 +159,7 @@ std::string Play(const std::string& scenario) {
   std::ostringstream out;
   RunState state;
   Millis now{0};
+  std::vector<JournalLine> journal;
   for (std::string line; std::getline(lines, line);) {
     if (line.empty() || line[0] == ' ') continue;
     out << line << "\n";
@@ -149,8 +168,13 @@ std::string Play(const std::string& scenario) {
       state = NewRun(SpecOf(words));
       continue;
     }
+    if (words.at(0) == "crash") {
+      state = Resumed(state.spec, journal);
+      continue;
+    }
     if (words.at(0) == "tick") now = Millis(words.number(1));
     const Effects effects = Step(state, EventOf(words), now);
+    journal.insert(journal.end(), effects.journal.begin(), effects.journal.end());
     out << Told(state, effects);
   }
   return out.str();

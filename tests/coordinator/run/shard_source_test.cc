@@ -62,7 +62,7 @@ class ShardSourceTest : public testing::Test {
     for (uint32_t i = 0; i < planned.size(); ++i) writer.Append(TokensOf(i, planned[i].tokens));
     ASSERT_TRUE(writer.Finish().ok());
   }
-  ShardSource SourceOf(int world) const { return {&plan_, {&tokens_[0], &tokens_[1]}, world}; }
+  ShardSource Source() const { return {&plan_, {&tokens_[0], &tokens_[1]}}; }
   uint32_t Steps(uint32_t stage, uint32_t epoch) const { return plan_.stages[stage].steps[epoch]; }
   Shards WholeEpoch(ShardSource& source, int rank, uint32_t stage, uint32_t epoch) const {
     auto shards = source.Window({Rank(rank), stage, epoch, 0, Steps(stage, epoch)});

@@ -24,6 +24,7 @@ class HeldRun final : public RunHost {
     std::vector<size_t> stages_finished;
     std::vector<Position> steps, held_out;  // recorded
     std::vector<std::vector<float>> candidates;
+    std::vector<std::string> checkpoints;
     std::vector<std::pair<double, uint64_t>> evaluations;
     std::vector<uint32_t> generated;  // ids, in order of arrival
     std::string verdict;
@@ -45,7 +46,7 @@ class HeldRun final : public RunHost {
     if (effects.verdict) seen_.verdict = effects.why;
     return effects;
   }
-  const v1::JoinReply& Task() const override { return task_; }
+  v1::JoinReply Task() const override { return task_; }
   const std::vector<float>& Adapter() const override { return adapter_; }
   absl::StatusOr<std::vector<v1::StepShard>> Shard(const ShardWindow& window) override {
     if (window.stage > 1 || window.epoch > 0 || window.first_step + window.step_count > 4)
@@ -64,6 +65,23 @@ class HeldRun final : public RunHost {
   void RecordEvaluation(const v1::EvaluationRecord& evaluation) override {
     const std::lock_guard lock(mutex_);
     seen_.held_out.push_back({evaluation.stage(), evaluation.epoch(), evaluation.step()});
+  }
+  absl::Status KeepCheckpoint(const Checkpoint& checkpoint, uint64_t bytes,
+                              const NextPiece& next) override {
+    std::string all;
+    for (;;) {
+      ASSIGN_OR_RETURN(const std::string_view piece, next());
+      if (piece.empty()) break;
+      all += piece;
+    }
+    if (all.size() != bytes || Sha256Of(all) != checkpoint.state)
+      return absl::DataLossError("not what was announced");
+    const std::lock_guard lock(mutex_);
+    seen_.checkpoints.push_back(std::move(all));
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::filesystem::path> CheckpointToFetch() const override {
+    return absl::FailedPreconditionError("this attempt begins without one");
   }
   void TakeCandidate(std::vector<float> adapter) override {
     const std::lock_guard lock(mutex_);

@@ -1,0 +1,182 @@
+"""Goal: a run that is interrupted at any step ends, when it is gone on with, in the adapter of an unbroken one.
+Method: real processes; 20 steps, stopped at seen steps by SIGKILL and by SIGTERM; STRATA_EVERY_STEP=1 stops at each."""
+import json
+import os
+import signal
+import unittest
+
+import branch
+
+# 20 updates, slow enough to be met one by one.
+SLOW = ("--set", "packing=false", "--set", "global_batch_size=32", "--set", "micro_batch_size=1", "--set",
+        "num_train_epochs=2", "--set", "save_steps=3", "--set", "lora_dropout=0.1")
+STEPS = 20
+MOMENTS = range(1, STEPS) if os.environ.get("STRATA_EVERY_STEP") else (1, 7, 13, 19)
+
+
+class ResumeTest(branch.BranchTest):
+    def setUp(self):
+        super().setUp()
+        self.drop("train.jsonl", self.many())
+
+    def many(self, words="first"):
+        """320 different examples."""
+        lines = [json.loads(line) for line in self.lines(end=80)]
+        return [json.dumps({**line, "instruction": f"{line['instruction']} ({words} {i})"}) + "\n"
+                for i in range(4) for line in lines]
+
+    def unbroken(self, *arguments):
+        other = self.make_branch("unbroken")
+        self.drop("train.jsonl", self.many(), branch=other)
+        self.run_strata("train", *SLOW, *arguments, branch=other)
+        return other
+
+    def fresh_branch(self, name):
+        self.branch = self.make_branch(name)
+        self.drop("train.jsonl", self.many())
+
+    def interrupt(self, how, steps, *arguments):
+        """A training that is sent `how` once so many steps are recorded; its exit code."""
+        closed = {folder for folder in (self.branch / "runs").glob("*") if not self.is_open(folder)}
+        run = self.start(*SLOW, *arguments)
+        self.addCleanup(run.kill)
+
+        def done():
+            recorded = [len((folder / "steps.jsonl").read_text().splitlines())
+                        for folder in set((self.branch / "runs").glob("*")) - closed
+                        if (folder / "steps.jsonl").exists()]
+            return max(recorded, default=0) >= steps or run.poll() is not None
+
+        self.wait_until(done, 120, f"{steps} steps")
+        run.send_signal(how)
+        return run.wait(timeout=30)
+
+    @staticmethod
+    def is_open(run):
+        journal = run / "journal.jsonl"
+        return not journal.exists() or '"resumable":false' not in journal.read_text()
+
+    def journal(self):
+        lines = next((self.branch / "runs").glob("*/journal.jsonl")).read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def losses(self, folder):
+        """The loss of each step as it was done last, by whichever run."""
+        logs = sorted((folder / "runs").glob("*/steps.jsonl"), key=lambda log: log.stat().st_mtime_ns)
+        steps = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
+        return {(step["dataset"], step["epoch"], step["step"]): step["loss"] for step in steps if "loss" in step}
+
+    def assert_the_same(self, unbroken):
+        self.assertEqual(self.adapter_bytes(), self.adapter_bytes(unbroken))
+        self.assertEqual(self.losses(self.branch), self.losses(unbroken))
+        ours, theirs = (json.loads((self.adapters(folder) / "current/training_metadata.json").read_text())
+                        for folder in (self.branch, unbroken))
+        for key in ("total_examples_trained", "best_loss"):
+            self.assertEqual(ours[key], theirs[key], key)
+
+    def test_a_run_stopped_at_a_step_ends_byte_equal(self):
+        unbroken = self.unbroken()
+        self.assertEqual(len(self.losses(unbroken)), STEPS)
+        for how in (signal.SIGKILL, signal.SIGTERM):
+            for steps in MOMENTS:
+                with self.subTest(how=how.name, steps=steps):
+                    self.fresh_branch(f"{how.name}-{steps}")
+                    code = self.interrupt(how, steps)
+                    # The last step may be over before the signal comes.
+                    self.assertIn(code, (-how, 75) if steps < STEPS - 2 else (-how, 75, 0))
+                    saved = code != 0 and any(line["kind"] == "checkpoint" for line in self.journal())
+                    self.assertEqual(saved, code == 75 or (code != 0 and steps > 4))
+                    said = self.run_strata("train", *SLOW)
+                    if saved:
+                        self.assertEqual(len(list((self.branch / "runs").iterdir())), 1, said)
+                        self.assertIn("going on with the run", said)
+                    self.assert_the_same(unbroken)
+
+    def test_a_stop_leaves_a_checkpoint_of_the_last_step(self):
+        self.assertEqual(self.interrupt(signal.SIGUSR1, 4, "--set", "save_steps=0", "--set", "save_minutes=0"), 75)
+        checkpoint = next(line for line in self.journal() if line["kind"] == "checkpoint")
+        last = self.steps()[-1]
+        self.assertEqual(checkpoint["body"]["next"], [last["stage"], last["epoch"], last["step"] + 1])
+        self.assertEqual(self.json("status")["last_run"]["status"], "interrupted")
+        self.assertEqual(len(list((self.branch / "runs").glob("*/checkpoints/*"))), 1)
+        self.run_strata("train", *SLOW)
+        # What a run that is over kept to go on from is gone.
+        self.assertEqual(list((self.branch / "runs").glob("*/checkpoints")), [])
+        self.assertIn("nothing pending", self.run_strata("train", *SLOW))
+
+    def test_other_ranks_go_on_with_the_same_curve(self):
+        unbroken = self.unbroken()
+        expected = self.losses(unbroken)
+        for before, after in ((2, 3), (3, 1)):
+            with self.subTest(before=before, after=after):
+                self.fresh_branch(f"ranks-{before}-{after}")
+                self.assertEqual(self.interrupt(signal.SIGTERM, 8, "--workers", str(before)), 75)
+                self.run_strata("train", *SLOW, "--workers", str(after))
+                self.assertEqual({step["ranks"] for step in self.steps()}, {before, after})
+                losses = self.losses(self.branch)
+                self.assertEqual(losses.keys(), expected.keys())
+                for step, loss in losses.items():
+                    self.assertLess(abs(loss / expected[step] - 1), 1e-4, step)
+
+    def test_early_stopping_and_several_datasets_go_on(self):
+        arguments = ("--set", "val_set_size=0.2", "--set", "eval_steps=2", "--set", "early_stopping_patience=3")
+        unbroken = self.make_branch("unbroken")
+        for name in ("unbroken", "broken"):
+            folder = self.folder / name
+            if name == "broken":
+                self.branch = self.make_branch("broken")
+            for file in ("a_premium.jsonl", "b_improved.jsonl", "train.jsonl"):
+                self.drop(file, self.lines(begin=ord(file[0]) % 3 * 40, end=ord(file[0]) % 3 * 40 + 40), branch=folder)
+        self.run_strata("train", *SLOW, *arguments, branch=unbroken)
+        for steps in (3, 9, 16):
+            self.interrupt(signal.SIGKILL if steps == 9 else signal.SIGTERM, steps, *arguments)
+        self.run_strata("train", *SLOW, *arguments)
+        self.assertEqual(len(list((self.branch / "runs").iterdir())), 1)
+        self.assert_the_same(unbroken)
+
+    def test_what_would_change_the_result_is_refused_with_both_values(self):
+        self.interrupt(signal.SIGTERM, 4)
+        said = self.run_strata("train", *SLOW, "--set", "learning_rate=0.5", code=78)
+        self.assertRegex(said, "learning_rate was 0.001 and is 0.5")
+        self.assertIn("--restart", said)
+        said = self.run_strata("train", *SLOW, "--all", code=78)
+        self.assertIn("it trains other datasets", said)
+        self.run_strata("rebuild", *SLOW, code=78)
+        # The stored plan wins over what came into training/ meanwhile.
+        self.drop("later.jsonl", self.lines("train_improved.jsonl", end=8))
+        self.run_strata("train", *SLOW, "--set", "micro_batch_size=2")
+        self.assertEqual({step["dataset"] for step in self.steps()}, {"train.jsonl"})
+        self.assertEqual([stage["dataset"] for stage in self.json("plan")["stages"]], ["later.jsonl"])
+
+    def test_restart_drops_the_interrupted_run(self):
+        self.interrupt(signal.SIGTERM, 4)
+        self.run_strata("train", *SLOW, "--restart")
+        self.assertEqual(len(list((self.branch / "runs").iterdir())), 2)
+        self.assertEqual(list((self.branch / "runs").glob("*/checkpoints")), [])
+        self.assertEqual(len(self.losses(self.branch)), STEPS)
+
+    def test_a_restore_meanwhile_is_refused(self):
+        self.run_strata("train", *SLOW)
+        self.drop("more.jsonl", self.many("second"))
+        self.run_strata("train", *SLOW)
+        self.drop("again.jsonl", self.many("third"))
+        self.interrupt(signal.SIGTERM, 4)
+        self.run_strata("restore", "v0001")
+        self.assertRegex(self.run_strata("train", *SLOW, code=78), "goes on from v0002, but current is v0001")
+        self.run_strata("restore", "v0002")
+        self.run_strata("train", *SLOW)
+
+    def test_a_damaged_checkpoint_falls_back_to_the_one_before(self):
+        unbroken = self.unbroken()
+        self.interrupt(signal.SIGTERM, 10)
+        checkpoints = sorted((self.branch / "runs").glob("*/checkpoints/*"))
+        self.assertEqual(len(checkpoints), 2)
+        data = bytearray(checkpoints[-1].read_bytes())
+        data[len(data) // 2] ^= 1
+        checkpoints[-1].write_bytes(data)
+        self.run_strata("train", *SLOW)
+        self.assert_the_same(unbroken)
+
+
+if __name__ == "__main__":
+    branch.main()
