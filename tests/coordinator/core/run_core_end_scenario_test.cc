@@ -24,7 +24,7 @@ beat 0 a
   training, ok
 tick 20001
   ended, ok
-  | ended: rank 1 on host1 was not heard of for 20 s; current is untouched; find the cause, then train again
+  | ended: rank 1 on host1 was not heard of for 20 s; current is untouched; find the cause, then train again to start over (resumable)
   end the group
   failed
 beat 1 b
@@ -49,7 +49,7 @@ beat 0 a
   joining, ok
 tick 139001
   ended, ok
-  | ended: rank 1 did not join within 20 s of the first rank; current is untouched; find the cause, then train again
+  | ended: rank 1 did not join within 20 s of the first rank; current is untouched; find the cause, then train again to start over (resumable)
   end the group
   failed
 )");
@@ -65,7 +65,7 @@ tick 120000
   joining, ok
 tick 120001
   ended, ok
-  | ended: rank 0 did not join within 120 s of its launch; current is untouched; find the cause, then train again
+  | ended: rank 0 did not join within 120 s of its launch; current is untouched; find the cause, then train again to start over (resumable)
   end the group
   failed
 )");
@@ -92,7 +92,7 @@ beat 1 b
   training, stop
 exit 1 status-75
   ended, ok
-  | ended: stopped as asked; current is untouched; train again to start over
+  | ended: stopped as asked; current is untouched; train again to start over (resumable)
   end the group
   interrupted
 )");
@@ -120,7 +120,7 @@ tick 21000
   training, ok
 tick 21001
   ended, ok
-  | ended: stopped as asked; current is untouched; train again to start over
+  | ended: stopped as asked; current is untouched; train again to start over (resumable)
   end the group
   interrupted
 )");
@@ -141,7 +141,7 @@ stop
 stop
   ended, ok
   | stop: asked again
-  | ended: stopped as asked; current is untouched; train again to start over
+  | ended: stopped as asked; current is untouched; train again to start over (resumable)
   end the group
   interrupted
 stop
@@ -161,7 +161,7 @@ join 0/2 a
 stop
   ended, ok
   | stop: asked
-  | ended: stopped as asked; current is untouched; train again to start over
+  | ended: stopped as asked; current is untouched; train again to start over (resumable)
   end the group
   interrupted
 join 1/2 b
@@ -243,7 +243,7 @@ stage 0 a 0 A
   commit
 commit-failed disk-full
   ended, ok
-  | ended: disk-full
+  | ended: disk-full (resumable)
   end the group
   failed
 committed v0001

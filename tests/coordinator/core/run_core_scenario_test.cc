@@ -105,7 +105,7 @@ beat 0 a attempt=0
 stop
   ended, ok
   | stop: asked
-  | ended: stopped as asked; current is untouched; train again to start over
+  | ended: stopped as asked; current is untouched; train again to start over (resumable)
   interrupted
 start
   ended, invalid: the run has started already
@@ -123,7 +123,7 @@ join 0/1 a
   | joined: rank 0 on host0, cpu
 journal-failed disk-full
   ended, aborted
-  | ended: disk-full
+  | ended: disk-full (resumable)
   end the group
   failed
 journal-failed disk-full
@@ -184,7 +184,7 @@ stage 0 a 0 A
   training, ok
 stage 1 b 0 B
   ended, aborted
-  | ended: the ranks' adapters differ after stage 0; current is untouched; start the training again and check the machines' memory
+  | ended: the ranks' adapters differ after stage 0 (1 and 0); check these machines' memory; current is untouched; find the cause, then train again to start over (resumable)
   end the group
   failed
 stage 0 a 1 A
@@ -213,7 +213,7 @@ stage 1 b 0 A
   | stage 0: trained, 2 equal replicas A
 candidate 0 a C
   ended, ok
-  | ended: the candidate differs from a rank's replica; nothing was committed; start the training again
+  | ended: the candidate differs from a rank's replica; check the machines' memory; current is untouched; find the cause, then train again to start over (resumable)
   end the group
   failed
 )");
@@ -303,7 +303,7 @@ stage 0 a 0 A
   | stage 0: trained, 1 equal replicas A
 exit 1 signal-9
   ended, ok
-  | ended: the workers ended before the training did (signal-9); current is untouched; find the cause, then train again
+  | ended: the workers ended before the training did (signal-9); current is untouched; find the cause, then train again to start over (resumable)
   end the group
   failed
 candidate 0 a A
@@ -325,7 +325,7 @@ join 1/2 b
   | joined: rank 1 on host1, cpu
 fail 1 b out-of-memory
   ended, ok
-  | ended: rank 1 failed: out-of-memory
+  | ended: rank 1 failed: out-of-memory; current is untouched; find the cause, then train again to start over (resumable)
   end the group
   failed
 fail 0 a collective

@@ -36,6 +36,17 @@ std::vector<uint32_t> SupervisedIdsOf(const v1::Row& row) {
   return ids;
 }
 
+// The shards of an attempt of so many ranks.
+class RanksSource : public ShardSource {
+ public:
+  RanksSource(const Plan* plan, std::vector<const DatasetTokens*> tokens, int world)
+      : ShardSource(plan, std::move(tokens)), world_(world) {}
+  auto Window(const ShardWindow& window) { return ShardSource::Window(window, world_); }
+
+ private:
+  const int world_;
+};
+
 class ShardSourceTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -62,9 +73,9 @@ class ShardSourceTest : public testing::Test {
     for (uint32_t i = 0; i < planned.size(); ++i) writer.Append(TokensOf(i, planned[i].tokens));
     ASSERT_TRUE(writer.Finish().ok());
   }
-  ShardSource Source() const { return {&plan_, {&tokens_[0], &tokens_[1]}}; }
+  RanksSource SourceOf(int world) const { return {&plan_, {&tokens_[0], &tokens_[1]}, world}; }
   uint32_t Steps(uint32_t stage, uint32_t epoch) const { return plan_.stages[stage].steps[epoch]; }
-  Shards WholeEpoch(ShardSource& source, int rank, uint32_t stage, uint32_t epoch) const {
+  Shards WholeEpoch(RanksSource& source, int rank, uint32_t stage, uint32_t epoch) const {
     auto shards = source.Window({Rank(rank), stage, epoch, 0, Steps(stage, epoch)});
     EXPECT_TRUE(shards.ok()) << shards.status();
     return shards.ok() ? *std::move(shards) : Shards();
@@ -73,7 +84,7 @@ class ShardSourceTest : public testing::Test {
   std::map<std::pair<uint32_t, uint32_t>, std::string> RowsOf(int world, uint32_t stage,
                                                               uint32_t epoch) const {
     std::map<std::pair<uint32_t, uint32_t>, std::string> rows;
-    ShardSource source = SourceOf(world);
+    RanksSource source = SourceOf(world);
     for (int rank = 0; rank < world; ++rank) {
       for (const v1::StepShard& shard : WholeEpoch(source, rank, stage, epoch)) {
         for (const v1::Row& row : shard.rows()) {
@@ -110,7 +121,7 @@ class ShardSourceTest : public testing::Test {
 };
 
 TEST_F(ShardSourceTest, EveryStepOfAWindowIsThereEvenWithoutRows) {
-  ShardSource source = SourceOf(5);  // a step has four rows at most
+  RanksSource source = SourceOf(5);  // a step has four rows at most
   int without_rows = 0;
   for (int rank = 0; rank < 5; ++rank) {
     const Shards shards = WholeEpoch(source, rank, 0, 0);
@@ -133,7 +144,7 @@ TEST_F(ShardSourceTest, EachRowGoesToOneRankAndDoesNotKnowHowManyThereAre) {
 }
 
 TEST_F(ShardSourceTest, RowsHoldThePlansExamplesWithTheirSpansShifted) {
-  ShardSource source = SourceOf(1);
+  RanksSource source = SourceOf(1);
   const std::vector<StepRows> planned = StepsOfEpoch(plan_, plan_.stages[0], 1);
   const Shards shards = WholeEpoch(source, 0, 0, 1);
   size_t packed = 0;
@@ -148,7 +159,7 @@ TEST_F(ShardSourceTest, RowsHoldThePlansExamplesWithTheirSpansShifted) {
 }
 
 TEST_F(ShardSourceTest, TotalsAreOfAllRanksAndNotOfOne) {
-  ShardSource source = SourceOf(3);
+  RanksSource source = SourceOf(3);
   std::vector<uint64_t> tokens(Steps(0, 0)), supervised(Steps(0, 0));
   for (int rank = 0; rank < 3; ++rank) {
     for (const v1::StepShard& shard : WholeEpoch(source, rank, 0, 0)) {
@@ -168,7 +179,7 @@ TEST_F(ShardSourceTest, TotalsAreOfAllRanksAndNotOfOne) {
 }
 
 TEST_F(ShardSourceTest, TheLearningRateIsThePlansAndGoesOnOverEpochs) {
-  ShardSource source = SourceOf(2);
+  RanksSource source = SourceOf(2);
   for (const uint32_t stage : {0u, 1u}) {
     uint32_t of_stage = 0;
     for (uint32_t epoch = 0; epoch < 2; ++epoch) {
@@ -180,7 +191,7 @@ TEST_F(ShardSourceTest, TheLearningRateIsThePlansAndGoesOnOverEpochs) {
 }
 
 TEST_F(ShardSourceTest, WindowsJoinToTheEpoch) {
-  ShardSource source = SourceOf(2);
+  RanksSource source = SourceOf(2);
   const std::string whole = BytesOf(WholeEpoch(source, 1, 0, 0));
   for (const uint32_t size : {1u, 3u}) {
     std::string joined;
@@ -192,7 +203,7 @@ TEST_F(ShardSourceTest, WindowsJoinToTheEpoch) {
 }
 
 TEST_F(ShardSourceTest, AWindowIsTheSameWhateverWasAskedBefore) {
-  ShardSource source = SourceOf(2);
+  RanksSource source = SourceOf(2);
   const std::string first = BytesOf(WholeEpoch(source, 0, 0, 0));
   EXPECT_NE(BytesOf(WholeEpoch(source, 0, 0, 1)), first);
   EXPECT_NE(BytesOf(WholeEpoch(source, 0, 1, 0)), first);
@@ -200,7 +211,7 @@ TEST_F(ShardSourceTest, AWindowIsTheSameWhateverWasAskedBefore) {
 }
 
 TEST_F(ShardSourceTest, RanksThatAskAtOnceAreSentWhatTheyAreSentAlone) {
-  ShardSource alone = SourceOf(2), shared = SourceOf(2);
+  RanksSource alone = SourceOf(2), shared = SourceOf(2);
   std::vector<std::string> sent(8);
   std::vector<std::thread> ranks;
   for (uint32_t i = 0; i < sent.size(); ++i) {
@@ -215,7 +226,7 @@ TEST_F(ShardSourceTest, RanksThatAskAtOnceAreSentWhatTheyAreSentAlone) {
 }
 
 TEST_F(ShardSourceTest, AWindowThatThePlanDoesNotHaveIsInvalid) {
-  ShardSource source = SourceOf(2);
+  RanksSource source = SourceOf(2);
   const uint32_t steps = Steps(0, 0);
   for (const ShardWindow& window :
        {ShardWindow{Rank(0), 2, 0, 0, 1}, ShardWindow{Rank(0), UINT32_MAX, 0, 0, 1},
@@ -231,7 +242,7 @@ TEST_F(ShardSourceTest, AWindowThatThePlanDoesNotHaveIsInvalid) {
 }
 
 TEST_F(ShardSourceTest, AWindowOfNoStepsIsEmpty) {
-  ShardSource source = SourceOf(2);
+  RanksSource source = SourceOf(2);
   for (const uint32_t first : {0u, Steps(0, 0)})
     EXPECT_THAT(source.Window({Rank(0), 0, 0, first, 0}).value(), SizeIs(0));
 }
@@ -241,7 +252,7 @@ TEST_F(ShardSourceTest, ATokenFileThatChangedIsDataLoss) {
   file.seekp(10);  // within the first example's ids
   file.put('\x7f');
   file.close();
-  ShardSource source = SourceOf(1);
+  RanksSource source = SourceOf(1);
   EXPECT_EQ(source.Window({Rank(0), 0, 0, 0, Steps(0, 0)}).status().code(),
             absl::StatusCode::kDataLoss);
   EXPECT_TRUE(source.Window({Rank(0), 1, 0, 0, 1}).ok());
@@ -249,7 +260,7 @@ TEST_F(ShardSourceTest, ATokenFileThatChangedIsDataLoss) {
 
 TEST_F(ShardSourceTest, ATokenFileThatIsGoneIsDataLoss) {
   ASSERT_TRUE(std::filesystem::remove(FileOf("b.jsonl")));
-  ShardSource source = SourceOf(1);
+  RanksSource source = SourceOf(1);
   EXPECT_EQ(source.Window({Rank(0), 1, 0, 0, 1}).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_TRUE(source.Window({Rank(0), 0, 0, 0, 1}).ok());
 }
@@ -259,7 +270,7 @@ TEST_F(ShardSourceTest, HeldOutRowsAreSharedByTheRanksAndNeverTrained) {
   plan_ = branch_.Make();
   const StagePlan& stage = plan_.stages.at(0);
   ASSERT_GT(stage.held_out_steps, 1u);
-  ShardSource source = SourceOf(2);
+  RanksSource source = SourceOf(2);
   std::vector<uint32_t> met;
   for (int rank = 0; rank < 2; ++rank) {
     const auto shards = source.Window({Rank(rank), 0, 0, 0, stage.held_out_steps, true});
@@ -280,7 +291,7 @@ TEST_F(ShardSourceTest, HeldOutRowsAreSharedByTheRanksAndNeverTrained) {
 }
 
 TEST_F(ShardSourceTest, WindowsBeyondTheHeldOutRowsAreRefused) {
-  ShardSource source = SourceOf(1);
+  RanksSource source = SourceOf(1);
   EXPECT_TRUE(absl::IsInvalidArgument(source.Window({Rank(0), 0, 0, 0, 1, true}).status()))
       << "nothing is held out";
   branch_.config().val_set_size = 0.3;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/status_macros.h"
 #include "coordinator/service/run_host.h"
 
 namespace strata {
