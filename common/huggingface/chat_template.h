@@ -31,7 +31,8 @@ class ChatTemplate {
 
   // `variables_json` is an object with `messages` ([{role, content}]) and what else the template
   // names. DATA_LOSS with the template's own message when it refuses the conversation, or when it
-  // takes too many steps or writes too much.
+  // takes too many steps, writes too much or needs too much memory. What it held then stays held:
+  // it refuses every later conversation at once.
   absl::StatusOr<RenderedChat> Render(std::string_view variables_json,
                                       bool add_generation_prompt) const;
   // Whether it has marks of generation.

@@ -1,9 +1,10 @@
 //! `minijinja`: renders a conversation as transformers renders a chat template.
 
-use crate::{guarded, python_methods, python_values, text};
+use crate::{guarded, memory_bound, python_methods, python_values, text};
 use minijinja::{context, Environment, ErrorKind, State, Value};
 use std::ffi::c_char;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const NAME: &str = "chat_template";
 
@@ -21,6 +22,8 @@ const BYTES_MAX: usize = 64 << 20;
 pub struct Template {
     environment: Environment<'static>,
     marks_generation: bool,
+    // Whether a rendering asked for too much memory: what it held stays held, so there is no second one.
+    exceeds: AtomicBool,
 }
 
 /// A rendered conversation, and the bytes of it that lie within marks of generation.
@@ -128,6 +131,27 @@ fn unmarked(marked: String) -> Rendered {
     rendered
 }
 
+fn too_much_memory() -> String {
+    let most = memory_bound::HELD_BYTES_MAX >> 20;
+    format!("needs more than {most} MiB of memory: does a loop of it double a text, or a width have digits too many?")
+}
+
+fn compile(source: &str) -> Result<Template, String> {
+    let (source, marks_generation) = prepared(source);
+    let mut environment = Environment::new();
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment.set_fuel(Some(FUEL));
+    minijinja_contrib::add_to_environment(&mut environment);
+    python_methods::add_to(&mut environment);
+    python_values::add_to(&mut environment);
+    environment.add_function("raise_exception", raise_exception);
+    environment.add_function("strftime_now", strftime_now);
+    environment.add_filter(GENERATION, |_: &State, body: String| format!("{BEGIN}{body}{END}"));
+    environment.add_template_owned(NAME, source).map_err(words)?;
+    Ok(Template { environment, marks_generation, exceeds: AtomicBool::new(false) })
+}
+
 fn render(template: &Template, variables: &str, generation_prompt: bool) -> Result<Rendered, String> {
     if template.marks_generation && variables.contains([BEGIN, END]) {
         return Err("a text holds U+FDD0 or U+FDD1, which are no characters".to_string());
@@ -142,6 +166,17 @@ fn render(template: &Template, variables: &str, generation_prompt: bool) -> Resu
     Ok(if template.marks_generation { unmarked(text) } else { Rendered { text, generated: Vec::new() } })
 }
 
+fn render_bounded(template: &Template, variables: &str, generation_prompt: bool) -> Result<Rendered, String> {
+    if template.exceeds.load(Ordering::Relaxed) {
+        return Err(too_much_memory());
+    }
+    let rendered = memory_bound::run(|| render(template, variables, generation_prompt));
+    rendered.map_err(|e| format!("no stack to render it on: {e}"))?.unwrap_or_else(|| {
+        template.exceeds.store(true, Ordering::Relaxed);
+        Err(too_much_memory())
+    })
+}
+
 #[no_mangle]
 pub unsafe extern "C" fn strata_template_open(
     source: *const u8,
@@ -149,19 +184,9 @@ pub unsafe extern "C" fn strata_template_open(
     error: *mut *mut c_char,
 ) -> *mut Template {
     guarded(error, std::ptr::null_mut(), || {
-        let (source, marks_generation) = prepared(text(source, length)?);
-        let mut environment = Environment::new();
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
-        environment.set_fuel(Some(FUEL));
-        minijinja_contrib::add_to_environment(&mut environment);
-        python_methods::add_to(&mut environment);
-        python_values::add_to(&mut environment);
-        environment.add_function("raise_exception", raise_exception);
-        environment.add_function("strftime_now", strftime_now);
-        environment.add_filter(GENERATION, |_: &State, body: String| format!("{BEGIN}{body}{END}"));
-        environment.add_template_owned(NAME, source).map_err(words)?;
-        Ok(Box::into_raw(Box::new(Template { environment, marks_generation })))
+        let source = text(source, length)?;
+        let compiled = memory_bound::run(|| compile(source)).map_err(|e| format!("no stack to read it on: {e}"))?;
+        Ok(Box::into_raw(Box::new(compiled.unwrap_or_else(|| Err(too_much_memory()))?)))
     })
 }
 
@@ -185,7 +210,7 @@ pub unsafe extern "C" fn strata_template_render(
     error: *mut *mut c_char,
 ) -> *mut Rendered {
     guarded(error, std::ptr::null_mut(), || {
-        let rendered = render(&*template, text(variables, length)?, generation_prompt)?;
+        let rendered = render_bounded(&*template, text(variables, length)?, generation_prompt)?;
         Ok(Box::into_raw(Box::new(rendered)))
     })
 }

@@ -4,6 +4,7 @@
 //! `strata_free_text`. Pointers that are handed out stay valid until their own free function is called.
 
 mod chat_template;
+mod memory_bound;
 mod python_methods;
 mod python_values;
 mod safetensors_file;

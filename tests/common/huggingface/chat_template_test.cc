@@ -73,6 +73,55 @@ TEST(ChatTemplateTest, ATemplateThatWritesGigabytesIsCutShort) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("renders more than 64 MiB"));
 }
 
+class HungryTemplateTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(HungryTemplateTest, IsRefusedWithTheLimit) {
+  const absl::Status status = Rendered(GetParam()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("needs more than 256 MiB of memory"));
+}
+
+constexpr const char* kHungry[] = {
+    "{% set n = namespace(x='ab') %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}",
+    "{% set n = namespace(x='ab') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+    "{% set n = namespace(x='ab') %}{% for i in range(60) %}"
+    "{% set n.x = n.x.replace('a', 'aaaa') %}{% endfor %}",
+    "{% set n = namespace(x='ab') %}{% for i in range(60) %}"
+    "{% set y %}{{ n.x }}{{ n.x }}{% endset %}{% set n.x = y %}{% endfor %}",
+    "{% set n = namespace(x=[]) %}{% for i in range(999) %}"
+    "{% set n.x = n.x + ['a' * 9999999 ~ i] %}{% endfor %}",
+    "{% set n = namespace(x=['ab']) %}{% for i in range(40) %}{% set n.x = n.x + n.x %}{% endfor %}"
+    "{{ n.x | join('-') | length }}",
+    "{{ messages | tojson(indent=99999999999) }}",
+    "{{ '{:>9999999999}'.format('x') }}",
+    "{{ '%9999999999d' | format(1) }}",
+    "{{ 'x\nx' | indent(9999999999) }}",
+    "{{ ['a' * 99999999, 'a' * 99999999, 'a' * 99999999] }}",
+};
+INSTANTIATE_TEST_SUITE_P(ChatTemplateTest, HungryTemplateTest, testing::ValuesIn(kHungry));
+
+TEST(ChatTemplateTest, AHungryTemplateHarmsNoOther) {
+  const ChatTemplate hungry = ChatTemplate::Compile("{{ a * 99999999 }}").value();
+  const ChatTemplate frugal = ChatTemplate::Compile("{{ a * 2 }}").value();
+  const char* four = "{\"a\": \"abcd\"}";
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_FALSE(hungry.Render(four, false).ok());
+    EXPECT_EQ(frugal.Render(four, false)->text, "abcdabcd");
+  }
+}
+
+TEST(ChatTemplateTest, AHungryConstantIsRefusedBeforeItIsRendered) {
+  std::string source = "{{ 'a' * 99999999";
+  for (int i = 0; i < 9; ++i) source += " ~ 'a' * 99999999";
+  EXPECT_FALSE(Rendered((source + " }}").c_str()).ok());
+}
+
+TEST(ChatTemplateTest, WhatARenderingHeldIsFreeForTheNext) {
+  const ChatTemplate compiled = ChatTemplate::Compile("{{ (a * 30000000) | length }}").value();
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(compiled.Render("{\"a\": \"xyz\"}", false).value().text, "90000000");
+}
+
 TEST(ChatTemplateTest, MarksOfGenerationAreBytesOfTheText) {
   const ChatTemplate compiled = ChatTemplate::Compile(
                                     "{% for m in messages %}[{% generation %}{{ m.content }}{% "
