@@ -1,6 +1,6 @@
 //! `minijinja`: renders a conversation as transformers renders a chat template.
 
-use crate::{guarded, memory_bound, python_methods, python_values, text};
+use crate::{guarded, memory_bound, python_filters, python_methods, python_padding, python_values, text};
 use minijinja::{context, Environment, ErrorKind, State, Value};
 use std::ffi::c_char;
 use std::io::Write;
@@ -144,6 +144,8 @@ fn compile(source: &str) -> Result<Template, String> {
     environment.set_fuel(Some(FUEL));
     minijinja_contrib::add_to_environment(&mut environment);
     python_methods::add_to(&mut environment);
+    python_padding::add_to(&mut environment);
+    python_filters::add_to(&mut environment);
     python_values::add_to(&mut environment);
     environment.add_function("raise_exception", raise_exception);
     environment.add_function("strftime_now", strftime_now);

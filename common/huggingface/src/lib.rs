@@ -5,7 +5,10 @@
 
 mod chat_template;
 mod memory_bound;
+mod python_filters;
 mod python_methods;
+mod python_padding;
+mod python_tuple;
 mod python_values;
 mod safetensors_file;
 mod tokenizer;

@@ -1,5 +1,7 @@
 //! Python's methods of strings, lists and dicts, where the engine lacks them or takes bytes for characters.
 
+use crate::python_tuple::Tuple;
+use crate::{python_filters, python_padding};
 use minijinja::value::{from_args, Kwargs, Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
@@ -117,7 +119,7 @@ fn partition(text: &str, args: &[Value], from_right: bool) -> Result<Value, Erro
         None if from_right => ["", "", text],
         None => [text, "", ""],
     };
-    Ok(parts.into_iter().map(Value::from).collect())
+    Ok(Tuple::value(parts.into_iter().map(Value::from).collect()))
 }
 
 /// As Python's `isalpha` and its like, of which an empty string is none.
@@ -168,8 +170,12 @@ fn string_method(text: &str, name: &str, args: &[Value]) -> Option<Result<Value,
         "isdigit" | "isnumeric" | "isdecimal" => all(text, char::is_numeric),
         "islower" => is_cased(text, char::is_lowercase, char::is_uppercase),
         "isupper" => is_cased(text, char::is_uppercase, char::is_lowercase),
-        _ => return None,
+        _ => return python_padding::method(text, name, args),
     })
+}
+
+fn dict_method(dict: &Value, name: &str, args: &[Value]) -> Option<Result<Value, Error>> {
+    (name == "items" && args.is_empty()).then(|| python_filters::items(dict.clone()))
 }
 
 fn list_method(list: &Value, name: &str, args: &[Value]) -> Option<Result<Value, Error>> {
@@ -185,6 +191,7 @@ fn method(state: &State, value: &Value, name: &str, args: &[Value]) -> Result<Va
     let ours = match (value.as_str(), value.kind()) {
         (Some(text), _) => string_method(text, name, args),
         (None, ValueKind::Seq) => list_method(value, name, args),
+        (None, ValueKind::Map) => dict_method(value, name, args),
         _ => None,
     };
     ours.unwrap_or_else(|| minijinja_contrib::pycompat::unknown_method_callback(state, value, name, args))

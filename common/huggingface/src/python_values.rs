@@ -1,5 +1,6 @@
 //! Values written as Python writes them: `str`, `repr` and `json.dumps`.
 
+use crate::python_tuple::Tuple;
 use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value};
 use std::fmt::Write;
@@ -81,6 +82,10 @@ fn repr(value: &Value) -> String {
     match value.kind() {
         ValueKind::String => quoted(value.as_str().unwrap_or_default()),
         ValueKind::Number => number(value),
+        ValueKind::Seq if Tuple::is(value) => {
+            let written = items().map(|item| repr(&item)).collect::<Vec<_>>();
+            format!("({}{})", written.join(", "), if written.len() == 1 { "," } else { "" })
+        }
         ValueKind::Seq | ValueKind::Iterable => {
             format!("[{}]", items().map(|item| repr(&item)).collect::<Vec<_>>().join(", "))
         }
@@ -94,7 +99,8 @@ fn repr(value: &Value) -> String {
     }
 }
 
-fn str_of(value: &Value) -> String {
+/// As `str(value)`.
+pub fn str_of(value: &Value) -> String {
     value.as_str().map_or_else(|| repr(value), str::to_string)
 }
 

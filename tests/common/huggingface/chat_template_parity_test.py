@@ -56,6 +56,19 @@ FEATURES = """{{ d | tojson }}
 {{ '\\u00e9\\x41\\t|' }}{{ "it's" }}{{ 'a\\'b' }}{{ '\\\\n' }}{{ '\\d' }}
 {{ strftime_now('%Y') }}{{ dict(a=1) | tojson }}{{ {'k': 'v'}['k'] }}{{ ['a'] + ['b'] }}
 {{ (messages[0] | items | list)[1][0] }}{{ 'a' == 'a' and not false or none }}{{ 1 < 2 }}{{ 'b' in ['b'] }}{{ 'b' not in 'abc' }}
+{{ d.items() | list }}{{ d | items | list }}{{ d | dictsort }}{{ d | dictsort(true, 'key', true) }}{{ 'a=b'.partition('=') }}
+{{ (d.items() | list)[-1][-1] }}{{ (d.items() | list)[0][:1] | list }}{{ d.items() | list | tojson }}{{ 'a=b'.rpartition('=')[0] }}
+{{ 1.25 | round(1) }} {{ 2.5 | round }} {{ 3.5 | round }} {{ 2.675 | round(2) }} {{ 7 | round }} {{ 1250.0 | round(-2) }} {{ 15 | round(-1) }}
+{{ 42.55 | round(1, 'floor') }} {{ 42.55 | round(method='ceil') }} {{ -0.5 | round }} {{ 1e300 | round(3) }} {{ 0.1 | round(20) }} {{ 3 | round(1, 'ceil') }}
+[{{ 'ab'.center(7) }}][{{ 'abc'.center(6, 'é') }}][{{ 'ñ'.ljust(3, '.') }}][{{ 'ñ'.rjust(3) }}][{{ 'abc'.ljust(2) }}][{{ 'a'.rjust(-4) }}]
+[{{ 'ab' | center(9) }}][{{ 'ab' | center | length }}][{{ '7'.zfill(3) }}][{{ '-7'.zfill(4) }}][{{ '+é'.zfill(5) }}][{{ ''.zfill(2) }}]
+{{ 'a'.ljust(5, 'xy') }}
+{{ s | wordcount }} {{ "it's one_word, é2 你好" | wordcount }} {{ '' | wordcount }}
+{{ s | urlencode }}|{{ 'a/b c?&=~_.-+' | urlencode }}|{{ {'a b': 'c/d', 'é': 1} | urlencode }}|{{ [('x', 'y&'), ('z', 2)] | urlencode }}|{{ 7 | urlencode }}
+{{ '%s is %d, %5.2f|%-4s|%04d|%%' | format('é', 7, 1.005, 'x', 42) }} {{ '%(a)s' | format(a='b') }}
+{{ '{}-{1}' | length }}{{ '{:>5}|{:<5}|{:^5}|{:05d}|{:.2f}'.format(1, 'a', 'b', 3, 1.005) }}{{ '{a}'.format(a='z') }}
+{{ s | title }}{{ 'abc' | truncate(2) }}{{ 'a\\nb' | indent(2) }}{{ [1, 2, 3] | batch(2) | list }}{{ [3, 1, 2] | sort }}{{ [1, 2] | sum }}
+{{ 'aXa' | replace('a', 'b') }}{{ -3 | abs }}{{ '12' | int }}{{ '1.5' | float }}{{ [1, 1, 2] | unique | list }}{{ '<b>' | striptags }}{{ '<&>' | e }}
 {{ n.x }}
 {{ zz.x }}
 {{ zz + 'a' }}
