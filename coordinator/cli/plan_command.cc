@@ -188,8 +188,8 @@ void PrintText(const Planned& planned) {
         "in branch.yaml uses it; strata inspect shows how the rows are written",
         Style::kYellow);
   }
-  if (!prepared.template_change.empty())
-    say("warning: " + prepared.template_change, Style::kYellow);
+  for (const std::string& warning : prepared.template_warnings)
+    say("warning: " + warning, Style::kYellow);
   if (const std::string room = NoRoomText(micro_batch, config); !room.empty())
     say("warning: " + room, Style::kYellow);
   for (const std::string& missing : prepared.catalog.missing) {

@@ -55,7 +55,7 @@ absl::StatusOr<TokensOfCatalog> ReadTokens(const TokenStore& store, const std::v
   return views;
 }
 
-// A version without a whole template is the store's to complain about.
+// "" when it is the same. A version without a whole template is the store's to complain about.
 std::string TemplateChange(const BranchStore& store, const std::string& chat_template) {
   const std::filesystem::path file = TemplateFileOf(store, "current");
   const absl::StatusOr<TemplateSource> trained = TemplateInFile(file);
@@ -72,8 +72,10 @@ absl::StatusOr<Preparation> Prepare(const Config& config, const BranchStore& sto
   Preparation preparation;
   ASSIGN_OR_RETURN(const TokenStore tokens, TokenStore::Open(config));
   preparation.chat_template = tokens.chat_template();
-  if (!request.rebuild)
-    preparation.template_change = TemplateChange(store, preparation.chat_template);
+  preparation.template_warnings = tokens.template_warnings();
+  const std::string change =
+      request.rebuild ? "" : TemplateChange(store, preparation.chat_template);
+  if (!change.empty()) preparation.template_warnings.push_back(change);
   ASSIGN_OR_RETURN(preparation.lineage,
                    request.rebuild ? store.LineageWithoutExamples() : store.LineageOfCurrent());
   ASSIGN_OR_RETURN(preparation.catalog, ReadCatalog(config));

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -22,8 +23,8 @@ struct Preparation {
   std::vector<std::optional<DatasetTokens>>
       tokens;  // of each dataset of the catalog that is pending and can be tokenised
   std::string chat_template;
-  // A sentence for the user when current was trained with another chat template; else "".
-  std::string template_change;
+  // Sentences for the user: as TemplateWarnings, and when current was trained with another one.
+  std::vector<std::string> template_warnings;
   Lineage lineage;  // for a rebuild without its examples
   Plan plan;
   double tokenize_seconds = 0;   // reading the cache included

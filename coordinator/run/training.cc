@@ -328,7 +328,7 @@ absl::StatusOr<bool> Training::Begin() {
     if (result_.status == "failed") TryToReport();
     return false;
   }
-  if (!preparation_.template_change.empty()) Warn(request_, preparation_.template_change);
+  for (const std::string& warning : preparation_.template_warnings) Warn(request_, warning);
   RETURN_IF_ERROR(FirstAdapter().status());
   RETURN_IF_ERROR(CheckMachine());
   result_.run = NewRunId(started_);

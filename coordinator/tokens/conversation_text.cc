@@ -136,6 +136,17 @@ absl::StatusOr<std::string> ClosingTextOf(Messages messages, const ChatStyle& st
   return probed.text.substr(at + sizeof kProbe - 1);
 }
 
+absl::StatusOr<std::string> UnpromptedHeaderOf(Messages messages, const ChatStyle& style) {
+  ASSIGN_OR_RETURN(const RenderedChat asked, Render(messages, messages.size(), style, true));
+  ASSIGN_OR_RETURN(const RenderedChat told, Render(messages, messages.size(), style, false));
+  messages.push_back({"assistant", kProbe});
+  ASSIGN_OR_RETURN(const RenderedChat whole, Render(messages, messages.size(), style, false));
+  const size_t at = whole.text.find(kProbe), begin = asked.text.size();
+  if (asked.text != told.text || !IsPrefix(asked.text, whole.text)) return "";
+  if (at == std::string::npos || IsBlank(whole.text.substr(begin, at - begin))) return "";
+  return whole.text.substr(begin, at - begin);
+}
+
 absl::StatusOr<ConversationText> TextOf(const Example& example, const ChatStyle& style,
                                         Learnt learnt) {
   ConversationText result;

@@ -56,4 +56,10 @@ absl::StatusOr<std::string> PromptTextOf(const std::vector<Message>& messages,
 // when the template refuses them or does not write the answer once and as it is.
 absl::StatusOr<std::string> ClosingTextOf(std::vector<Message> messages, const ChatStyle& style);
 
+// What is written before an answer to `messages` though add_generation_prompt changes nothing: what
+// a model that is asked for it does not have before it. "" when that is no more than white space.
+// DATA_LOSS when the template refuses them.
+absl::StatusOr<std::string> UnpromptedHeaderOf(std::vector<Message> messages,
+                                               const ChatStyle& style);
+
 }  // namespace strata

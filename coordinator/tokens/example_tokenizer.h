@@ -53,6 +53,7 @@ class ExampleTokenizer {
   absl::StatusOr<std::vector<uint32_t>> TokenizeOpen(std::string_view text) const;
 
   const Tokenizer& tokenizer() const { return tokenizer_; }
+  const ChatStyle& style() const { return style_; }
   const std::string& template_text() const { return template_text_; }
   // What ends an answer: the end-of-sequence token, those that the base stops at, and the one that
   // the template closes a turn with.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "coordinator/tokens/example_tokenizer.h"
+#include "coordinator/tokens/template_warnings.h"
 
 namespace strata {
 namespace {
@@ -157,6 +158,9 @@ absl::StatusOr<DatasetTokens> TokenStore::TokensOf(const Dataset& dataset,
 }
 
 const std::string& TokenStore::chat_template() const { return impl_->tokenizer.template_text(); }
+std::vector<std::string> TokenStore::template_warnings() const {
+  return TemplateWarnings(impl_->tokenizer);
+}
 const Digest& TokenStore::fingerprint() const { return impl_->tokenizer.fingerprint(); }
 
 }  // namespace strata

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "coordinator/catalog/catalog.h"
@@ -35,6 +36,8 @@ class TokenStore {
 
   // The text of the template that renders conversations: chat_template.jinja beside each version.
   const std::string& chat_template() const;
+  // As TemplateWarnings.
+  std::vector<std::string> template_warnings() const;
   // SHA-256 over tokenizer, template and the settings that decide ids and supervision: the cache's
   // key beside the dataset's own digest.
   const Digest& fingerprint() const;
