@@ -26,7 +26,9 @@ absl::Status WrongKind(std::string_view key, std::string_view what, const char* 
 
 absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what) {
   bool too_deep = false;
-  const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
+  std::string key;  // the last that was read
+  const auto limit_depth = [&](int depth, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::key) key = parsed.get_ref<const std::string&>();
     return !(too_deep |= depth > kDepthMax);
   };
   try {
@@ -35,7 +37,9 @@ absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what) {
       return absl::DataLossError(absl::StrCat(Absl(what), " is nested deeper than ", kDepthMax));
     return json;
   } catch (const std::exception& error) {
-    return absl::DataLossError(absl::StrCat(Absl(what), " is not valid JSON: ", error.what()));
+    return absl::DataLossError(
+        absl::StrCat(Absl(what), " is not valid JSON: ", error.what(),
+                     key.empty() ? "" : absl::StrCat("; the last key before it is ", key)));
   }
 }
 

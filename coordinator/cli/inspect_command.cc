@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/huggingface/tokenizer.h"
 #include "common/json.h"
 #include "common/status_macros.h"
@@ -113,6 +114,24 @@ absl::Status PrintRows(const Config& config, const DatasetTokens& tokens, const 
   return absl::OkStatus();
 }
 
+// Why there is no row to show.
+absl::Status NothingToShow(const Dataset& dataset, const StagePlan& stage) {
+  std::vector<std::string> reasons;
+  for (const auto& [count, what] : {std::pair(stage.bad_lines, "can't be read"),
+                                    std::pair(stage.refused_too_long, "longer than max_length"),
+                                    std::pair(stage.refused_unsupervised, "nothing to learn"),
+                                    std::pair(stage.held_out, "held out")})
+    if (count > 0) reasons.push_back(absl::StrCat(what, ": ", count));
+  for (const BadLine& bad : dataset.bad_lines) {
+    reasons.push_back(absl::StrCat("line ", bad.line, ": ", bad.reason));
+    break;
+  }
+  return absl::DataLossError(absl::StrCat(
+      "no row to show, for nothing of ", dataset.name, " is trained",
+      reasons.empty() ? ": it has no lines" : absl::StrCat(" (", absl::StrJoin(reasons, "; "), ")"),
+      "; strata plan names each line that is refused"));
+}
+
 absl::StatusOr<ExitCode> Inspect(const BranchOptions& options, const InspectRequest& request) {
   ASSIGN_OR_RETURN(const Config config, options.Load());
   ASSIGN_OR_RETURN(Catalog catalog, ReadCatalog(config));
@@ -122,6 +141,7 @@ absl::StatusOr<ExitCode> Inspect(const BranchOptions& options, const InspectRequ
   ASSIGN_OR_RETURN(const DatasetTokens tokens, store.TokensOf(*dataset, nullptr));
   ASSIGN_OR_RETURN(const Plan plan, PlanOf(config, chosen, tokens));
   const StagePlan& stage = plan.stages[0];
+  if (stage.examples.empty()) return NothingToShow(*dataset, stage);
   if (request.epoch >= stage.steps.size()) {
     return absl::InvalidArgumentError(absl::StrCat("no epoch ", request.epoch, ": ", dataset->name,
                                                    " has ", stage.steps.size(),

@@ -2,7 +2,6 @@
 #include <string>
 #include <vector>
 
-#include "common/edit_distance.h"
 #include "coordinator/cli/command.h"
 #include "coordinator/cli/error_text.h"
 #include "coordinator/config/field_keys.h"
@@ -33,10 +32,9 @@ bool PrintUnknownCommand(const CLI::App& app, const std::string& word) {
     if (command->get_name() == word) return false;
     if (command->get_name()[0] != '_') commands.push_back(command->get_name());
   }
-  const std::string nearest = strata::NearestKey(word, commands);
-  const bool near = strata::EditDistance(word, nearest) <= 3;
-  strata::PrintError("no command '" + word + "'" + (near ? ", the nearest is " + nearest : "") +
-                     "; strata --help lists them all");
+  const std::string meant = strata::MeantKey(word, commands);
+  const std::string nearest = meant.empty() ? "" : ", the nearest is " + meant;
+  strata::PrintError("no command '" + word + "'" + nearest + "; strata --help lists them all");
   return true;
 }
 

@@ -98,8 +98,16 @@ absl::StatusOr<std::string> FileName(const YamlValue& value) {
   return name;
 }
 
+// PEFT's word for every linear layer but the head.
+constexpr char kAllLinear[] = "all-linear";
+
 absl::StatusOr<std::string> ModuleName(const YamlValue& value) {
   ASSIGN_OR_RETURN(std::string name, NonEmpty(value));
+  if (name == kAllLinear) {
+    return value.Error(
+        "stands for every module, and alone: write lora_target_modules: all-linear, without a "
+        "list");
+  }
   const auto is_allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
   };
@@ -137,9 +145,8 @@ KeyRow<T> Texts(std::string_view key, std::vector<std::string> T::*field, ReadTe
 }
 
 absl::StatusOr<std::vector<std::string>> TargetModules(const YamlValue& value) {
-  // PEFT's word for every linear layer but the head.
   const absl::StatusOr<std::string> text = value.Text();
-  if (text.ok() && *text == "all-linear") return Config().lora_target_modules;
+  if (text.ok() && *text == kAllLinear) return Config().lora_target_modules;
   ASSIGN_OR_RETURN(std::vector<std::string> modules, TextList(value, &ModuleName));
   if (modules.empty()) return value.Error("must name at least one module");
   if (std::set<std::string>(modules.begin(), modules.end()).size() != modules.size()) {

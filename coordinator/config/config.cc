@@ -66,6 +66,16 @@ absl::Status ValidateEvaluation(const Config& config) {
   return absl::OkStatus();
 }
 
+// A patience that nothing is measured against would be believed in.
+absl::Status ValidateWatchdog(const Config& config) {
+  const bool is_given = config.loss_watchdog_patience != Config().loss_watchdog_patience;
+  if (config.loss_watchdog_threshold > 0 || !is_given) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "loss_watchdog_patience: the watchdog is off while loss_watchdog_threshold is 0; set that to "
+      "the loss that is too high, as 4, or remove this: ",
+      config.loss_watchdog_patience));
+}
+
 absl::Status ValidateDatasets(const Config& config) {
   std::set<std::string> files;
   for (const DatasetConfig& dataset : config.datasets) {
@@ -132,6 +142,7 @@ absl::Status Validate(const Config& config) {
   }
   RETURN_IF_ERROR(ValidateSchedule(config));
   RETURN_IF_ERROR(ValidateEvaluation(config));
+  RETURN_IF_ERROR(ValidateWatchdog(config));
   RETURN_IF_ERROR(ValidateTierNames(config));
   RETURN_IF_ERROR(ValidateDatasets(config));
   return ValidateOrders(config);

@@ -34,6 +34,9 @@ constexpr std::string_view kUnsupported[] = {
 
 // Longer keys are nobody's slip of the finger; the bound keeps a hostile file cheap.
 constexpr size_t kComparedBytesMax = 64;
+// More slips than one in so many bytes, and another word was meant.
+constexpr size_t kBytesPerEdit = 3;
+constexpr size_t kPartBytesMin = 4;  // of a key that is only a part of one of ours
 
 }  // namespace
 
@@ -53,11 +56,26 @@ std::string NearestKey(std::string_view key, const std::vector<std::string>& kno
                            });
 }
 
+std::string MeantKey(std::string_view key, const std::vector<std::string>& known) {
+  std::string nearest = NearestKey(key, known);
+  const size_t edits = EditDistance(key.substr(0, kComparedBytesMax), nearest);
+  if (key.size() <= kComparedBytesMax && edits * kBytesPerEdit <= std::max(key.size(), size_t{3}))
+    return nearest;
+  const auto holds = [&](const std::string& one) {
+    return key.size() >= kPartBytesMin && one.find(key) != std::string::npos;
+  };
+  const auto at = std::find_if(known.begin(), known.end(), holds);
+  return at == known.end() ? "" : *at;
+}
+
 std::string UnusableKeyReason(std::string_view key, const std::vector<std::string>& known) {
   if (std::find(std::begin(kUnsupported), std::end(kUnsupported), key) != std::end(kUnsupported)) {
     return "is known in the field, not supported by this version; remove it";
   }
-  return absl::StrCat("is not a known key; the nearest is ", NearestKey(key, known));
+  const std::string meant = MeantKey(key, known);
+  return absl::StrCat("is not a known key; ", meant.empty()
+                                                  ? "strata config lists those that are"
+                                                  : absl::StrCat("the nearest is ", meant));
 }
 
 }  // namespace strata

@@ -21,8 +21,13 @@ const Alias* AliasOf(std::string_view key);
 // All of them, sorted by `theirs`.
 std::vector<Alias> Aliases();
 
+// The one of `known` that a person who wrote `key` is likely to have meant: the nearest when few
+// letters differ, else one that holds `key` as a part; "" when there is none. REQUIRES: `known` is
+// not empty.
+std::string MeantKey(std::string_view key, const std::vector<std::string>& known);
+
 // Why `key`, which is neither in `known` nor an alias of one that is, can't be used and what to do:
-// "known in the field, not supported by this version"; or unknown, with the nearest of `known`.
+// "known in the field, not supported by this version"; or unknown, with what MeantKey gives.
 // REQUIRES: `known` is not empty.
 std::string UnusableKeyReason(std::string_view key, const std::vector<std::string>& known);
 

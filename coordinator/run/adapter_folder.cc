@@ -138,6 +138,18 @@ Differences DifferencesOf(const AdapterLayout& layout, Views views) {
   return differences;
 }
 
+// Whether nothing is wrong but that whole projections of some layers are not there.
+bool LacksProjectionsAlone(const Differences& differences) {
+  const std::set<std::string> missing(differences.missing.begin(), differences.missing.end());
+  const auto has_its_pair = [&](std::string name) {
+    const size_t at = name.find(".lora_") + std::string_view(".lora_").size();
+    name[at] = name[at] == 'A' ? 'B' : 'A';
+    return missing.contains(name);
+  };
+  return !missing.empty() && differences.beyond.empty() && differences.other.empty() &&
+         std::all_of(missing.begin(), missing.end(), has_its_pair);
+}
+
 absl::Status Unfit(const AdapterFolder& adapter, const Differences& differences,
                    const std::string& base_model_name) {
   std::vector<std::string> parts;
@@ -147,6 +159,11 @@ absl::Status Unfit(const AdapterFolder& adapter, const Differences& differences,
   if (!differences.beyond.empty())
     parts.push_back(
         absl::StrCat("it has beyond the base's projections ", Some(differences.beyond)));
+  if (LacksProjectionsAlone(differences)) {
+    parts.push_back(
+        "an adapter of some layers alone (layers_to_transform, layers_pattern) can't be taken, for "
+        "a projection is trained in every layer here: train it on all layers");
+  }
   const std::string& theirs = adapter.peft.base_model_name;
   return absl::InvalidArgumentError(absl::StrCat(
       "the adapter in ", adapter.folder.string(), " (r ", adapter.peft.r, " on ",

@@ -83,7 +83,7 @@ absl::StatusOr<TemplateSource> ChosenTemplate(const fs::path& base, const std::s
   if (choice != "model") {
     absl::StatusOr<TemplateSource> named = TemplateInFile(choice);
     if (!absl::IsNotFound(named.status())) return named;
-    return absl::NotFoundError(
+    return absl::FailedPreconditionError(
         absl::StrCat(std::string(named.status().message()),
                      ": correct chat_template, or take the base's own with chat_template: model"));
   }

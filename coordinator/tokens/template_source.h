@@ -24,8 +24,8 @@ struct TemplateSource {
 // when tokenizer_config.json has something else there.
 absl::StatusOr<TemplateSource> ModelTemplate(const std::filesystem::path& base);
 
-// `choice` is Config::chat_template. FAILED_PRECONDITION when it is "model" and the base has none;
-// NOT_FOUND when it is a file that there is not.
+// `choice` is Config::chat_template. FAILED_PRECONDITION when it is "model" and the base has none,
+// or a file that there is not.
 absl::StatusOr<TemplateSource> ChosenTemplate(const std::filesystem::path& base,
                                               const std::string& choice);
 

@@ -26,6 +26,15 @@ TEST(JsonTest, MalformedTextIsDataLossWithItsName) {
   }
 }
 
+TEST(JsonTest, WhatIsNoNumberIsNamedByItsKey) {
+  for (const char* value : {"1e400", "NaN", "-Infinity"}) {
+    const std::string text = std::string(R"({"a": 1, "rope_theta": )") + value + R"(, "b": 2})";
+    EXPECT_THAT(std::string(ParseJson(text, "config.json").status().message()),
+                testing::AllOf(HasSubstr("config.json"), HasSubstr("key before it is rope_theta")))
+        << value;
+  }
+}
+
 TEST(JsonTest, KeysKeepTheirOrder) {
   const auto json = ParseJson(R"({"b":1,"a":2})", "x");
   ASSERT_TRUE(json.ok());

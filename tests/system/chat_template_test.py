@@ -99,6 +99,16 @@ class ChatTemplateTest(branch.BranchTest):
         self.assertEqual((self.adapters() / "current/chat_template.jinja").read_text(), OWN)
         self.assertNotIn(said, " ".join(self.run_strata("plan").split()))
 
+    def test_what_a_template_teaches_that_nobody_wants_is_told(self):
+        self.ask_for("model")
+        self.give(OWN.split("{%- if add")[0])
+        said = 'writes "<assistant>\\n" before an answer but not when one is asked for'
+        for command in ("plan", "train"):
+            self.assertIn(said, " ".join(self.run_strata(command).split()))
+        self.give(OWN.replace("m.content | trim + eos_token + '\\n' }}", "'' }}{% generation %}{{ m.content }}"
+                              "{% endgeneration %}{{ eos_token }}"))
+        self.assertIn("mark ends before <|fin|>", " ".join(self.run_strata("plan").split()))
+
     def test_a_file_is_a_template_too_and_its_text_is_the_caches_key(self):
         (self.branch / "mine.jinja").write_text("{% for m in messages %}{{ m.content + eos_token }}{% endfor %}")
         self.ask_for("mine.jinja")
@@ -127,7 +137,7 @@ class ChatTemplateTest(branch.BranchTest):
 
     def test_templates_that_there_are_not_or_that_are_none_are_named(self):
         self.ask_for("nowhere.jinja")
-        self.assertIn(str(self.branch / "nowhere.jinja"), self.run_strata("plan", code=69))
+        self.assertIn(str(self.branch / "nowhere.jinja"), self.run_strata("plan", code=78))
         (self.branch / "bad.jinja").write_text("a\n{% for %}\n")
         self.ask_for("bad.jinja")
         said = self.run_strata("plan", code=65)

@@ -83,6 +83,21 @@ class MistakesTest(branch.BranchTest):
         self.drop("train.jsonl", ["{\n", "not JSON\n"])
         self.refused(65, "train.jsonl", "line 1")
 
+    def test_a_dataset_without_a_row_is_said_by_inspect(self):
+        self.drop("train.jsonl", ["{\n", "not JSON\n"])
+        self.refused(65, "no row to show", "train.jsonl", "can't be read: 2", "line 1", arguments=("inspect",))
+        self.refused(65, "no row to show", arguments=("inspect", "--json"))
+        self.drop("train.jsonl", self.lines(end=3))
+        self.refused(65, "longer than max_length: 3", arguments=("inspect", "--set", "max_length=8"))
+
+    def test_a_list_of_all_linear_is_answered_with_how_to_write_it(self):
+        self.refused(64, "write lora_target_modules: all-linear",
+                     arguments=("plan", "--set", "lora_target_modules=[all-linear]"))
+
+    def test_a_number_of_the_base_that_is_none_is_named_by_its_key(self):
+        self.configure_other_base({"rope_theta": float("nan")})
+        self.refused(65, "rope_theta", arguments=("plan",))
+
     def test_a_dataset_that_is_not_there_is_answered_with_the_nearest(self):
         self.refused(64, "did you mean train.jsonl", arguments=("train", "--dataset", "trian"))
 

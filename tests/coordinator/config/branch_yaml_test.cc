@@ -230,7 +230,7 @@ TEST_F(LoadConfigTest, AllLinearMeansEveryLayerButTheHead) {
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->lora_target_modules, Config().lora_target_modules);
   EXPECT_THAT(MessageOf("lora_target_modules: [all-linear]\n"),
-              HasSubstr("must be the last part of a module's path"));
+              HasSubstr("write lora_target_modules: all-linear, without a list"));
 }
 
 TEST_F(LoadConfigTest, AKeyThatComesTwiceIsRefused) {

@@ -80,6 +80,15 @@ TEST(ValidateTest, RefusesAnEvaluationOfNothing) {
   EXPECT_THAT(Refusal(config), AllOf(HasSubstr("eval_steps"), HasSubstr("val_set_size")));
 }
 
+TEST(ValidateTest, RefusesAPatienceOfAWatchdogThatIsOff) {
+  Config config = Usable();
+  config.loss_watchdog_patience = 5;
+  EXPECT_THAT(Refusal(config),
+              AllOf(HasSubstr("loss_watchdog_patience"), HasSubstr("loss_watchdog_threshold")));
+  config.loss_watchdog_threshold = 4;
+  EXPECT_TRUE(Validate(config).ok());
+}
+
 TEST(ValidateTest, RefusesTwoTiersOfOneName) {
   Config config = Usable();
   config.tiers.push_back({"premium", {"*"}});

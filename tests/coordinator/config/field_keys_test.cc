@@ -24,6 +24,27 @@ TEST(NearestKeyTest, EndsForAnyKey) {
   EXPECT_FALSE(NearestKey(std::string(100000, 'x'), KnownKeys()).empty());
 }
 
+TEST(MeantKeyTest, IsTheNearestWhenFewLettersDiffer) {
+  const std::vector<std::string> known = KnownKeys();
+  EXPECT_EQ(MeantKey("lora_aplha", known), "lora_alpha");
+  EXPECT_EQ(MeantKey("lorar", known), "lora_r");
+  EXPECT_EQ(MeantKey("sed", known), "seed");
+}
+
+TEST(MeantKeyTest, IsOneThatHoldsWhatIsOnlyAPart) {
+  EXPECT_EQ(MeantKey("epochs", KnownKeys()), "num_train_epochs");
+  EXPECT_EQ(MeantKey("dropout", KnownKeys()), "lora_dropout");
+}
+
+TEST(MeantKeyTest, OfAnotherWordIsNone) {
+  for (const char* key : {"optimizer", "fp16", "x", "deepspeed", "xxxxxxxxxxxxxxxx"}) {
+    EXPECT_EQ(MeantKey(key, KnownKeys()), "") << key;
+  }
+  EXPECT_EQ(MeantKey(std::string(100000, 'x'), KnownKeys()), "");
+  EXPECT_THAT(UnusableKeyReason("deepspeed", KnownKeys()),
+              testing::AllOf(HasSubstr("strata config"), testing::Not(HasSubstr("nearest"))));
+}
+
 TEST(UnusableKeyReasonTest, NoKeyOfOursIsRefused) {
   for (const std::string& key : KnownKeys()) {
     EXPECT_THAT(UnusableKeyReason(key, KnownKeys()), HasSubstr("not a known key")) << key;

@@ -126,7 +126,17 @@ TEST_F(AdapterFolderTest, AMissingTensorIsNamed) {
   auto matrices = Matrices();
   matrices.erase(matrices.begin() + 1);
   SetTensors(matrices);
-  ExpectRefused(HasSubstr("it lacks base_model.model.model.layers.0.self_attn.q_proj.lora_B"));
+  ExpectRefused(AllOf(HasSubstr("it lacks base_model.model.model.layers.0.self_attn.q_proj.lora_B"),
+                      testing::Not(HasSubstr("some layers alone"))));
+}
+
+TEST_F(AdapterFolderTest, AnAdapterOfSomeLayersIsRefusedAsSuch) {
+  auto matrices = Matrices();
+  std::erase_if(matrices, [](const auto& matrix) {
+    return std::string_view(matrix.name).find(".layers.0.") != std::string_view::npos;
+  });
+  SetTensors(matrices);
+  ExpectRefused(HasSubstr("an adapter of some layers alone (layers_to_transform"));
 }
 
 TEST_F(AdapterFolderTest, TensorsBeyondTheBaseAreNamed) {

@@ -62,7 +62,7 @@ TEST_F(TemplateSourceTest, SettingsWithSomethingElseThereAreNamed) {
 
 TEST_F(TemplateSourceTest, AFileThatIsMissingOrEmptyIsNamed) {
   const std::string file = (base_.path() / "mine.jinja").string();
-  EXPECT_THAT(Said(Chosen(file).status(), absl::StatusCode::kNotFound), HasSubstr(file));
+  EXPECT_THAT(Said(Chosen(file).status(), absl::StatusCode::kFailedPrecondition), HasSubstr(file));
   base_.Write("mine.jinja", "");
   EXPECT_THAT(Said(Chosen(file).status(), absl::StatusCode::kDataLoss), HasSubstr(file));
   base_.Write("mine.jinja", "{{ messages }}");
