@@ -1,8 +1,8 @@
 //! Runs a job that may hold so much memory and no more.
 //!
-//! An allocator can neither fail (Rust would abort the process) nor unwind. So a job runs on a stack of its own, and one
-//! that asks for more than its share is left standing where it asks, for good and with what it holds: the thread goes
-//! back to its own stack. What asked for too much once is not to be run again.
+//! An allocator can neither fail (Rust would abort the process) nor unwind. So a job runs on a stack of its own, and
+//! one that asks for more than its share is left standing where it asks, for good and with what it holds: the thread
+//! goes back to its own stack. What asked for too much once is not to be run again.
 
 use libc::{getcontext, makecontext, mmap, mprotect, munmap, setcontext, swapcontext, ucontext_t};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -124,7 +124,8 @@ fn run_on(stack: &Stack, body: &mut dyn FnMut()) -> io::Result<()> {
     }
 }
 
-/// What `job` gives; none when it asked for more than `HELD_BYTES_MAX`. A panic of it goes on here. A job runs no other.
+/// What `job` gives; none when it asked for more than `HELD_BYTES_MAX`. A panic of it goes on here. A job runs no
+/// other.
 pub fn run<T>(job: impl FnOnce() -> T) -> io::Result<Option<T>> {
     let stack = STACK.take().map_or_else(Stack::new, Ok)?;
     let (mut job, mut done) = (Some(job), None);
