@@ -88,7 +88,8 @@ class MistakesTest(branch.BranchTest):
         self.refused(65, "no row to show", "train.jsonl", "can't be read: 2", "line 1", arguments=("inspect",))
         self.refused(65, "no row to show", arguments=("inspect", "--json"))
         self.drop("train.jsonl", self.lines(end=3))
-        self.refused(65, "longer than max_length: 3", arguments=("inspect", "--set", "max_length=8"))
+        short = ("--set", "max_length=8", "--set", "excess_length_strategy=drop")
+        self.refused(65, "longer than max_length: 3", arguments=("inspect", *short))
 
     def test_a_list_of_all_linear_is_answered_with_how_to_write_it(self):
         self.refused(64, "write lora_target_modules: all-linear",
