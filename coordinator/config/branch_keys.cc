@@ -11,6 +11,7 @@
 #include "common/status_macros.h"
 #include "coordinator/config/group_keys.h"
 #include "coordinator/config/key_rows.h"
+#include "coordinator/config/listen_address.h"
 
 namespace strata {
 namespace {
@@ -40,6 +41,13 @@ absl::StatusOr<std::string> TemplateName(const YamlValue& value) {
   if (name == "default" || name == "model" || name.ends_with(".jinja")) return name;
   return value.Error(
       absl::StrCat("must be default, model or the path of a .jinja file, is ", name));
+}
+
+absl::StatusOr<std::string> ListenText(const YamlValue& value) {
+  ASSIGN_OR_RETURN(std::string text, value.Text());
+  const absl::Status parsed = ParseListenAddress(text).status();
+  if (!parsed.ok()) return value.Error(std::string(parsed.message()));
+  return text;
 }
 
 absl::StatusOr<std::vector<std::string>> TargetModules(const YamlValue& value) {
@@ -180,6 +188,9 @@ std::vector<KeyRow<Config>> RunKeys() {
       Choice("device", &Config::device, Words({"auto", "cpu", "cuda"})),
       Row("mpirun", &Config::mpirun, &NonEmpty, "a program"),
       Texts("mpirun_args", &Config::mpirun_args, &NonEmpty),
+      Row("listen", &Config::listen, &ListenText, "HOST or HOST:PORT"),
+      Text("tls_certificate_file", &Config::tls_certificate_file),
+      Text("tls_key_file", &Config::tls_key_file),
 
       Whole("save_steps", &Config::save_steps, 0, UINT32_MAX),
       Real("save_minutes", &Config::save_minutes, {0, 1e6}),

@@ -29,9 +29,8 @@ absl::StatusOr<fs::path> AbsoluteFolder(const fs::path& folder) {
 struct Loading {
   Config config;
   std::vector<KeyRow<Config>> rows = BranchKeys();
-  std::map<std::string, YamlEntry> set;  // by key: what its value was read from
-  // What model_name_or_path and chat_template are relative to.
-  fs::path model_folder, template_folder;
+  std::map<std::string, YamlEntry> set;     // by key: what its value was read from
+  std::map<std::string, fs::path> folders;  // by key: what its path is relative to
 };
 
 absl::Status Apply(const Layer& layer, Loading* loading) {
@@ -39,8 +38,7 @@ absl::Status Apply(const Layer& layer, Loading* loading) {
                    UnderOurKeys(layer.entries, KeysOf(loading->rows)));
   for (const YamlEntry& entry : entries) {
     RETURN_IF_ERROR(SetKey(loading->rows, entry, &loading->config, {std::string(kExtendsKey)}));
-    if (entry.key == "model_name_or_path") loading->model_folder = layer.folder;
-    if (entry.key == "chat_template") loading->template_folder = layer.folder;
+    loading->folders[entry.key] = layer.folder;
     loading->set.insert_or_assign(entry.key, entry);
   }
   return absl::OkStatus();
@@ -70,14 +68,19 @@ void Complete(Loading* loading) {
   }
   if (config.chat_template.ends_with(".jinja")) {
     config.chat_template =
-        (loading->template_folder / config.chat_template).lexically_normal().string();
+        (loading->folders["chat_template"] / config.chat_template).lexically_normal().string();
+  }
+  for (const auto& [key, file] : {std::pair{"tls_certificate_file", &config.tls_certificate_file},
+                                  std::pair{"tls_key_file", &config.tls_key_file}}) {
+    if (!file->empty()) *file = (loading->folders[key] / *file).lexically_normal();
   }
   if (config.model_name_or_path.empty()) return;
   if (config.base_model_name.empty()) {
     config.base_model_name = config.model_name_or_path.string();
     loading->set.erase("base_model_name");
   }
-  const fs::path model = (loading->model_folder / config.model_name_or_path).lexically_normal();
+  const fs::path model =
+      (loading->folders["model_name_or_path"] / config.model_name_or_path).lexically_normal();
   config.model_name_or_path = model.has_filename() ? model : model.parent_path();
 }
 

@@ -76,6 +76,16 @@ absl::Status ValidateWatchdog(const Config& config) {
       config.loss_watchdog_patience));
 }
 
+absl::Status ValidateTls(const Config& config) {
+  if (config.tls_certificate_file.empty() == config.tls_key_file.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      config.tls_key_file.empty()
+          ? absl::StrCat("tls_certificate_file: needs the certificate's key; set tls_key_file: ",
+                         config.tls_certificate_file.string())
+          : absl::StrCat("tls_key_file: needs the key's certificate; set tls_certificate_file: ",
+                         config.tls_key_file.string()));
+}
+
 absl::Status ValidateDatasets(const Config& config) {
   std::set<std::string> files;
   for (const DatasetConfig& dataset : config.datasets) {
@@ -143,6 +153,7 @@ absl::Status Validate(const Config& config) {
   RETURN_IF_ERROR(ValidateSchedule(config));
   RETURN_IF_ERROR(ValidateEvaluation(config));
   RETURN_IF_ERROR(ValidateWatchdog(config));
+  RETURN_IF_ERROR(ValidateTls(config));
   RETURN_IF_ERROR(ValidateTierNames(config));
   RETURN_IF_ERROR(ValidateDatasets(config));
   return ValidateOrders(config);

@@ -110,6 +110,11 @@ struct Config {
   std::string device = "auto";    // "auto", "cpu", "cuda"
   std::string mpirun = "mpirun";  // program, found on PATH or absolute
   std::vector<std::string> mpirun_args;
+  // HOST or HOST:PORT that workers call (listen_address.h); any but loopback speaks TLS.
+  std::string listen = "127.0.0.1";
+  // PEM files, absolute here; in branch.yaml absolute or relative to it. Both or neither; with
+  // neither, a run that speaks TLS makes a certificate for itself.
+  std::filesystem::path tls_certificate_file, tls_key_file;
 
   uint32_t save_steps = 100;  // a checkpoint after each so many of a stage's steps; 0: not by steps
   double save_minutes = 10;   // and when the last is so old, 0 ≤ m ≤ 1e6; 0: not by time
@@ -144,9 +149,10 @@ int TierOf(const Config& config, std::string_view file_name);
 // What `datasets` says of a file; null when it says nothing. Lives as long as `config`.
 const DatasetConfig* DatasetConfigOf(const Config& config, std::string_view file_name);
 
-// The relations between fields; ranges of single fields are checked where they are read. Tier names
-// and the files of `datasets` are unique; a dataset's tier exists; a file in a tier's `order`
-// belongs to that tier. FAILED_PRECONDITION naming the keys.
+// The relations between fields; ranges of single fields are checked where they are read. Of the TLS
+// files there are both or neither. Tier names and the files of `datasets` are unique; a dataset's
+// tier exists; a file in a tier's `order` belongs to that tier. FAILED_PRECONDITION naming the
+// keys.
 absl::Status Validate(const Config& config);
 
 }  // namespace strata

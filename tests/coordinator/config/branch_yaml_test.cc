@@ -96,6 +96,15 @@ TEST_F(LoadConfigTest, AChatTemplateIsAWordOrAFileRelativeToTheFile) {
       AllOf(HasSubstr("chat_template"), HasSubstr("default, model or the path of a .jinja")));
 }
 
+TEST_F(LoadConfigTest, TheTlsFilesAreRelativeToTheFileThatNamesThem) {
+  const auto config = branch_.Load("tls_certificate_file: run.pem\ntls_key_file: /k/run.key\n");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->tls_certificate_file, branch_.path() / "run.pem");
+  EXPECT_EQ(config->tls_key_file, "/k/run.key");
+  EXPECT_EQ(branch_.Load("")->tls_key_file, "");
+  EXPECT_THAT(MessageOf("tls_key_file: run.key\n"), HasSubstr("set tls_certificate_file"));
+}
+
 TEST_F(LoadConfigTest, WhichAnswersAreLearntIsThreeWords) {
   EXPECT_EQ(branch_.Load("")->assistant_only_loss, std::nullopt);
   EXPECT_EQ(branch_.Load("assistant_only_loss: auto\n")->assistant_only_loss, std::nullopt);
@@ -309,6 +318,7 @@ TEST_F(LoadConfigTest, OtherTypesAreRefusedByName) {
   EXPECT_THAT(MessageOfSet("dtype=float16"),
               HasSubstr("dtype must be one of \"\", float32, bfloat16; is float16"));
   EXPECT_THAT(MessageOfSet("mpirun=''"), HasSubstr("mpirun must not be empty"));
+  EXPECT_THAT(MessageOfSet("listen='host:0'"), HasSubstr("listen must be HOST or HOST:PORT"));
   EXPECT_THAT(MessageOfSet("name=\"a\\0b\""), HasSubstr("control characters"));
 }
 

@@ -123,5 +123,15 @@ TEST(ValidateTest, RefusesAnOrderOfFilesThatBelongElsewhere) {
               AllOf(HasSubstr("the order of premium"), HasSubstr("tier base claims")));
 }
 
+TEST(ValidateTest, TheTlsFilesAreBothOrNeither) {
+  Config config = Usable();
+  config.tls_certificate_file = "/run.pem";
+  EXPECT_THAT(Refusal(config), AllOf(HasSubstr("tls_certificate_file"), HasSubstr("/run.pem")));
+  config.tls_key_file = "/run.key";
+  EXPECT_TRUE(Validate(config).ok());
+  config.tls_certificate_file.clear();
+  EXPECT_THAT(Refusal(config), AllOf(HasSubstr("tls_key_file"), HasSubstr("/run.key")));
+}
+
 }  // namespace
 }  // namespace strata
