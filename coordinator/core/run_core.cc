@@ -41,6 +41,13 @@ bool InPlan(const RunSpec& spec, const Position& at) {
          at.step < spec.stages[at.stage][at.epoch];
 }
 
+// Where a rank may stand: before a step of the plan, at the end of an epoch, or at the beginning.
+bool MayStandAt(const RunSpec& spec, const Position& at) {
+  if (at == Position{}) return true;
+  return at.stage < spec.stages.size() && at.epoch < spec.stages[at.stage].size() &&
+         at.step <= spec.stages[at.stage][at.epoch];
+}
+
 Answer Onward(const RunState& state) { return state.stop_asked ? Answer::kStop : Answer::kOk; }
 
 void CommitWhenProved(RunState& state, Effects& effects, Millis now) {
@@ -102,6 +109,8 @@ Effects On(RunState& state, const Joined& event, Millis now) {
 Effects On(RunState& state, const Heartbeat& event, Millis now) {
   Effects effects;
   if (RankState* rank = Find(state, event.caller, effects)) {
+    if (!MayStandAt(state.spec, event.position))
+      return Refuse(Answer::kInvalid, "a position that the plan does not have");
     rank->seen = now;
     rank->position = std::max(rank->position, event.position);
     TakeProgress(state, effects, event, now);

@@ -8,6 +8,7 @@
 #include "coordinator/run/micro_batch_choice.h"
 #include "coordinator/run/named_adapter.h"
 #include "coordinator/run/preparation.h"
+#include "coordinator/run/run_access.h"
 #include "coordinator/run/run_driver.h"
 
 namespace strata {
@@ -49,6 +50,7 @@ absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequ
   ASSIGN_OR_RETURN(input.adapter,
                    AdapterNamed(config, store, base, request.adapter, request.on_warning));
   input.shards = &shards;
+  ASSIGN_OR_RETURN(input.access, NewAccess(config));
   RETURN_IF_ERROR(FileSystem::Real()->CreateDirectories(config.CacheDir()));
   input.launch = {.mpirun = config.mpirun,
                   .mpirun_args = config.mpirun_args,

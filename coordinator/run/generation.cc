@@ -10,6 +10,7 @@
 #include "common/status_macros.h"
 #include "coordinator/run/named_adapter.h"
 #include "coordinator/run/preparation.h"
+#include "coordinator/run/run_access.h"
 #include "coordinator/run/run_driver.h"
 #include "coordinator/tokens/example_tokenizer.h"
 #include "coordinator/tokens/streamed_text.h"
@@ -177,6 +178,7 @@ absl::StatusOr<std::vector<Generated>> Generate(const Config& config,
   SetTask(request, prompts, tokenizer.stop_ids(), input.task.mutable_generate());
   ASSIGN_OR_RETURN(input.adapter,
                    AdapterNamed(config, store, base, request.adapter, request.on_warning));
+  ASSIGN_OR_RETURN(input.access, NewAccess(config));
   RETURN_IF_ERROR(FileSystem::Real()->CreateDirectories(config.CacheDir()));
   const std::filesystem::path log = config.CacheDir() / "generate.log";
   input.launch = {.mpirun = config.mpirun,

@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/posix_file.h"
-#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "coordinator/service/training_server.h"
 
@@ -24,7 +23,6 @@ Millis Now() {
 
 RunDriver::RunDriver(DriveInput input)
     : input_(std::move(input)),
-      token_(RandomHex(16)),
       state_(NewRun(input_.spec)),
       generated_(static_cast<size_t>(input_.task.generate().prompts_size())),
       checkpoints_(input_.folder / "checkpoints", input_.adapter.size(), FileSystem::Real()) {}
@@ -229,7 +227,9 @@ absl::Status RunDriver::LaunchDue() {
                                            "--attempt",     std::to_string(attempt.value()),
                                            "--threads",     std::to_string(launch.threads)};
   launch.arguments.insert(launch.arguments.end(), of_run.begin(), of_run.end());
-  launch.environment.emplace_back("STRATA_TOKEN", token_);
+  launch.environment.emplace_back("STRATA_TOKEN", input_.access.token);
+  // Also when it is empty: what the shell may have is not this run's.
+  launch.environment.emplace_back("STRATA_TLS_CERTIFICATE", certificate_);
   launch.environment.push_back(kShortSpin);
   absl::StatusOr<std::unique_ptr<WorkerGroup>> group = WorkerGroup::Start(launch);
   if (group.ok()) {
@@ -298,9 +298,11 @@ absl::StatusOr<DriveOutcome> RunDriver::Drive() {
   steps_ = std::make_unique<StepLog>(
       input_.folder.empty() ? input_.folder : input_.folder / "steps.jsonl", input_.on_step,
       input_.on_evaluation);
+  input_.access.ranks = input_.spec.world;
   ASSIGN_OR_RETURN(const std::unique_ptr<TrainingServer> server,
-                   TrainingServer::Start(this, token_));
+                   TrainingServer::Start(this, input_.access));
   address_ = server->address();
+  certificate_ = server->certificate();
   const Effects started = Submit(Started{});
   if (!started.launch) return absl::UnavailableError(started.why);
   for (;;) {

@@ -26,6 +26,7 @@
 #include "coordinator/run/run_record.h"
 #include "coordinator/run/shard_source.h"
 #include "coordinator/run/step_log.h"
+#include "coordinator/service/access.h"
 #include "coordinator/service/run_host.h"
 
 namespace strata {
@@ -35,6 +36,7 @@ struct DriveInput {
   v1::JoinReply task;
   std::vector<float> adapter;
   ShardSource* shards = nullptr;  // none for a generation
+  Access access;                  // of the workers to the service; its ranks are the spec's
   Launch launch;  // its ranks, arguments and environment are completed by the driver
   // Of the run: journal.jsonl, steps.jsonl and checkpoints/; empty for what changes nothing.
   std::filesystem::path folder;
@@ -67,6 +69,7 @@ class RunDriver final : public RunHost {
   // Of the steps that the run had before this process went on with it.
   double seconds_before() const { return seconds_before_; }
 
+  const RunId& Run() const override { return input_.spec.run; }
   Effects Submit(const Event& event) override;
   v1::JoinReply Task() const override;
   const std::vector<float>& Adapter() const override { return input_.adapter; }
@@ -101,7 +104,7 @@ class RunDriver final : public RunHost {
   DriveOutcome Concluded();
 
   DriveInput input_;
-  std::string token_, address_;
+  std::string address_, certificate_;  // of the service
   std::unique_ptr<WorkerGroup> group_;  // of the live attempt
   bool launched_once_ = false;
   mutable std::mutex mutex_;

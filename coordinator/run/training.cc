@@ -11,6 +11,7 @@
 #include "coordinator/run/micro_batch_choice.h"
 #include "coordinator/run/preparation.h"
 #include "coordinator/run/rebuild.h"
+#include "coordinator/run/run_access.h"
 #include "coordinator/run/run_folder.h"
 #include "coordinator/run/run_lock.h"
 #include "coordinator/run/stage_results.h"
@@ -97,6 +98,7 @@ class Training {
   RunMaterial material_;     // from the run's folder
   fs::path folder_;          // runs/<run>
   std::optional<Position> resumed_;
+  Access access_;
   std::unique_ptr<ShardSource> shards_;
   std::unique_ptr<RunDriver> driver_;
   TrainResult result_;
@@ -148,6 +150,7 @@ DriveInput Training::InputOf(std::vector<float> adapter) {
   input.task = TrainTaskOf(config_, base_, material_.plan);
   input.adapter = std::move(adapter);
   input.shards = shards_.get();
+  input.access = access_;
   input.launch = {.mpirun = config_.mpirun,
                   .mpirun_args = config_.mpirun_args,
                   .ranks = ranks,
@@ -350,6 +353,7 @@ absl::StatusOr<TrainResult> Training::Run() {
     Warn(request_, room);
   ASSIGN_OR_RETURN(std::vector<float> adapter, FirstAdapter());
   RETURN_IF_ERROR(CheckMachine());
+  ASSIGN_OR_RETURN(access_, NewAccess(config_));
   if (request_.on_start)
     request_.on_start(
         {material_.plan, base_.layout.elements, settings_, result_.run, resumed_});

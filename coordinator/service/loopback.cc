@@ -14,6 +14,7 @@ namespace {
 // A run that takes every heartbeat and nothing else.
 class Echo final : public RunHost {
  public:
+  const RunId& Run() const override { return run_; }
   Effects Submit(const Event& event) override { return {}; }
   v1::JoinReply Task() const override { return task_; }
   const std::vector<float>& Adapter() const override { return adapter_; }
@@ -35,6 +36,7 @@ class Echo final : public RunHost {
   }
 
  private:
+  const RunId run_;
   const v1::JoinReply task_;
   const std::vector<float> adapter_;
 };
@@ -58,7 +60,7 @@ absl::Status Beat(v1::Training::Stub* stub, const std::string& token,
 absl::StatusOr<LoopbackCall> CallLoopback(std::chrono::milliseconds limit) {
   Echo echo;
   const std::string token = RandomHex(16);
-  ASSIGN_OR_RETURN(const auto server, TrainingServer::Start(&echo, token));
+  ASSIGN_OR_RETURN(const auto server, TrainingServer::Start(&echo, {.token = token}));
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   const auto stub = v1::Training::NewStub(

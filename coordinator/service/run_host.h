@@ -24,6 +24,8 @@ struct ShardWindow {
 class RunHost {
  public:
   virtual ~RunHost() = default;
+  // Whose callers are let in. Constant for the life of the run.
+  virtual const RunId& Run() const = 0;
   // Moves the core by one event. When it returns, the journal lines of the event are durable.
   virtual Effects Submit(const Event& event) = 0;
   // The reply to every Join of the live attempt: base, LoRA, task.

@@ -1,14 +1,18 @@
 #include "coordinator/service/training_server.h"
 
-#include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "common/sha256.h"
+#include "common/status_macros.h"
+#include "coordinator/service/guarded_server.h"
+#include "coordinator/service/peer_text.h"
 #include "strata/v1/training.grpc.pb.h"
 
 namespace strata {
@@ -16,7 +20,11 @@ namespace {
 
 constexpr uint32_t kProtocol = 1;
 constexpr size_t kChunkBytes = 1 << 20;
-constexpr int kMessageBytesMax = 16 << 20;
+// Of what a peer says for people.
+constexpr size_t kNameBytesMax = 255, kReasonBytesMax = 4096;
+constexpr size_t kIncarnationBytesMax = 64;
+// Candidates, each of which is kept in memory, or checkpoints. A second one may come before the end of a broken stream is seen.
+constexpr int kIncomingMax = 2;
 // The host keeps the first of what is handed in, before the core judges the caller.
 constexpr char kNotRankZero[] = "only rank 0 hands in the run's result";
 
@@ -72,19 +80,24 @@ class ChunkPieces {
 
 class Handlers final : public v1::Training::Service {
  public:
-  Handlers(RunHost* host, std::string token) : host_(host), bearer_("Bearer " + std::move(token)) {}
+  Handlers(RunHost* host, const std::string& token, ConnectionGate* gate)
+      : host_(host), bearer_("Bearer " + token), gate_(gate) {}
 
   grpc::Status Join(grpc::ServerContext* context, const v1::JoinRequest* request,
                     v1::JoinReply* reply) override {
-    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    if (grpc::Status denied = Authorize(*context, request->caller()); !denied.ok()) return denied;
     if (request->protocol() != kProtocol) {
       return {grpc::StatusCode::FAILED_PRECONDITION,
               absl::StrCat("protocol ", request->protocol(), " is not ", kProtocol,
                            ": install one version of strata")};
     }
+    const size_t incarnation_bytes = request->caller().incarnation().size();
+    if (incarnation_bytes == 0 || incarnation_bytes > kIncarnationBytesMax)
+      return {grpc::StatusCode::ABORTED, "an incarnation has 1 to 64 bytes"};
     *reply = host_->Task();
-    const Effects effects = host_->Submit(
-        Joined{CallerOf(request->caller()), request->world(), request->host(), request->device()});
+    const Effects effects = host_->Submit(Joined{CallerOf(request->caller()), request->world(),
+                                                 PeerText(request->host(), kNameBytesMax),
+                                                 PeerText(request->device(), kNameBytesMax)});
     // What is wrong with a join is the world that MPI started.
     if (effects.answer == Answer::kInvalid)
       return {grpc::StatusCode::FAILED_PRECONDITION, effects.why};
@@ -120,7 +133,7 @@ class Handlers final : public v1::Training::Service {
 
   grpc::Status Heartbeat(grpc::ServerContext* context, const v1::HeartbeatRequest* request,
                          v1::HeartbeatReply* reply) override {
-    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    if (grpc::Status denied = Authorize(*context, request->caller()); !denied.ok()) return denied;
     const Effects effects = host_->Submit(strata::Heartbeat{
         CallerOf(request->caller()), PositionOf(request->position()), ProgressOf(*request)});
     reply->set_directive(effects.answer == Answer::kStop ? v1::DIRECTIVE_STOP
@@ -130,9 +143,11 @@ class Handlers final : public v1::Training::Service {
 
   grpc::Status ReportSteps(grpc::ServerContext* context, const v1::ReportStepsRequest* request,
                            v1::ReportStepsReply* reply) override {
-    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    if (grpc::Status denied = Authorize(*context, request->caller()); !denied.ok()) return denied;
     reply->set_directive(v1::DIRECTIVE_CONTINUE);
     for (const v1::StepRecord& step : request->steps()) {
+      if (!step.skipped() && !std::isfinite(step.loss()))
+        return {grpc::StatusCode::INVALID_ARGUMENT, "a step that was applied has a finite loss"};
       const Effects effects = host_->Submit(
           StepDone{CallerOf(request->caller()), {step.stage(), step.epoch(), step.step()}});
       if (effects.record_step) host_->RecordStep(step);
@@ -151,7 +166,7 @@ class Handlers final : public v1::Training::Service {
 
   grpc::Status FinishStage(grpc::ServerContext* context, const v1::FinishStageRequest* request,
                            v1::FinishStageReply*) override {
-    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    if (grpc::Status denied = Authorize(*context, request->caller()); !denied.ok()) return denied;
     if (request->outcome() != v1::STAGE_OUTCOME_TRAINED &&
         request->outcome() != v1::STAGE_OUTCOME_DATA_ERROR) {
       return {grpc::StatusCode::INVALID_ARGUMENT, "a stage that neither was trained nor failed"};
@@ -162,22 +177,25 @@ class Handlers final : public v1::Training::Service {
                         request->stage(),
                         std::nullopt,
                         *digest,
-                        {request->steps_kept(), request->reason()}};
-    if (request->outcome() == v1::STAGE_OUTCOME_DATA_ERROR) event.data_error = request->error();
+                        {request->steps_kept(), PeerText(request->reason(), kReasonBytesMax)}};
+    if (request->outcome() == v1::STAGE_OUTCOME_DATA_ERROR)
+      event.data_error = PeerText(request->error(), kReasonBytesMax);
     return ToGrpc(host_->Submit(event));
   }
 
   grpc::Status SendCheckpoint(grpc::ServerContext* context,
                               grpc::ServerReader<v1::CheckpointChunk>* reader,
                               v1::SendCheckpointReply*) override {
-    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    if (grpc::Status denied = CheckToken(*context); !denied.ok()) return denied;
     v1::CheckpointChunk first;
     if (!reader->Read(&first)) return {grpc::StatusCode::DATA_LOSS, "an empty stream"};
     const Caller caller = CallerOf(first.caller());
     // Only who may change the run may fill its disk.
-    if (grpc::Status stale = ToGrpc(host_->Submit(strata::Heartbeat{caller, {}})); !stale.ok())
-      return stale;
+    if (grpc::Status denied = Alive(*context, first.caller()); !denied.ok()) return denied;
     if (caller.rank != Rank(0)) return {grpc::StatusCode::INVALID_ARGUMENT, kNotRankZero};
+    const Counted incoming(&checkpoints_incoming_);
+    if (incoming.before >= kIncomingMax)
+      return {grpc::StatusCode::UNAVAILABLE, "other checkpoints are coming in; try again"};
     const auto state = DigestFromHex(first.info().sha256());
     if (!state.ok()) return ToGrpc(state.status());
     const Position next = PositionOf(first.info().next());
@@ -194,7 +212,7 @@ class Handlers final : public v1::Training::Service {
   grpc::Status ProveCheckpoint(grpc::ServerContext* context,
                                const v1::ProveCheckpointRequest* request,
                                v1::ProveCheckpointReply*) override {
-    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    if (grpc::Status denied = Authorize(*context, request->caller()); !denied.ok()) return denied;
     const Caller caller = CallerOf(request->caller());
     // Rank 0's counts only once it is on disk.
     if (caller.rank == Rank(0))
@@ -225,7 +243,7 @@ class Handlers final : public v1::Training::Service {
   grpc::Status SendCandidate(grpc::ServerContext* context,
                              grpc::ServerReader<v1::CandidateChunk>* reader,
                              v1::SendCandidateReply*) override {
-    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    if (grpc::Status denied = CheckToken(*context); !denied.ok()) return denied;
     v1::CandidateChunk first;
     if (!reader->Read(&first)) return {grpc::StatusCode::DATA_LOSS, "an empty stream"};
     const auto announced = DigestFromHex(first.adapter_sha256());
@@ -236,6 +254,11 @@ class Handlers final : public v1::Training::Service {
     }
     // The later messages, which `first` is read over by, name no caller.
     const Caller caller = CallerOf(first.caller());
+    if (grpc::Status denied = Alive(*context, first.caller()); !denied.ok()) return denied;
+    if (caller.rank != Rank(0)) return {grpc::StatusCode::INVALID_ARGUMENT, kNotRankZero};
+    const Counted incoming(&candidates_incoming_);
+    if (incoming.before >= kIncomingMax)
+      return {grpc::StatusCode::UNAVAILABLE, "other candidates are coming in; try again"};
     std::vector<float> adapter(host_->Adapter().size());
     if (!Receive(first, reader, reinterpret_cast<char*>(adapter.data()), total) ||
         Sha256Of({reinterpret_cast<const char*>(adapter.data()), total}) != *announced) {
@@ -245,7 +268,6 @@ class Handlers final : public v1::Training::Service {
     if (grpc::Status stale = ToGrpc(host_->Submit(strata::Heartbeat{caller, {}})); !stale.ok()) {
       return stale;
     }
-    if (caller.rank != Rank(0)) return {grpc::StatusCode::INVALID_ARGUMENT, kNotRankZero};
     host_->TakeCandidate(std::move(adapter));
     return ToGrpc(host_->Submit(CandidateArrived{caller, *announced}));
   }
@@ -272,26 +294,44 @@ class Handlers final : public v1::Training::Service {
 
   grpc::Status Fail(grpc::ServerContext* context, const v1::FailRequest* request,
                     v1::FailReply*) override {
-    if (grpc::Status denied = Authorize(*context); !denied.ok()) return denied;
+    if (grpc::Status denied = Authorize(*context, request->caller()); !denied.ok()) return denied;
     return ToGrpc(host_->Submit(
-        RankFailed{CallerOf(request->caller()), request->reason(), request->permanent()}));
+        RankFailed{CallerOf(request->caller()), PeerText(request->reason(), kReasonBytesMax),
+                   request->permanent()}));
   }
 
  private:
-  grpc::Status Authorize(const grpc::ServerContext& context) const {
+  // One more of something, while it lives.
+  struct Counted {
+    explicit Counted(std::atomic<int>* of) : count(of), before((*of)++) {}
+    ~Counted() { --*count; }
+    std::atomic<int>* const count;
+    const int before;
+  };
+
+  grpc::Status CheckToken(const grpc::ServerContext& context) const {
     const auto& metadata = context.client_metadata();
     const auto at = metadata.find("authorization");
     if (at != metadata.end() &&
         EqualInConstantTime({at->second.data(), at->second.size()}, bearer_)) {
+      gate_->Admit(context.peer());
       return grpc::Status::OK;
     }
     return {grpc::StatusCode::UNAUTHENTICATED,
             "no token of this run: start workers through strata"};
   }
 
+  // The token, and a caller of this run.
+  grpc::Status Authorize(const grpc::ServerContext& context, const v1::Caller& caller) const {
+    if (grpc::Status denied = CheckToken(context); !denied.ok()) return denied;
+    if (caller.run_id() != host_->Run().value())
+      return {grpc::StatusCode::ABORTED, "this is another run"};
+    return grpc::Status::OK;
+  }
+
   // Authorized, and of the live attempt.
   grpc::Status Alive(const grpc::ServerContext& context, const v1::Caller& caller) {
-    if (grpc::Status denied = Authorize(context); !denied.ok()) return denied;
+    if (grpc::Status denied = Authorize(context, caller); !denied.ok()) return denied;
     return ToGrpc(host_->Submit(strata::Heartbeat{CallerOf(caller), {}}));
   }
 
@@ -310,42 +350,33 @@ class Handlers final : public v1::Training::Service {
 
   RunHost* const host_;
   const std::string bearer_;
+  ConnectionGate* const gate_;
+  std::atomic<int> candidates_incoming_ = 0, checkpoints_incoming_ = 0;
 };
 
 }  // namespace
 
 struct TrainingServer::Impl {
   std::unique_ptr<Handlers> handlers;
-  std::unique_ptr<grpc::Server> server;
+  std::unique_ptr<GuardedServer> server;
 };
 
 TrainingServer::TrainingServer() : impl_(std::make_unique<Impl>()) {}
 
-TrainingServer::~TrainingServer() {
-  if (impl_->server != nullptr)
-    impl_->server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
-}
+// Calls end before what they ask goes.
+TrainingServer::~TrainingServer() { impl_->server.reset(); }
+
+const std::string& TrainingServer::address() const { return impl_->server->address(); }
+const std::string& TrainingServer::certificate() const { return impl_->server->certificate(); }
 
 absl::StatusOr<std::unique_ptr<TrainingServer>> TrainingServer::Start(RunHost* host,
-                                                                      std::string token) {
-  // Held for the life of the process: when gRPC's last user goes, it joins a poller of its own that
-  // may sleep for ten seconds yet, and the run's report would wait for it.
-  grpc_init();
+                                                                      Access access) {
+  const std::string token = access.token;
   std::unique_ptr<TrainingServer> started(new TrainingServer);
-  started->impl_->handlers = std::make_unique<Handlers>(host, std::move(token));
-  int port = 0;
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
-  // Two coordinators must never share a port, whatever the kernel would allow.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.RegisterService(started->impl_->handlers.get());
-  started->impl_->server = builder.BuildAndStart();
-  if (started->impl_->server == nullptr || port == 0) {
-    return absl::UnavailableError(
-        "cannot listen on 127.0.0.1: check the limits of ports and descriptors (ulimit -n)");
-  }
-  started->address_ = absl::StrCat("127.0.0.1:", port);
+  Impl& impl = *started->impl_;
+  ASSIGN_OR_RETURN(impl.server, GuardedServer::Bind(std::move(access)));
+  impl.handlers = std::make_unique<Handlers>(host, token, &impl.server->gate());
+  RETURN_IF_ERROR(impl.server->Serve(impl.handlers.get()));
   return started;
 }
 

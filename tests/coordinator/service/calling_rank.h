@@ -12,6 +12,7 @@
 #include "common/sha256.h"
 #include "coordinator/service/run_host.h"
 #include "strata/v1/training.grpc.pb.h"
+#include "tests/coordinator/service/held_run.h"
 
 namespace strata {
 
@@ -21,12 +22,30 @@ inline std::string BytesOf(const std::vector<float>& adapter) {
   return {reinterpret_cast<const char*>(adapter.data()), adapter.size() * sizeof(float)};
 }
 
+// Where a server is called, and the certificate that is trusted there; "" speaks plaintext.
+struct Server {
+  std::string address, certificate;
+};
+
+// A connection of its own.
+inline std::shared_ptr<grpc::Channel> ChannelTo(const Server& server) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  grpc::SslCredentialsOptions trusted;
+  trusted.pem_root_certs = server.certificate;
+  return grpc::CreateCustomChannel(server.address,
+                                   server.certificate.empty() ? grpc::InsecureChannelCredentials()
+                                                              : grpc::SslCredentials(trusted),
+                                   arguments);
+}
+
 // One process of a rank. Its calls are what a worker would send; `caller` may be made to lie.
 class CallingRank {
  public:
-  CallingRank(const std::string& address, int rank, const std::string& incarnation)
-      : stub_(v1::Training::NewStub(
-            grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {
+  CallingRank(const Server& server, int rank, const std::string& incarnation)
+      : stub_(v1::Training::NewStub(ChannelTo(server))) {
+    caller.set_run_id(kRun);
     caller.set_attempt(1);
     caller.set_rank(rank);
     caller.set_incarnation(incarnation);
@@ -34,18 +53,23 @@ class CallingRank {
 
   v1::Caller caller;
   std::optional<std::string> authorization = std::string("Bearer ") + kToken;
+  bool compressed = false;  // what it sends
+  std::string host = "machine";
 
   std::unique_ptr<grpc::ClientContext> Context() const {
     auto context = std::make_unique<grpc::ClientContext>();
     if (authorization) context->AddMetadata("authorization", *authorization);
     context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
     context->set_wait_for_ready(true);
+    if (compressed) context->set_compression_algorithm(GRPC_COMPRESS_GZIP);
     return context;
   }
   grpc::Status Join(int world = 2, uint32_t protocol = 1, v1::JoinReply* reply = nullptr) {
     auto request = From<v1::JoinRequest>();
     request.set_world(world);
     request.set_protocol(protocol);
+    request.set_host(host);
+    request.set_device("cpu");
     v1::JoinReply ignored;
     return stub_->Join(Context().get(), request, reply != nullptr ? reply : &ignored);
   }
@@ -65,6 +89,7 @@ class CallingRank {
   grpc::Status Heartbeat(const Position& at = {}, v1::HeartbeatReply* reply = nullptr) {
     auto request = From<v1::HeartbeatRequest>();
     request.mutable_position()->set_stage(at.stage);
+    request.mutable_position()->set_epoch(at.epoch);
     request.mutable_position()->set_step(at.step);
     v1::HeartbeatReply ignored;
     return stub_->Heartbeat(Context().get(), request, reply != nullptr ? reply : &ignored);

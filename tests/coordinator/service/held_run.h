@@ -12,6 +12,7 @@
 
 namespace strata {
 
+inline constexpr char kRun[] = "20260101-000000-aaaa";
 inline constexpr size_t kElements = 1'300'001;  // 5.2 MB: more than gRPC's default message
 
 // Two ranks, two stages: the real core in memory, and a record of what the service handed over.
@@ -29,6 +30,7 @@ class HeldRun final : public RunHost {
     std::vector<std::pair<double, uint64_t>> evaluations;
     std::vector<uint32_t> generated;  // ids, in order of arrival
     std::string verdict;
+    std::vector<std::string> journal;  // the lines' words
     bool operator==(const Seen&) const = default;
   };
 
@@ -40,10 +42,12 @@ class HeldRun final : public RunHost {
     Submit(Started{});
   }
 
+  const RunId& Run() const override { return run_; }
   Effects Submit(const Event& event) override {
     const std::lock_guard lock(mutex_);
     ++submitted_;
     Effects effects = Step(state_, event, Millis(0));
+    for (const JournalLine& line : effects.journal) seen_.journal.push_back(line.words);
     if (effects.verdict) seen_.verdict = effects.why;
     return effects;
   }
@@ -123,11 +127,12 @@ class HeldRun final : public RunHost {
   static RunSpec Spec(Purpose purpose) {
     RunSpec spec;
     spec.purpose = purpose;
-    spec.run = RunId("20260101-000000-aaaa");
+    spec.run = RunId(kRun);
     spec.world = 2;
     spec.stages = {{4}, {4}};
     return spec;
   }
+  const RunId run_{kRun};
   mutable std::mutex mutex_;
   RunState state_;
   Seen seen_;

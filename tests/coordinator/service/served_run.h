@@ -16,13 +16,15 @@ namespace strata {
 
 class ServedRun : public testing::Test {
  protected:
-  explicit ServedRun(Purpose purpose = Purpose::kTrain) : run_(purpose) {
-    auto started = TrainingServer::Start(&run_, kToken);
+  explicit ServedRun(Purpose purpose = Purpose::kTrain, const std::string& listen = "127.0.0.1")
+      : run_(purpose) {
+    auto started = TrainingServer::Start(&run_, {.token = kToken, .host = listen, .ranks = 2});
     EXPECT_TRUE(started.ok()) << started.status();
     server_ = *std::move(started);
   }
+  Server Here() const { return {server_->address(), server_->certificate()}; }
   CallingRank NewRank(int rank, const std::string& incarnation) {
-    return {server_->address(), rank, incarnation};
+    return {Here(), rank, incarnation};
   }
   // Rank 0 of two, both joined.
   CallingRank JoinAll() {

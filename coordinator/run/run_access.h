@@ -1,0 +1,15 @@
+// Makes what a run's workers are let in by: a fresh token, and the certificate of branch.yaml.
+// Takes a Config, gives the RunDriver its Access.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "coordinator/config/config.h"
+#include "coordinator/service/access.h"
+
+namespace strata {
+
+// FAILED_PRECONDITION when the TLS files can't be read or don't belong together, naming the key of
+// branch.yaml: found out before anything else of a run is done.
+absl::StatusOr<Access> NewAccess(const Config& config);
+
+}  // namespace strata
