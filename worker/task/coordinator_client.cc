@@ -2,6 +2,7 @@
 
 #include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/security/tls_credentials_options.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,9 +28,33 @@ constexpr size_t kChunkBytes = 1 << 20;
 constexpr int kExitLeaseLost = 75;
 constexpr std::chrono::seconds kCallMax{60};
 constexpr std::chrono::seconds kJoinMax{30};
+constexpr int kReconnectMillis = 200, kReconnectMillisMax = 5000;
 
 absl::Status FromGrpc(const grpc::Status& status) {
   return {static_cast<absl::StatusCode>(status.error_code()), status.error_message()};
+}
+
+// Trusts the one certificate of the run, whatever name the coordinator is reached under.
+std::shared_ptr<grpc::ChannelCredentials> CredentialsFor(const std::string& certificate) {
+  if (certificate.empty()) return grpc::InsecureChannelCredentials();
+  namespace tls = grpc::experimental;
+  tls::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(
+      std::make_shared<tls::StaticDataCertificateProvider>(certificate));
+  options.watch_root_certs();
+  options.set_certificate_verifier(std::make_shared<tls::NoOpCertificateVerifier>());
+  options.set_check_call_host(false);
+  return tls::TlsCredentials(options);
+}
+
+std::shared_ptr<grpc::Channel> ChannelTo(const WorkerIdentity& who) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMillis);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMillisMax);
+  arguments.SetMaxReceiveMessageSize(64 << 20);
+  return grpc::CreateCustomChannel(who.coordinator, CredentialsFor(who.secrets.certificate),
+                                   arguments);
 }
 
 std::string HostName() {
@@ -45,11 +70,7 @@ struct CoordinatorClient::Impl {
     // Held for the life of the process: the end of gRPC's last user may wait ten seconds for a
     // poller.
     grpc_init();
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-    arguments.SetMaxReceiveMessageSize(64 << 20);
-    stub = v1::Training::NewStub(
-        grpc::CreateCustomChannel(who.coordinator, grpc::InsecureChannelCredentials(), arguments));
+    stub = v1::Training::NewStub(ChannelTo(who));
     caller.set_run_id(who.run);
     caller.set_attempt(who.attempt);
     caller.set_rank(who.rank);
@@ -58,10 +79,22 @@ struct CoordinatorClient::Impl {
 
   std::unique_ptr<grpc::ClientContext> Context(std::chrono::milliseconds limit) const {
     auto context = std::make_unique<grpc::ClientContext>();
-    context->AddMetadata("authorization", "Bearer " + identity.token);
+    context->AddMetadata("authorization", "Bearer " + identity.secrets.token);
     context->set_deadline(std::chrono::system_clock::now() + limit);
     context->set_wait_for_ready(true);
     return context;
+  }
+
+  // No lease runs yet that would end the tries.
+  absl::Status Join(const v1::JoinRequest& request, v1::JoinReply* reply) const {
+    const Clock::time_point end = Clock::now() + kJoinMax;
+    for (;;) {
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+      const grpc::Status status = stub->Join(Context(left).get(), request, reply);
+      if (status.error_code() != grpc::StatusCode::UNAVAILABLE || Clock::now() >= end)
+        return FromGrpc(status);
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    }
   }
 
   // A call made again while the coordinator can't be reached; every rpc is idempotent. The lease
@@ -162,8 +195,7 @@ absl::StatusOr<std::unique_ptr<CoordinatorClient>> CoordinatorClient::Connect(
   request.set_pid(getpid());
   request.set_device(identity.device);
   v1::JoinReply reply;
-  const grpc::Status status = impl->stub->Join(impl->Context(kJoinMax).get(), request, &reply);
-  if (!status.ok()) return FromGrpc(status);
+  RETURN_IF_ERROR(impl->Join(request, &reply));
   ASSIGN_OR_RETURN(impl->task, TaskOf(reply));
   impl->lease = std::chrono::milliseconds(reply.lease_ms());
   impl->heartbeat = std::chrono::milliseconds(reply.heartbeat_ms());

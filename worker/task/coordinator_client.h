@@ -19,13 +19,14 @@
 #include "absl/status/statusor.h"
 #include "common/sha256.h"
 #include "worker/generate/generation_work.h"
+#include "worker/task/run_secrets.h"
 #include "worker/train/step_work.h"
 
 namespace strata {
 
 struct WorkerIdentity {
   std::string coordinator;  // "127.0.0.1:PORT"
-  std::string token;        // from the environment
+  RunSecrets secrets;
   std::string run;
   uint32_t attempt = 0;
   int rank = 0, world = 1;

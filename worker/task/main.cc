@@ -7,7 +7,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
 
 #include "common/exit_code.h"
 #include "worker/task/probe.h"
@@ -56,10 +55,11 @@ at::Device DeviceFor(const Options& options, const strata::MpiSession& session, 
 }
 
 void Run(Options& options, strata::MpiSession& session) {
-  const char* token = std::getenv("STRATA_TOKEN");
+  auto secrets = strata::ReadRunSecrets(options.identity.coordinator);
+  if (!secrets.ok()) Fail(std::string(secrets.status().message()), session, nullptr);
   std::string no_device;
   const at::Device device = DeviceFor(options, session, &no_device);
-  options.identity.token = token != nullptr ? token : "";
+  options.identity.secrets = *std::move(secrets);
   options.identity.rank = session.rank();
   options.identity.world = session.world();
   options.identity.device = no_device.empty() ? device.str() : "";
