@@ -88,9 +88,7 @@ class CallingRank {
   }
   grpc::Status Heartbeat(const Position& at = {}, v1::HeartbeatReply* reply = nullptr) {
     auto request = From<v1::HeartbeatRequest>();
-    request.mutable_position()->set_stage(at.stage);
-    request.mutable_position()->set_epoch(at.epoch);
-    request.mutable_position()->set_step(at.step);
+    SetPlace(at, request.mutable_position());
     v1::HeartbeatReply ignored;
     return stub_->Heartbeat(Context().get(), request, reply != nullptr ? reply : &ignored);
   }
@@ -116,6 +114,42 @@ class CallingRank {
     request.set_adapter_sha256(digest_hex);
     v1::FinishStageReply reply;
     return stub_->FinishStage(Context().get(), request, &reply);
+  }
+  // A state of `bytes` at that place, in pieces of `piece` bytes.
+  std::vector<v1::CheckpointChunk> CheckpointOf(const Position& next, const std::string& bytes,
+                                                size_t piece) const {
+    std::vector<v1::CheckpointChunk> stream;
+    for (size_t offset = 0; offset < bytes.size(); offset += piece) {
+      stream.emplace_back().mutable_chunk()->set_offset(offset);
+      stream.back().mutable_chunk()->set_data(bytes.substr(offset, piece));
+    }
+    *stream.front().mutable_caller() = caller;
+    v1::CheckpointInfo* info = stream.front().mutable_info();
+    SetPlace(next, info->mutable_next());
+    info->set_bytes(bytes.size());
+    info->set_sha256(Sha256Of(bytes).Hex());
+    return stream;
+  }
+  grpc::Status SendCheckpoint(const std::vector<v1::CheckpointChunk>& stream) {
+    v1::SendCheckpointReply reply;
+    const auto context = Context();
+    const auto writer = stub_->SendCheckpoint(context.get(), &reply);
+    for (const v1::CheckpointChunk& chunk : stream) {
+      if (!writer->Write(chunk)) break;
+    }
+    writer->WritesDone();
+    return writer->Finish();
+  }
+  grpc::Status ProveCheckpoint(const Position& next, const std::string& digest_hex) {
+    auto request = From<v1::ProveCheckpointRequest>();
+    SetPlace(next, request.mutable_next());
+    request.set_sha256(digest_hex);
+    v1::ProveCheckpointReply reply;
+    return stub_->ProveCheckpoint(Context().get(), request, &reply);
+  }
+  grpc::Status FetchCheckpoint(std::vector<v1::Chunk>* chunks) {
+    const auto context = Context();
+    return Drain(stub_->FetchCheckpoint(context.get(), From<v1::FetchCheckpointRequest>()), chunks);
   }
   grpc::Status SendCandidate(const std::vector<v1::CandidateChunk>& stream) {
     v1::SendCandidateReply reply;
@@ -167,6 +201,11 @@ class CallingRank {
   v1::Training::Stub& stub() { return *stub_; }
 
  private:
+  static void SetPlace(const Position& at, v1::Position* message) {
+    message->set_stage(at.stage);
+    message->set_epoch(at.epoch);
+    message->set_step(at.step);
+  }
   template <typename Request>
   Request From() const {
     Request request;

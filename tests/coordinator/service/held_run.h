@@ -86,7 +86,8 @@ class HeldRun final : public RunHost {
     return absl::OkStatus();
   }
   absl::StatusOr<std::filesystem::path> CheckpointToFetch() const override {
-    return absl::FailedPreconditionError("this attempt begins without one");
+    if (to_fetch.empty()) return absl::FailedPreconditionError("this attempt begins without one");
+    return to_fetch;
   }
   void TakeCandidate(std::vector<float> adapter) override {
     const std::lock_guard lock(mutex_);
@@ -107,6 +108,7 @@ class HeldRun final : public RunHost {
     return ended_;
   }
 
+  std::filesystem::path to_fetch;  // the checkpoint that the attempt begins from
   int submitted() const {
     const std::lock_guard lock(mutex_);
     return submitted_;

@@ -72,6 +72,21 @@ inline std::vector<std::pair<std::string, std::function<grpc::Status(CallingRank
          return rank.ReportSteps({0, 1});
        }},
       {"FinishStage", [](CallingRank& rank) { return rank.FinishStage(0, Sha256Of("a").Hex()); }},
+      {"SendCheckpoint",
+       [](CallingRank& rank) {
+         return rank.SendCheckpoint(rank.CheckpointOf({0, 0, 1}, "state", 3));
+       }},
+      {"ProveCheckpoint",
+       [](CallingRank& rank) {
+         return rank.ProveCheckpoint({0, 0, 1}, Sha256Of("state").Hex());
+       }},
+      {"FetchCheckpoint",
+       [](CallingRank& rank) {
+         std::vector<v1::Chunk> chunks;
+         const grpc::Status status = rank.FetchCheckpoint(&chunks);
+         EXPECT_TRUE(status.ok() || chunks.empty()) << "a refused call was sent a checkpoint";
+         return status;
+       }},
       {"SendCandidate",
        [](CallingRank& rank) {
          return rank.SendCandidate(rank.StreamOf(std::vector<float>(kElements, 1), 1 << 20));
