@@ -14,8 +14,8 @@ namespace strata {
 // Keeps the keys in the order they were set, so that files read well and hash equal.
 using Json = nlohmann::ordered_json;
 
-// DATA_LOSS with `what`, the byte at fault and the last key before it. `text` is refused when
-// nested deeper than 64.
+// DATA_LOSS with `what` and the fault: no JSON, with the byte at fault and the last key before it;
+// deeper than 64; over 16000 keys in one object.
 absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what);
 
 // `indent` < 0 writes one line. Bytes that are not UTF-8 are replaced, never thrown on.

@@ -212,7 +212,7 @@ class Handlers final : public v1::Training::Service {
   grpc::Status ProveCheckpoint(grpc::ServerContext* context,
                                const v1::ProveCheckpointRequest* request,
                                v1::ProveCheckpointReply*) override {
-    if (grpc::Status denied = Authorize(*context, request->caller()); !denied.ok()) return denied;
+    if (grpc::Status denied = Alive(*context, request->caller()); !denied.ok()) return denied;
     const Caller caller = CallerOf(request->caller());
     // Rank 0's counts only once it is on disk.
     if (caller.rank == Rank(0))

@@ -42,7 +42,7 @@ TEST_F(CheckpointTest, TornOrSwappedStreamsAreDataLoss) {
 }
 
 TEST_F(CheckpointTest, OnlyRankZeroSendsAndOnlyTheOthersProve) {
-  CallingRank other = NewRank(1, "second");
+  CallingRank other = NewRank(1, "first");
   EXPECT_EQ(other.SendCheckpoint(other.CheckpointOf({0, 0, 1}, state_, 50)).error_code(),
             StatusCode::INVALID_ARGUMENT);
   EXPECT_TRUE(run_.seen().checkpoints.empty());
