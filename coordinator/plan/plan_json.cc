@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -87,6 +88,40 @@ absl::Status ReadWord(const Json& json, const char* key, const std::vector<std::
   return absl::OkStatus();
 }
 
+bool IsRising(const std::vector<uint32_t>& indices) {
+  return std::adjacent_find(indices.begin(), indices.end(), std::greater_equal<>()) ==
+         indices.end();
+}
+
+bool AreWithin(const std::vector<uint32_t>& tokens, uint32_t max_length) {
+  return std::all_of(tokens.begin(), tokens.end(), [&](uint32_t n) { return n <= max_length; });
+}
+
+// What rows, steps and rates are computed by later, without asking again.
+absl::Status CheckStage(const StagePlan& stage, uint32_t max_length) {
+  if (stage.examples.size() != stage.example_tokens.size() ||
+      stage.held_out_examples.size() != stage.held_out_tokens.size() ||
+      stage.steps.size() != stage.rows.size()) {
+    return absl::DataLossError("the stored plan's lists do not match one another");
+  }
+  if (!IsRising(stage.examples) || !IsRising(stage.held_out_examples))
+    return absl::DataLossError("the stored plan has an example twice or out of order");
+  if (!AreWithin(stage.example_tokens, max_length) || !AreWithin(stage.held_out_tokens, max_length))
+    return absl::DataLossError("the stored plan has an example longer than its max_length");
+  uint64_t steps = 0;
+  for (size_t epoch = 0; epoch < stage.steps.size(); ++epoch) {
+    steps += stage.steps[epoch];
+    if (stage.rows[epoch] > stage.examples.size()) return Wrong("rows");
+    if (stage.steps[epoch] > stage.rows[epoch]) return Wrong("steps");
+  }
+  if (steps > UINT32_MAX) return Wrong("steps");
+  if (stage.warmup_steps > steps) return Wrong("warmup_steps");
+  if (stage.decay_steps > steps - stage.warmup_steps) return Wrong("decay_steps");
+  if (stage.complete_epochs > stage.steps.size()) return Wrong("complete_epochs");
+  if (stage.held_out_steps > stage.held_out_examples.size()) return Wrong("held_out_steps");
+  return absl::OkStatus();
+}
+
 absl::StatusOr<StagePlan> StageFromJson(const Json& json, uint32_t index) {
   StagePlan stage;
   stage.index = index;
@@ -118,11 +153,6 @@ absl::StatusOr<StagePlan> StageFromJson(const Json& json, uint32_t index) {
   RETURN_IF_ERROR(ReadNumber(json, "complete_epochs", &stage.complete_epochs));
   RETURN_IF_ERROR(ReadNumbers(json, "examples", &stage.examples));
   RETURN_IF_ERROR(ReadNumbers(json, "example_tokens", &stage.example_tokens));
-  if (stage.examples.size() != stage.example_tokens.size() ||
-      stage.held_out_examples.size() != stage.held_out_tokens.size() ||
-      stage.steps.size() != stage.rows.size()) {
-    return absl::DataLossError("the stored plan's lists do not match one another");
-  }
   return stage;
 }
 
@@ -179,6 +209,7 @@ absl::StatusOr<Plan> PlanFromJson(const Json& json) {
   for (const Json& stage : *stages) {
     ASSIGN_OR_RETURN(StagePlan read,
                      StageFromJson(stage, static_cast<uint32_t>(plan.stages.size())));
+    RETURN_IF_ERROR(CheckStage(read, plan.max_length));
     plan.stages.push_back(std::move(read));
   }
   ASSIGN_OR_RETURN(const Json* skipped, JsonNested(json, "skipped", kWhat));

@@ -1,5 +1,6 @@
 #include "coordinator/run/shard_source.h"
 
+#include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 
 namespace strata {
@@ -64,6 +65,19 @@ uint32_t ShardSource::StepCount(const ShardWindow& window) const {
   return window.epoch < stage.steps.size() ? stage.steps[window.epoch] : 0;
 }
 
+absl::Status ShardSource::CheckExamples(uint32_t stage, const StepRows& rows) const {
+  for (const RowPlan& row : rows) {
+    for (const uint32_t example : row.examples) {
+      if (example >= tokens_[stage]->counts().size()) {
+        return absl::DataLossError(
+            absl::StrCat("the plan has example ", example, " of ", plan_->stages[stage].dataset,
+                         ", its tokens end before it; start the training anew"));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<v1::StepShard>> ShardSource::Window(const ShardWindow& window,
                                                               int world) {
   const uint32_t steps = StepCount(window);
@@ -71,12 +85,17 @@ absl::StatusOr<std::vector<v1::StepShard>> ShardSource::Window(const ShardWindow
       window.rank.value() < 0 || window.rank.value() >= world) {
     return absl::InvalidArgumentError("the plan has no such window of steps");
   }
+  if (window.step_count > kWindowStepsMax) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a window of ", window.step_count, " steps; ask for ", kWindowStepsMax, " at most"));
+  }
   const StagePlan& stage = plan_->stages[window.stage];
   const EpochSteps steps_of_epoch = Epoch(window.stage, window.held_out ? kHeldOut : window.epoch);
   const std::vector<StepRows>& epoch = *steps_of_epoch;
   std::vector<v1::StepShard> shards(window.step_count);
   for (uint32_t i = 0; i < window.step_count; ++i) {
     const uint32_t step = window.first_step + i;
+    RETURN_IF_ERROR(CheckExamples(window.stage, epoch[step]));
     const StepTotals totals = TotalsOf(window.stage, epoch[step]);
     shards[i].set_step(step);
     if (!window.held_out) {

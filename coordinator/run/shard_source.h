@@ -21,13 +21,17 @@ struct StepTotals {
   uint64_t tokens = 0, supervised = 0;  // of all ranks
 };
 
+// Of a window: a rank that asks for a whole epoch would have it held in memory at once.
+inline constexpr uint32_t kWindowStepsMax = 256;
+
 // Threads: every function may be called from several at once.
 class ShardSource {
  public:
   // `tokens[i]` belongs to plan.stages[i]; all outlive this.
   ShardSource(const Plan* plan, std::vector<const DatasetTokens*> tokens);
   // One rank's share of each step among `world` ranks. INVALID_ARGUMENT when the plan has no such
-  // window; DATA_LOSS when a token file changed.
+  // window or it has more than kWindowStepsMax steps; DATA_LOSS when a token file changed or has not
+  // the plan's examples.
   absl::StatusOr<std::vector<v1::StepShard>> Window(const ShardWindow& window, int world);
   // REQUIRES: the plan has the step.
   StepTotals Totals(uint32_t stage, uint32_t epoch, uint32_t step);
@@ -42,6 +46,8 @@ class ShardSource {
   // Of an epoch or of the held-out rows; 0 for what the plan does not have.
   uint32_t StepCount(const ShardWindow& window) const;
   StepTotals TotalsOf(uint32_t stage, const StepRows& rows) const;
+  // DATA_LOSS for an example that its tokens do not have.
+  absl::Status CheckExamples(uint32_t stage, const StepRows& rows) const;
   absl::Status AddRow(uint32_t stage, uint32_t index, const RowPlan& row,
                       v1::StepShard* shard) const;
 

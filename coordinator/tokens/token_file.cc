@@ -35,6 +35,24 @@ uint64_t CheckOf(const TokenizedExample& example) {
   return check;
 }
 
+// Before anything is allocated for them: that the ids and spans lie within `bytes`.
+bool Fits(const ExampleHeader& header, uint64_t bytes) {
+  return sizeof header + header.ids * uint64_t{sizeof(uint32_t)} +
+             header.spans * uint64_t{sizeof(Span)} <=
+         bytes;
+}
+
+// Spans that the example has: in order, disjoint, and of as many tokens as the index says.
+bool IsSupervisedAs(const TokenIndex& index, const TokenizedExample& example) {
+  uint32_t begin = 1, supervised = 0;
+  for (const Span& span : example.supervised) {
+    if (span.begin < begin || span.end <= span.begin || span.end > example.ids.size()) return false;
+    supervised += span.end - span.begin;
+    begin = span.end;
+  }
+  return supervised == index.supervised;
+}
+
 absl::Status Broken(const std::filesystem::path& file) {
   return absl::DataLossError(
       absl::StrCat("the token file ", file.string(), " is not whole; delete it and try again"));
@@ -121,10 +139,11 @@ absl::StatusOr<TokenFile> TokenFile::Open(const std::filesystem::path& file) {
   stream.seekg(static_cast<std::streamoff>(bytes - sizeof footer));
   if (!ReadInto(stream, &footer, 1) ||
       std::memcmp(footer.mark, expected.mark, sizeof footer.mark) != 0 ||
-      footer.count > bytes / sizeof(TokenIndex) ||
+      footer.count > bytes / sizeof(TokenIndex) || footer.index_offset > bytes ||
       footer.index_offset + footer.count * sizeof(TokenIndex) + sizeof footer != bytes) {
     return Broken(file);
   }
+  opened.index_offset_ = footer.index_offset;
   opened.index_.resize(footer.count);
   stream.seekg(static_cast<std::streamoff>(footer.index_offset));
   if (!ReadInto(stream, opened.index_.data(), footer.count) ||
@@ -138,17 +157,19 @@ absl::StatusOr<TokenizedExample> TokenFile::Read(uint32_t example) const {
   const std::lock_guard lock(stream_->mutex);
   std::ifstream& stream = stream_->stream;
   if (!stream.is_open()) stream.open(path_, std::ios::binary);
-  stream.clear();
-  stream.seekg(static_cast<std::streamoff>(index_[example].offset));
+  const TokenIndex& index = index_[example];
   ExampleHeader header;
-  if (!ReadInto(stream, &header, 1) || header.ids != index_[example].tokens ||
-      header.spans > header.ids) {
+  if (index.offset > index_offset_) return Broken(path_);
+  stream.clear();
+  stream.seekg(static_cast<std::streamoff>(index.offset));
+  if (!ReadInto(stream, &header, 1) || header.ids != index.tokens ||
+      !Fits(header, index_offset_ - index.offset)) {
     return Broken(path_);
   }
   TokenizedExample read{std::vector<uint32_t>(header.ids), std::vector<Span>(header.spans)};
   if (!ReadInto(stream, read.ids.data(), header.ids) ||
-      !ReadInto(stream, read.supervised.data(), header.spans) ||
-      CheckOf(read) != index_[example].check) {
+      !ReadInto(stream, read.supervised.data(), header.spans) || CheckOf(read) != index.check ||
+      !IsSupervisedAs(index, read)) {
     return Broken(path_);
   }
   return read;

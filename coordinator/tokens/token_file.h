@@ -72,6 +72,7 @@ class TokenFile {
   std::filesystem::path path_;
   std::unique_ptr<Stream> stream_;
   std::vector<TokenIndex> index_;
+  uint64_t index_offset_ = 0;  // where the examples end, in bytes
 };
 
 }  // namespace strata

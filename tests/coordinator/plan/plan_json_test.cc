@@ -96,6 +96,33 @@ TEST(PlanJsonTest, EveryMissingOrWrongFieldIsDataLoss) {
   }
 }
 
+// What steps and rows are later made of: believed, they would ask for 100 GB.
+TEST(PlanJsonTest, NumbersThatNoPlanHasAreDataLoss) {
+  const Json good = PlanToJson(PlanWithEverything());
+  const auto with_first = [&](const char* key, uint64_t value) {
+    Json list = good["stages"][0][key];
+    list[0] = value;
+    return list;
+  };
+  const Json examples = good["stages"][0]["examples"];
+  for (const auto& [key, value] : std::vector<std::pair<const char*, Json>>{
+           {"steps", with_first("steps", UINT32_MAX)},
+           {"rows", with_first("rows", examples.size() + 1)},
+           {"examples", with_first("examples", examples[1].get<uint64_t>())},
+           {"examples", with_first("examples", UINT32_MAX)},
+           {"held_out_examples", with_first("held_out_examples", UINT32_MAX)},
+           {"example_tokens", with_first("example_tokens", 41)},
+           {"held_out_tokens", with_first("held_out_tokens", UINT32_MAX)},
+           {"warmup_steps", UINT32_MAX},
+           {"decay_steps", UINT32_MAX},
+           {"complete_epochs", 3},
+           {"held_out_steps", UINT32_MAX}}) {
+    Json json = good;
+    json["stages"][0][key] = value;
+    EXPECT_TRUE(absl::IsDataLoss(PlanFromJson(json).status())) << key;
+  }
+}
+
 TEST(PlanJsonTest, ListsThatDoNotMatchAreDataLoss) {
   for (const char* key : {"example_tokens", "held_out_tokens"}) {
     Json json = PlanToJson(PlanWithEverything());

@@ -2,8 +2,12 @@
 // and files that are torn, cut, foreign or have one byte changed.
 #include "coordinator/tokens/token_file.h"
 
+#include <sys/resource.h>
+
+#include <fstream>
 #include <thread>
 
+#include "common/sha256.h"
 #include "gmock/gmock.h"
 #include "tests/common/file_size_limit.h"
 #include "tests/common/folder.h"
@@ -18,6 +22,40 @@ using testing::IsEmpty;
 
 const std::vector<TokenizedExample> kExamples = {
     {{5, 6, 7, 1}, {{2, 4}}}, {{}, {}}, {{9, 1, 8, 1}, {{1, 2}, {3, 4}}}, {{1}, {}}};
+
+// One example whose header and index lie, and whose index is vouched for.
+struct ForgedTokens {
+  uint32_t ids = 0, spans = 0, tokens = 0;
+  uint64_t offset = 0;
+};
+
+std::string BytesOf(const ForgedTokens& forged) {
+  const TokenIndex index{.offset = forged.offset, .tokens = forged.tokens};
+  const auto bytes = [](const auto& value) {
+    return std::string(reinterpret_cast<const char*>(&value), sizeof value);
+  };
+  const uint64_t index_offset = 24, count = 1;
+  const Digest digest = Sha256Of(bytes(index));
+  return bytes(forged.ids) + bytes(forged.spans) + std::string(16, 'a') + bytes(index) +
+         "STRTOK02" + bytes(index_offset) + bytes(count) + bytes(digest);
+}
+
+// Bounds the memory that this process may ask for while it lives.
+class MemoryLimit {
+ public:
+  explicit MemoryLimit(uint64_t more_bytes) {
+    getrlimit(RLIMIT_AS, &before_);
+    std::ifstream statm("/proc/self/statm");
+    uint64_t pages = 0;
+    statm >> pages;
+    const rlimit limit{pages * 4096 + more_bytes, before_.rlim_max};
+    setrlimit(RLIMIT_AS, &limit);
+  }
+  ~MemoryLimit() { setrlimit(RLIMIT_AS, &before_); }
+
+ private:
+  rlimit before_{};
+};
 
 class TokenFileTest : public testing::Test {
  protected:
@@ -125,6 +163,30 @@ TEST_F(TokenFileTest, AnyChangedByteIsSeenByTheTimeAllIsRead) {
       EXPECT_TRUE(IsRefused()) << "byte " << i;
     }
   }
+}
+
+// Found by reading for tests/fuzz: sizes were believed, 48 GB were asked for.
+TEST_F(TokenFileTest, SizesBeyondTheFileAreRefusedBeforeMemoryIsTaken) {
+  const ForgedTokens lies[] = {{.ids = UINT32_MAX, .spans = 0, .tokens = UINT32_MAX},
+                               {.ids = 0, .spans = UINT32_MAX, .tokens = 0},
+                               {.ids = 4, .spans = 0, .tokens = 4, .offset = uint64_t{1} << 63}};
+  for (const ForgedTokens& lie : lies) {
+    folder_.Write("a.tokens", BytesOf(lie));
+    const absl::StatusOr<TokenFile> file = TokenFile::Open(path());
+    ASSERT_TRUE(file.ok()) << file.status();
+    const MemoryLimit limit(uint64_t{1} << 30);
+    EXPECT_TRUE(absl::IsDataLoss(file->Read(0).status())) << lie.ids << " " << lie.spans;
+  }
+}
+
+TEST_F(TokenFileTest, SpansThatAnExampleCannotHaveAreRefused) {
+  for (const std::vector<Span>& spans : std::vector<std::vector<Span>>{
+           {{1, 9}}, {{2, 1}}, {{0, 1}}, {{2, 2}}, {{1, 3}, {2, 4}}, {{3, 4}, {1, 2}}}) {
+    WriteTokens(path(), {{{5, 6, 7, 8}, spans}});
+    EXPECT_TRUE(absl::IsDataLoss(Open().Read(0).status())) << spans[0];
+  }
+  WriteTokens(path(), {{{5, 6, 7, 8}, {{1, 3}, {3, 4}}}});
+  EXPECT_TRUE(Open().Read(0).ok());
 }
 
 TEST_F(TokenFileTest, ForeignFilesAreRefused) {
