@@ -8,6 +8,7 @@ namespace strata {
 bool IsWidened(std::string_view dtype) { return NumberFormatOf(dtype).has_value(); }
 
 void WidenToFloat(const TensorView& tensor, float* values) {
+  if (tensor.bytes == 0) return;  // `values` may be null then
   if (tensor.dtype == "F32") {
     std::memcpy(values, tensor.data, tensor.bytes);
     return;

@@ -11,7 +11,7 @@ namespace strata {
 // Whether WidenToFloat takes it: "F32", "BF16", "F16". Each of their values is an fp32 value.
 bool IsWidened(std::string_view dtype);
 
-// Writes as many values as `tensor` has; infinity and NaN stay what they are.
+// Writes as many values as `tensor` has, which may be none; infinity and NaN stay what they are.
 // REQUIRES: IsWidened(tensor.dtype).
 void WidenToFloat(const TensorView& tensor, float* values);
 

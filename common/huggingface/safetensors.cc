@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,7 +14,7 @@
 namespace strata {
 
 absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::filesystem::path& file) {
-  const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  const int descriptor = open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (descriptor < 0) return absl::NotFoundError(absl::StrCat("cannot open ", file.string()));
   struct stat status {};
   SafetensorsFile opened;
@@ -33,8 +34,12 @@ absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::filesystem::pat
     return absl::DataLossError(
         absl::StrCat(file.string(), " is no safetensors file: ", TakeText(error)));
   }
-  for (size_t i = 0; i < strata_safetensors_count(header); ++i) {
+  const size_t count = strata_safetensors_count(header);
+  bool fits = true;
+  for (size_t i = 0; i < count && fits; ++i) {
     const StrataTensorPlace place = strata_safetensors_at(header, i);
+    fits = std::all_of(place.shape, place.shape + place.dimensions,
+                       [](uint64_t length) { return length <= INT64_MAX; });
     opened.tensors_.push_back({{place.name, place.name_length},
                                {place.dtype, place.dtype_length},
                                {place.shape, place.shape + place.dimensions},
@@ -42,7 +47,10 @@ absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::filesystem::pat
                                place.length});
   }
   strata_safetensors_free(header);
-  return opened;
+  if (fits) return opened;
+  return absl::DataLossError(absl::StrCat(file.string(),
+                                          " is no safetensors file: ", opened.tensors_.back().name,
+                                          " has a dimension of 2^63 or more"));
 }
 
 SafetensorsFile::~SafetensorsFile() {

@@ -30,19 +30,27 @@ absl::StatusOr<T> Take(std::string_view* bytes) {
   return value;
 }
 
+absl::Status OutOfOrder() {
+  return absl::DataLossError("trained_examples.bin has a dataset or an example out of order");
+}
+
 absl::Status TakeDataset(std::string_view* bytes, ExamplesByDataset* examples) {
   ASSIGN_OR_RETURN(const uint32_t length, Take<uint32_t>(bytes));
   if (bytes->size() < length) return CutShort();
-  ExampleSet& set = (*examples)[std::string(bytes->substr(0, length))];
+  const std::string name(bytes->substr(0, length));
+  if (!examples->empty() && examples->rbegin()->first >= name) return OutOfOrder();
+  ExampleSet& set = (*examples)[name];
   bytes->remove_prefix(length);
   ASSIGN_OR_RETURN(const uint64_t count, Take<uint64_t>(bytes));
   if (count > bytes->size() / kDigestBytes) return CutShort();
   set.reserve(count);
+  ExampleDigest last;
   for (uint64_t i = 0; i < count; ++i) {
     ExampleDigest digest;
     ASSIGN_OR_RETURN(digest.high, Take<uint64_t>(bytes));
     ASSIGN_OR_RETURN(digest.low, Take<uint64_t>(bytes));
-    set.insert(digest);
+    if (i > 0 && digest <= last) return OutOfOrder();
+    set.insert(last = digest);
   }
   return absl::OkStatus();
 }

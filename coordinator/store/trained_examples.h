@@ -1,7 +1,8 @@
 // Encodes which examples a lineage has been trained on, as trained_examples.bin of a version.
 //
-// Model: "STRATAEX", u32 format 1, u32 datasets; per dataset u32 length and bytes of the name, u64
-// count, then per digest u64 high, u64 low in rising order. Little-endian.
+// Model: "STRATAEX", u32 format 1, u32 datasets; per dataset, in rising order of names, u32 length
+// and bytes of the name, u64 count, then per digest u64 high, u64 low in rising order.
+// Little-endian.
 #pragma once
 
 #include <map>
@@ -18,7 +19,8 @@ using ExamplesByDataset = std::map<std::string, ExampleSet>;
 
 std::string EncodeExamples(const ExamplesByDataset& examples);
 
-// DATA_LOSS when `bytes` are cut short, too long or of another format.
+// DATA_LOSS for bytes that EncodeExamples never wrote: cut short, too long, out of order, of
+// another format.
 absl::StatusOr<ExamplesByDataset> DecodeExamples(std::string_view bytes);
 
 }  // namespace strata

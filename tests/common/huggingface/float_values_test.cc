@@ -51,6 +51,11 @@ TEST_F(FloatValuesTest, EveryBfloat16IsTheUpperHalfOfAFloat) {
   }
 }
 
+// Found by tests/fuzz: of a tensor with a dimension of 0, whose place may be null.
+TEST_F(FloatValuesTest, OfNothingNothingIsTouched) {
+  for (const char* dtype : {"F32", "BF16", "F16"}) WidenToFloat({"x", dtype, {0, 4}}, nullptr);
+}
+
 TEST_F(FloatValuesTest, FloatsAreTakenAsTheyAre) {
   const float from[3] = {1.5f, -0.0f, 1e-40f};
   float to[3] = {};

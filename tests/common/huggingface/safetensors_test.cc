@@ -103,6 +103,9 @@ TEST_F(SafetensorsTest, FilesThatLieAreRefusedByName) {
            eight),
       File(R"({"a":{"dtype":"F32","shape":[4611686018427387904,4,2],"data_offsets":[0,8]}})",
            eight),
+      // Found by tests/fuzz: a length that no signed number holds, beside one that makes it empty.
+      File(R"({"a":{"dtype":"F32","shape":[18446744073709551615,0],"data_offsets":[0,0]}})", ""),
+      File(R"({"a":{"dtype":"F32","shape":[9223372036854775808,0],"data_offsets":[0,0]}})", ""),
   };
   for (const std::string& lie : lies) {
     const absl::Status status = Open(lie).status();
