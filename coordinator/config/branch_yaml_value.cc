@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "common/utf8_beginning.h"
+#include "coordinator/config/branch_yaml_documents.h"
 
 namespace strata {
 namespace {
@@ -65,12 +67,12 @@ absl::StatusOr<YamlValue> YamlValue::Parse(const std::string& text, const YamlOr
     return OriginError(origin, static_cast<int>(line), "a NUL byte: this is not a text file");
   }
   try {
-    std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) {
-      return OriginError(origin, documents[1].Mark().line + 1,
-                         "a second YAML document begins (---); keep one");
+    if (const std::optional<SecondDocument> second = FindSecondDocument(text)) {
+      return OriginError(origin, second->line + 1,
+                         second->is_marked ? "a second YAML document begins (---); keep one"
+                                           : "not YAML: what stands here belongs to no key");
     }
-    auto node = std::make_shared<const YAML::Node>(documents.empty() ? YAML::Node() : documents[0]);
+    auto node = std::make_shared<const YAML::Node>(YAML::Load(text));
     return YamlValue(std::move(node), std::make_shared<const YamlOrigin>(origin), std::move(key),
                      1);
   } catch (const YAML::DeepRecursion& error) {

@@ -1,13 +1,13 @@
 #include "coordinator/config/layers.h"
 
 #include <algorithm>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/posix_file.h"
 #include "common/status_macros.h"
 #include "coordinator/config/branch_yaml.h"
 
@@ -30,20 +30,15 @@ absl::StatusOr<std::string> ReadText(const fs::path& file) {
   if (!fs::is_regular_file(status)) {
     return absl::UnavailableError(absl::StrCat("not a regular file: ", file.string()));
   }
-  std::ifstream in(file, std::ios::binary);
-  std::string text(kBranchYamlBytesMax + 1, '\0');
-  if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!in && !in.eof()) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot read it; look at its permissions: ", file.string()));
-  }
-  text.resize(static_cast<size_t>(in.gcount()));
-  if (text.size() > kBranchYamlBytesMax) {
+  absl::StatusOr<std::string> text = ReadFile(file, kBranchYamlBytesMax);
+  if (text.ok()) return text;
+  if (absl::IsOutOfRange(text.status())) {
     return absl::FailedPreconditionError(absl::StrCat(file.string(),
                                                       ":1: too large for a configuration, at most ",
                                                       kBranchYamlBytesMax, " bytes"));
   }
-  return text;
+  return absl::UnavailableError(
+      absl::StrCat("cannot read it; look at its permissions: ", file.string()));
 }
 
 absl::StatusOr<std::string> ReadBranchYaml(const fs::path& branch) {

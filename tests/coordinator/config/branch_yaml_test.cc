@@ -360,6 +360,15 @@ TEST_F(LoadConfigTest, AFileThatIsNotAConfigurationIsRefused) {
   EXPECT_THAT(MessageOfFile("a: *nowhere\n"), HasSubstr("not YAML"));
 }
 
+// Found by tests/fuzz: yaml-cpp took all memory.
+TEST_F(LoadConfigTest, ASignThatBeginsNothingIsRefused) {
+  for (const char* text : {",", ",extends:: a.yaml", "]", "}\n", "lora_r: 8\n...\n,a", "? ]"}) {
+    EXPECT_THAT(MessageOfFile(text), HasSubstr("not YAML")) << text;
+    EXPECT_THAT(MessageOfSet(std::string("lora_r=") + text), HasSubstr("--set")) << text;
+  }
+  EXPECT_THAT(MessageOfFile("lora_r: 8\n,a\n"), HasSubstr("branch.yaml:2: not YAML"));
+}
+
 TEST_F(LoadConfigTest, AHostileFileIsRefusedInBoundedTimeAndStack) {
   const auto repeated = [](std::string_view piece) {
     std::string text;
