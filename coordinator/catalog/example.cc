@@ -17,7 +17,7 @@ namespace {
 namespace dom = simdjson::dom;
 
 constexpr size_t kDepthMax = 64;
-constexpr size_t kFirstCapacity = 64 << 10;  // bytes
+constexpr size_t kFirstCapacity = 8 << 10;  // bytes
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,10 +22,20 @@ absl::Status ReadError(const std::filesystem::path& path) {
   return error == ENOENT ? absl::NotFoundError(message) : absl::UnavailableError(message);
 }
 
+// One byte more than a small file has, so that its end is seen without growing.
+size_t BufferBytesFor(const std::filesystem::path& path) {
+  std::error_code error;
+  const uintmax_t bytes = std::filesystem::file_size(path, error);
+  return error || bytes >= kBufferBytes ? kBufferBytes : static_cast<size_t>(bytes) + 1;
+}
+
 }  // namespace
 
 LineReader::LineReader(std::filesystem::path path, FILE* file, uint64_t bytes_max)
-    : path_(std::move(path)), file_(file), bytes_max_(bytes_max), buffer_(kBufferBytes, '\0') {
+    : path_(std::move(path)),
+      file_(file),
+      bytes_max_(bytes_max),
+      buffer_(BufferBytesFor(path_), '\0') {
   std::setvbuf(file, nullptr, _IONBF, 0);  // the buffer here is the only one
 }
 
