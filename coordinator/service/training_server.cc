@@ -2,27 +2,21 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <cstring>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "coordinator/service/guarded_server.h"
-#include "coordinator/service/peer_text.h"
+#include "coordinator/service/run_messages.h"
 #include "strata/v1/training.grpc.pb.h"
 
 namespace strata {
 namespace {
 
-constexpr uint32_t kProtocol = 1;
 constexpr size_t kChunkBytes = 1 << 20;
-// Of what a peer says for people.
-constexpr size_t kNameBytesMax = 255, kReasonBytesMax = 4096;
-constexpr size_t kIncarnationBytesMax = 64;
 // Candidates, each of which is kept in memory, or checkpoints. A second one may come before the end of a broken stream is seen.
 constexpr int kIncomingMax = 2;
 // The host keeps the first of what is handed in, before the core judges the caller.
@@ -42,18 +36,6 @@ grpc::Status ToGrpc(const Effects& effects) {
     default:
       return grpc::Status::OK;
   }
-}
-
-Caller CallerOf(const v1::Caller& caller) {
-  return {AttemptId(caller.attempt()), Rank(caller.rank()), caller.incarnation()};
-}
-
-Position PositionOf(const v1::Position& at) { return {at.stage(), at.epoch(), at.step()}; }
-
-RankProgress ProgressOf(const v1::HeartbeatRequest& beat) {
-  constexpr uint64_t kBusyMax = uint64_t{1} << 53;  // ms; a peer's number must not overflow ours
-  return {beat.headway(), beat.in_collective(), beat.reductions(),
-          Millis(std::min(beat.busy_ms(), kBusyMax))};
 }
 
 // A stream's messages as the pieces of one file.
@@ -86,18 +68,10 @@ class Handlers final : public v1::Training::Service {
   grpc::Status Join(grpc::ServerContext* context, const v1::JoinRequest* request,
                     v1::JoinReply* reply) override {
     if (grpc::Status denied = Authorize(*context, request->caller()); !denied.ok()) return denied;
-    if (request->protocol() != kProtocol) {
-      return {grpc::StatusCode::FAILED_PRECONDITION,
-              absl::StrCat("protocol ", request->protocol(), " is not ", kProtocol,
-                           ": install one version of strata")};
-    }
-    const size_t incarnation_bytes = request->caller().incarnation().size();
-    if (incarnation_bytes == 0 || incarnation_bytes > kIncarnationBytesMax)
-      return {grpc::StatusCode::ABORTED, "an incarnation has 1 to 64 bytes"};
+    const absl::StatusOr<Joined> joined = JoinedOf(*request);
+    if (!joined.ok()) return ToGrpc(joined.status());
     *reply = host_->Task();
-    const Effects effects = host_->Submit(Joined{CallerOf(request->caller()), request->world(),
-                                                 PeerText(request->host(), kNameBytesMax),
-                                                 PeerText(request->device(), kNameBytesMax)});
+    const Effects effects = host_->Submit(*joined);
     // What is wrong with a join is the world that MPI started.
     if (effects.answer == Answer::kInvalid)
       return {grpc::StatusCode::FAILED_PRECONDITION, effects.why};
@@ -121,9 +95,7 @@ class Handlers final : public v1::Training::Service {
   grpc::Status FetchShard(grpc::ServerContext* context, const v1::FetchShardRequest* request,
                           grpc::ServerWriter<v1::StepShard>* writer) override {
     if (grpc::Status denied = Alive(*context, request->caller()); !denied.ok()) return denied;
-    const auto shard =
-        host_->Shard({Rank(request->caller().rank()), request->stage(), request->epoch(),
-                      request->first_step(), request->step_count(), request->held_out()});
+    const auto shard = host_->Shard(WindowOf(*request));
     if (!shard.ok()) return ToGrpc(shard.status());
     for (const v1::StepShard& step : *shard) {
       if (!writer->Write(step)) break;
@@ -134,8 +106,7 @@ class Handlers final : public v1::Training::Service {
   grpc::Status Heartbeat(grpc::ServerContext* context, const v1::HeartbeatRequest* request,
                          v1::HeartbeatReply* reply) override {
     if (grpc::Status denied = Authorize(*context, request->caller()); !denied.ok()) return denied;
-    const Effects effects = host_->Submit(strata::Heartbeat{
-        CallerOf(request->caller()), PositionOf(request->position()), ProgressOf(*request)});
+    const Effects effects = host_->Submit(HeartbeatOf(*request));
     reply->set_directive(effects.answer == Answer::kStop ? v1::DIRECTIVE_STOP
                                                          : v1::DIRECTIVE_CONTINUE);
     return ToGrpc(effects);
@@ -148,16 +119,13 @@ class Handlers final : public v1::Training::Service {
     for (const v1::StepRecord& step : request->steps()) {
       if (!step.skipped() && !std::isfinite(step.loss()))
         return {grpc::StatusCode::INVALID_ARGUMENT, "a step that was applied has a finite loss"};
-      const Effects effects = host_->Submit(
-          StepDone{CallerOf(request->caller()), {step.stage(), step.epoch(), step.step()}});
+      const Effects effects = host_->Submit(DoneOf(request->caller(), step));
       if (effects.record_step) host_->RecordStep(step);
       if (effects.answer == Answer::kStop) reply->set_directive(v1::DIRECTIVE_STOP);
       if (grpc::Status status = ToGrpc(effects); !status.ok()) return status;
     }
     for (const v1::EvaluationRecord& evaluation : request->evaluations()) {
-      const Effects effects = host_->Submit(
-          EvaluationDone{CallerOf(request->caller()),
-                         {evaluation.stage(), evaluation.epoch(), evaluation.step()}});
+      const Effects effects = host_->Submit(DoneOf(request->caller(), evaluation));
       if (effects.record_evaluation) host_->RecordEvaluation(evaluation);
       if (grpc::Status status = ToGrpc(effects); !status.ok()) return status;
     }
@@ -167,20 +135,9 @@ class Handlers final : public v1::Training::Service {
   grpc::Status FinishStage(grpc::ServerContext* context, const v1::FinishStageRequest* request,
                            v1::FinishStageReply*) override {
     if (grpc::Status denied = Authorize(*context, request->caller()); !denied.ok()) return denied;
-    if (request->outcome() != v1::STAGE_OUTCOME_TRAINED &&
-        request->outcome() != v1::STAGE_OUTCOME_DATA_ERROR) {
-      return {grpc::StatusCode::INVALID_ARGUMENT, "a stage that neither was trained nor failed"};
-    }
-    const auto digest = DigestFromHex(request->adapter_sha256());
-    if (!digest.ok()) return ToGrpc(digest.status());
-    StageFinished event{CallerOf(request->caller()),
-                        request->stage(),
-                        std::nullopt,
-                        *digest,
-                        {request->steps_kept(), PeerText(request->reason(), kReasonBytesMax)}};
-    if (request->outcome() == v1::STAGE_OUTCOME_DATA_ERROR)
-      event.data_error = PeerText(request->error(), kReasonBytesMax);
-    return ToGrpc(host_->Submit(event));
+    const absl::StatusOr<StageFinished> finished = FinishedOf(*request);
+    if (!finished.ok()) return ToGrpc(finished.status());
+    return ToGrpc(host_->Submit(*finished));
   }
 
   grpc::Status SendCheckpoint(grpc::ServerContext* context,
@@ -198,7 +155,7 @@ class Handlers final : public v1::Training::Service {
       return {grpc::StatusCode::UNAVAILABLE, "other checkpoints are coming in; try again"};
     const auto state = DigestFromHex(first.info().sha256());
     if (!state.ok()) return ToGrpc(state.status());
-    const Position next = PositionOf(first.info().next());
+    const Position next = PlaceOf(first.info().next());
     const uint64_t bytes = first.info().bytes();
     ChunkPieces pieces(&first, reader);
     if (absl::Status kept = host_->KeepCheckpoint({next, caller.attempt, *state}, bytes,
@@ -219,7 +176,7 @@ class Handlers final : public v1::Training::Service {
       return {grpc::StatusCode::INVALID_ARGUMENT, "rank 0 sends its state"};
     const auto state = DigestFromHex(request->sha256());
     if (!state.ok()) return ToGrpc(state.status());
-    return ToGrpc(host_->Submit(CheckpointTaken{caller, PositionOf(request->next()), *state}));
+    return ToGrpc(host_->Submit(CheckpointTaken{caller, PlaceOf(request->next()), *state}));
   }
 
   grpc::Status FetchCheckpoint(grpc::ServerContext* context,
@@ -244,32 +201,28 @@ class Handlers final : public v1::Training::Service {
                              grpc::ServerReader<v1::CandidateChunk>* reader,
                              v1::SendCandidateReply*) override {
     if (grpc::Status denied = CheckToken(*context); !denied.ok()) return denied;
-    v1::CandidateChunk first;
-    if (!reader->Read(&first)) return {grpc::StatusCode::DATA_LOSS, "an empty stream"};
-    const auto announced = DigestFromHex(first.adapter_sha256());
-    const size_t total = host_->Adapter().size() * sizeof(float);
-    if (!announced.ok() || first.bytes() != total) {
-      return {grpc::StatusCode::DATA_LOSS,
-              absl::StrCat("a candidate of ", first.bytes(), " bytes, expected ", total)};
-    }
-    // The later messages, which `first` is read over by, name no caller.
-    const Caller caller = CallerOf(first.caller());
-    if (grpc::Status denied = Alive(*context, first.caller()); !denied.ok()) return denied;
-    if (caller.rank != Rank(0)) return {grpc::StatusCode::INVALID_ARGUMENT, kNotRankZero};
+    v1::CandidateChunk message;
+    if (!reader->Read(&message)) return {grpc::StatusCode::DATA_LOSS, "an empty stream"};
+    if (grpc::Status denied = Alive(*context, message.caller()); !denied.ok()) return denied;
+    if (message.caller().rank() != 0) return {grpc::StatusCode::INVALID_ARGUMENT, kNotRankZero};
     const Counted incoming(&candidates_incoming_);
     if (incoming.before >= kIncomingMax)
       return {grpc::StatusCode::UNAVAILABLE, "other candidates are coming in; try again"};
-    std::vector<float> adapter(host_->Adapter().size());
-    if (!Receive(first, reader, reinterpret_cast<char*>(adapter.data()), total) ||
-        Sha256Of({reinterpret_cast<const char*>(adapter.data()), total}) != *announced) {
-      return {grpc::StatusCode::DATA_LOSS,
-              "the candidate's bytes are not those that were announced"};
-    }
+    auto candidate = CandidateInMaking::Announced(message, host_->Adapter().size());
+    if (!candidate.ok()) return ToGrpc(candidate.status());
+    bool follows = true;
+    do {
+      follows = candidate->Take(message.chunk());
+    } while (follows && reader->Read(&message));
+    const Caller caller = candidate->caller();
+    const Digest digest = candidate->digest();
+    absl::StatusOr<std::vector<float>> adapter = (*std::move(candidate)).Finish();
+    if (!adapter.ok()) return ToGrpc(adapter.status());
     if (grpc::Status stale = ToGrpc(host_->Submit(strata::Heartbeat{caller, {}})); !stale.ok()) {
       return stale;
     }
-    host_->TakeCandidate(std::move(adapter));
-    return ToGrpc(host_->Submit(CandidateArrived{caller, *announced}));
+    host_->TakeCandidate(*std::move(adapter));
+    return ToGrpc(host_->Submit(CandidateArrived{caller, digest}));
   }
 
   grpc::Status ReportEvaluation(grpc::ServerContext* context,
@@ -295,9 +248,7 @@ class Handlers final : public v1::Training::Service {
   grpc::Status Fail(grpc::ServerContext* context, const v1::FailRequest* request,
                     v1::FailReply*) override {
     if (grpc::Status denied = Authorize(*context, request->caller()); !denied.ok()) return denied;
-    return ToGrpc(host_->Submit(
-        RankFailed{CallerOf(request->caller()), PeerText(request->reason(), kReasonBytesMax),
-                   request->permanent()}));
+    return ToGrpc(host_->Submit(FailedOf(*request)));
   }
 
  private:
@@ -332,20 +283,7 @@ class Handlers final : public v1::Training::Service {
   // Authorized, and of the live attempt.
   grpc::Status Alive(const grpc::ServerContext& context, const v1::Caller& caller) {
     if (grpc::Status denied = Authorize(context, caller); !denied.ok()) return denied;
-    return ToGrpc(host_->Submit(strata::Heartbeat{CallerOf(caller), {}}));
-  }
-
-  // Chunks must follow one another without a hole and end exactly at `total`.
-  static bool Receive(v1::CandidateChunk& message, grpc::ServerReader<v1::CandidateChunk>* reader,
-                      char* to, size_t total) {
-    size_t received = 0;
-    do {
-      const std::string& data = message.chunk().data();
-      if (message.chunk().offset() != received || data.size() > total - received) return false;
-      std::memcpy(to + received, data.data(), data.size());
-      received += data.size();
-    } while (reader->Read(&message));
-    return received == total;
+    return ToGrpc(host_->Submit(AliveOf(caller)));
   }
 
   RunHost* const host_;
