@@ -1,6 +1,6 @@
 // Goal: no branch.yaml and no --set does harm, and what is in force can be written down and read
-// back. Method: the input as branch.yaml, its first line as an override; a configuration that is
-// taken is written out key by key and must load as the same.
+// back. Method: the input as branch.yaml, and its first line as an override where it has an "=";
+// a configuration that is taken is written out key by key and must load as the same.
 #include "coordinator/config/branch_yaml.h"
 
 #include "tests/fuzz/fuzz_folder.h"
@@ -33,8 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   TheFolder().Write("branch.yaml", input);
   const auto loaded = LoadConfigWithSources(TheFolder().path(), {});
   if (loaded.ok()) CheckReadsBack(*loaded);
-  TheFolder().Write("branch.yaml", "model_name_or_path: m\n");
   const std::string line(input.substr(0, input.find('\n')));
+  if (line.find('=') == std::string::npos) return 0;
+  TheFolder().Write("branch.yaml", "model_name_or_path: m\n");
   const auto overridden = LoadConfigWithSources(TheFolder().path(), {line});
   if (overridden.ok()) CheckReadsBack(*overridden);
   return 0;
