@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -280,6 +281,19 @@ absl::Status FileSystem::CreateDirectories(const fs::path& folder) {
     if (!fs::is_directory(folder, error)) return Failed("create", folder, reason);
   }
   return FsyncDirectory(FolderOf(folder));
+}
+
+absl::StatusOr<FreeSpace> FileSystem::FreeSpaceOf(const fs::path& folder) {
+  std::error_code error;
+  fs::path nearest = fs::absolute(folder, error);
+  while (!fs::exists(nearest, error) && nearest.has_relative_path())
+    nearest = nearest.parent_path();
+  struct statvfs free {};
+  struct stat status {};
+  if (statvfs(nearest.c_str(), &free) != 0 || stat(nearest.c_str(), &status) != 0)
+    return Failed("ask for the free space of", nearest, errno);
+  return FreeSpace{static_cast<uint64_t>(free.f_bavail) * free.f_frsize, free.f_favail,
+                   free.f_files > 0, status.st_dev};
 }
 
 absl::StatusOr<std::string> ReadFile(const fs::path& path, uint64_t max_bytes) {

@@ -20,6 +20,14 @@ struct FileEnd {
   std::string last;
 };
 
+// What a file system has left for this user.
+struct FreeSpace {
+  uint64_t bytes = 0;
+  uint64_t files = 0;         // inodes
+  bool counts_files = false;  // false: it makes them as it needs them
+  uint64_t device = 0;        // equal on one file system
+};
+
 // The next part of a file that is written in parts; empty at its end. It need live only until the
 // next is asked for.
 using NextPiece = std::function<absl::StatusOr<std::string_view>()>;
@@ -68,6 +76,9 @@ class FileSystem {
   absl::Status ReplaceSymlink(const std::filesystem::path& link,
                               const std::filesystem::path& target);
   absl::Status CreateDirectories(const std::filesystem::path& folder);
+  // Of the file system of `folder`, or where there is none yet, of the nearest folder above it. A
+  // quota is not seen. Virtual, so that tests can have a full disk.
+  virtual absl::StatusOr<FreeSpace> FreeSpaceOf(const std::filesystem::path& folder);
 
  protected:
   // Called before each system call that changes a file, a folder or what is durable of them
