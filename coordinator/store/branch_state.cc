@@ -5,64 +5,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "coordinator/store/event_fields.h"
+#include "coordinator/store/recovery_events.h"
 
 namespace strata {
 namespace {
 
 constexpr std::string_view kBody = "the body";
 constexpr size_t kPinBytesMax = 128;
-
-// The lines are vouched for by their hashes, but not against a forger or our own mistakes: what is
-// used as a path or a number is checked here, once.
-absl::StatusOr<uint64_t> CountAt(const Json& json, std::string_view key, uint64_t max) {
-  ASSIGN_OR_RETURN(const int64_t number, JsonInteger(json, key, kBody));
-  if (number < 0 || static_cast<uint64_t>(number) > max) {
-    return absl::DataLossError(absl::StrCat(absl::string_view(key.data(), key.size()), " is ",
-                                            number, ", where 0 to ", max, " is possible"));
-  }
-  return static_cast<uint64_t>(number);
-}
-
-// 0 is no version.
-absl::StatusOr<Version> VersionOrNoneAt(const Json& json, std::string_view key) {
-  ASSIGN_OR_RETURN(const uint64_t number, CountAt(json, key, UINT32_MAX));
-  return Version(static_cast<uint32_t>(number));
-}
-
-absl::StatusOr<Version> VersionAt(const Json& json, std::string_view key) {
-  ASSIGN_OR_RETURN(const Version version, VersionOrNoneAt(json, key));
-  if (version == Version()) return absl::DataLossError("it names version 0, which is none");
-  return version;
-}
-
-absl::Status CheckKnown(const BranchState& state, Version version) {
-  if (state.versions.contains(version)) return absl::OkStatus();
-  return absl::DataLossError(
-      absl::StrCat("it names ", VersionName(version), ", which was never committed"));
-}
-
-absl::StatusOr<std::string> BackupNameOf(const Json& json) {
-  if (!json.is_string()) return absl::DataLossError("backups is no list of names");
-  std::string name = json.get<std::string>();
-  if (!IsBackupName(name)) {
-    return absl::DataLossError(absl::StrCat("'", name, "' is not the name of a backup"));
-  }
-  return name;
-}
-
-// It names folders.
-absl::StatusOr<std::string> RunAt(const Json& json) {
-  ASSIGN_OR_RETURN(std::string run, JsonString(json, "run", kBody));
-  if (run.empty() || run.front() == '.' || run.find('/') != std::string::npos) {
-    return absl::DataLossError(absl::StrCat("'", run, "' is not the id of a run"));
-  }
-  return run;
-}
-
-absl::StatusOr<Digest> DigestAt(const Json& json, std::string_view key) {
-  ASSIGN_OR_RETURN(const std::string hex, JsonString(json, key, kBody));
-  return DigestFromHex(hex);
-}
 
 Json StageJson(const StageResult& stage) {
   return {{"dataset", stage.dataset},
@@ -85,10 +35,10 @@ absl::StatusOr<StageResult> StageOf(const Json& json) {
   StageResult stage;
   ASSIGN_OR_RETURN(stage.dataset, JsonString(json, "dataset", kBody));
   ASSIGN_OR_RETURN(stage.tier, JsonString(json, "tier", kBody));
-  ASSIGN_OR_RETURN(stage.sha256, DigestAt(json, "sha256"));
-  ASSIGN_OR_RETURN(const uint64_t pass, CountAt(json, "pass", UINT32_MAX));
-  ASSIGN_OR_RETURN(stage.examples, CountAt(json, "examples", INT64_MAX));
-  ASSIGN_OR_RETURN(const uint64_t epochs, CountAt(json, "epochs", UINT32_MAX));
+  ASSIGN_OR_RETURN(stage.sha256, EventDigest(json, "sha256"));
+  ASSIGN_OR_RETURN(const uint64_t pass, EventCount(json, "pass", UINT32_MAX));
+  ASSIGN_OR_RETURN(stage.examples, EventCount(json, "examples", INT64_MAX));
+  ASSIGN_OR_RETURN(const uint64_t epochs, EventCount(json, "epochs", UINT32_MAX));
   ASSIGN_OR_RETURN(stage.loss, LossOf(json));
   stage.pass = static_cast<uint32_t>(pass);
   stage.epochs = static_cast<uint32_t>(epochs);
@@ -98,16 +48,16 @@ absl::StatusOr<StageResult> StageOf(const Json& json) {
 absl::StatusOr<CommittedVersion> CommitOf(const LedgerEvent& event) {
   CommittedVersion commit;
   commit.time = event.time;
-  ASSIGN_OR_RETURN(commit.version, VersionAt(event.body, "version"));
-  ASSIGN_OR_RETURN(commit.parent, VersionOrNoneAt(event.body, "parent"));
-  ASSIGN_OR_RETURN(commit.run, RunAt(event.body));
+  ASSIGN_OR_RETURN(commit.version, EventVersion(event.body, "version"));
+  ASSIGN_OR_RETURN(commit.parent, EventVersionOrNone(event.body, "parent"));
+  ASSIGN_OR_RETURN(commit.run, EventRun(event.body));
   ASSIGN_OR_RETURN(commit.parked, JsonBool(event.body, "parked", kBody));
   if (event.body.contains("imported")) {
     ASSIGN_OR_RETURN(commit.imported, JsonBool(event.body, "imported", kBody));
   }
-  ASSIGN_OR_RETURN(commit.manifest_sha256, DigestAt(event.body, "manifest_sha256"));
-  ASSIGN_OR_RETURN(commit.adapter_digest, DigestAt(event.body, "adapter_digest"));
-  ASSIGN_OR_RETURN(commit.base_fingerprint, DigestAt(event.body, "base_fingerprint"));
+  ASSIGN_OR_RETURN(commit.manifest_sha256, EventDigest(event.body, "manifest_sha256"));
+  ASSIGN_OR_RETURN(commit.adapter_digest, EventDigest(event.body, "adapter_digest"));
+  ASSIGN_OR_RETURN(commit.base_fingerprint, EventDigest(event.body, "base_fingerprint"));
   ASSIGN_OR_RETURN(const Json* stages, JsonNested(event.body, "stages", kBody));
   for (const Json& json : *stages) {
     ASSIGN_OR_RETURN(StageResult stage, StageOf(json));
@@ -127,8 +77,8 @@ absl::Status ApplyCommit(const LedgerEvent& event, BranchState* state) {
   ASSIGN_OR_RETURN(const Json* backups, JsonNested(event.body, "backups", kBody));
   for (const Json& json : *backups) {
     ASSIGN_OR_RETURN(const std::string named, JsonString(json, "name", kBody));
-    ASSIGN_OR_RETURN(const std::string name, BackupNameOf(named));
-    ASSIGN_OR_RETURN(const Version version, VersionAt(json, "version"));
+    ASSIGN_OR_RETURN(const std::string name, EventBackupName(named));
+    ASSIGN_OR_RETURN(const Version version, EventVersion(json, "version"));
     RETURN_IF_ERROR(CheckKnown(*state, version));
     state->backups.push_back({name, version, commit.version, event.time});
     state->commits_owing_backups.insert(commit.version);
@@ -136,6 +86,7 @@ absl::Status ApplyCommit(const LedgerEvent& event, BranchState* state) {
   if (!commit.parked) {
     state->previous = state->current;
     state->current = commit.version;
+    state->fell_back.reset();
     for (const StageResult& stage : commit.stages) state->held.erase(stage.sha256);
   }
   state->begun.erase(commit.version);
@@ -143,12 +94,11 @@ absl::Status ApplyCommit(const LedgerEvent& event, BranchState* state) {
 }
 
 absl::Status ApplyRestore(const LedgerEvent& event, BranchState* state) {
-  ASSIGN_OR_RETURN(const Version version, VersionAt(event.body, "version"));
+  ASSIGN_OR_RETURN(const Version version, EventVersion(event.body, "version"));
   ASSIGN_OR_RETURN(const Json* held, JsonNested(event.body, "held", kBody));
   RETURN_IF_ERROR(CheckKnown(*state, version));
   for (const Json& json : *held) {
-    if (!json.is_string()) return absl::DataLossError("held is no list of hashes");
-    ASSIGN_OR_RETURN(const Digest digest, DigestFromHex(json.get<std::string>()));
+    ASSIGN_OR_RETURN(const Digest digest, EventContent(json));
     state->held.insert(digest);
   }
   for (const CommittedVersion* ancestor : state->Ancestry(version)) {
@@ -158,6 +108,8 @@ absl::Status ApplyRestore(const LedgerEvent& event, BranchState* state) {
   state->current = version;
   state->versions.at(version).parked = false;
   state->pruning_versions.erase(version);
+  state->lost.erase(version);
+  state->fell_back.reset();
   return absl::OkStatus();
 }
 
@@ -167,7 +119,7 @@ absl::Status ApplyPin(const LedgerEvent& event, BranchState* state) {
     return absl::DataLossError(usable.message());
   }
   if (event.kind == "pin") {
-    ASSIGN_OR_RETURN(const Version version, VersionAt(event.body, "version"));
+    ASSIGN_OR_RETURN(const Version version, EventVersion(event.body, "version"));
     RETURN_IF_ERROR(CheckKnown(*state, version));
     state->pins[pin] = version;
     state->unpinning.erase(pin);
@@ -197,14 +149,14 @@ absl::Status ApplyPrune(const LedgerEvent& event, BranchState* state) {
   const bool done = event.kind == "pruned";
   ASSIGN_OR_RETURN(const Json* backups, JsonNested(event.body, "backups", kBody));
   for (const Json& json : *backups) {
-    ASSIGN_OR_RETURN(const std::string name, BackupNameOf(json));
+    ASSIGN_OR_RETURN(const std::string name, EventBackupName(json));
     std::erase_if(state->backups, [&](const BackupRecord& backup) { return backup.name == name; });
     if (done) state->pruning_backups.erase(name);
     if (!done) state->pruning_backups.insert(name);
   }
   ASSIGN_OR_RETURN(const Json* versions, JsonNested(event.body, "versions", kBody));
   for (const Json& json : *versions) {
-    ASSIGN_OR_RETURN(const Version version, VersionAt({{"version", json}}, "version"));
+    ASSIGN_OR_RETURN(const Version version, EventVersion({{"version", json}}, "version"));
     RETURN_IF_ERROR(CheckKnown(*state, version));
     if (!done && IsNeeded(*state, version)) {
       return absl::DataLossError(absl::StrCat("it prunes ", VersionName(version),
@@ -218,24 +170,26 @@ absl::Status ApplyPrune(const LedgerEvent& event, BranchState* state) {
 
 absl::Status Apply(const LedgerEvent& event, BranchState* state) {
   if (event.kind == "begin") {
-    ASSIGN_OR_RETURN(const Version version, VersionAt(event.body, "version"));
-    ASSIGN_OR_RETURN(state->begun[version], RunAt(event.body));
+    ASSIGN_OR_RETURN(const Version version, EventVersion(event.body, "version"));
+    ASSIGN_OR_RETURN(state->begun[version], EventRun(event.body));
     return absl::OkStatus();
   }
   if (event.kind == "commit") return ApplyCommit(event, state);
   if (event.kind == "restore") return ApplyRestore(event, state);
+  if (event.kind == "fallback") return ApplyFallBack(event, state);
+  if (event.kind == "rebuilt") return ApplyRebuilt(event, state);
   if (event.kind == "prune" || event.kind == "pruned") return ApplyPrune(event, state);
   if (event.kind == "pin" || event.kind == "unpin" || event.kind == "unpinned") {
     return ApplyPin(event, state);
   }
   if (event.kind == "backups") {
-    ASSIGN_OR_RETURN(const Version committed, VersionAt(event.body, "version"));
+    ASSIGN_OR_RETURN(const Version committed, EventVersion(event.body, "version"));
     RETURN_IF_ERROR(CheckKnown(*state, committed));
     state->commits_owing_backups.erase(committed);
     return absl::OkStatus();
   }
   if (event.kind == "release") {
-    ASSIGN_OR_RETURN(const Digest digest, DigestAt(event.body, "sha256"));
+    ASSIGN_OR_RETURN(const Digest digest, EventDigest(event.body, "sha256"));
     state->held.erase(digest);
     return absl::OkStatus();
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -33,6 +34,12 @@ struct BackupRecord {
   std::string time;
 };
 
+// Current was given up, and an older version serves in its place.
+struct FallBackRecord {
+  Version from, to;
+  std::string time;
+};
+
 struct BranchState {
   std::map<Version, CommittedVersion> versions;  // every one ever committed
   Version current, previous;                     // 0 = none
@@ -43,6 +50,8 @@ struct BranchState {
   std::map<std::string, Version> pins;       // by name
   std::map<std::string, Version> unpinning;  // ended, but whose links may still be there
   std::map<Version, std::string> begun;      // numbers given to runs that have not committed them
+  std::set<Version> lost;  // given up: of these no copy was whole (recovery_events.h)
+  std::optional<FallBackRecord> fell_back;  // the last one, until a commit or a restore follows it
   std::set<Digest> held;
   std::set<std::string> excluded;
 
@@ -64,8 +73,8 @@ absl::Status CheckPinName(const std::string& pin);
 
 // DATA_LOSS for an event that is not known, lacks a field, or names what cannot be: a version never
 // committed, a backup not called as backups are, a run that names no folder, a number out of range,
-// the pruning of current, previous or a pinned version. So what a state names is safe to look up
-// and to delete.
+// the pruning of current, previous or a pinned version, a fall-back to what it gives up. So what a
+// state names is safe to look up and to delete.
 absl::StatusOr<BranchState> Fold(const std::vector<LedgerEvent>& events);
 
 // The lineage of current, but for the examples, which stand in its folder.

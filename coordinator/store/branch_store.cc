@@ -6,8 +6,9 @@
 #include "common/status_macros.h"
 #include "coordinator/store/copies.h"
 #include "coordinator/store/findings.h"
-#include "coordinator/store/links.h"
 #include "coordinator/store/metadata.h"
+#include "coordinator/store/mirror.h"
+#include "coordinator/store/room.h"
 #include "coordinator/store/rotation.h"
 #include "coordinator/store/version_name.h"
 
@@ -15,8 +16,6 @@ namespace strata {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string Now() { return Iso8601(std::chrono::system_clock::now()); }
 
 Version NextVersion(const BranchWriter& writer) {
   Version last;
@@ -46,6 +45,20 @@ absl::StatusOr<Inheritance> InheritanceFrom(const BranchWriter& writer,
   ASSIGN_OR_RETURN(inheritance.metadata, ReadMetadataFile(folder, manifest));
   ASSIGN_OR_RETURN(inheritance.examples, ReadExamplesFile(folder, manifest));
   return inheritance;
+}
+
+// For the version alone: the backups and the mirror follow the commit, and what they lack room for
+// is put off and said.
+absl::Status CheckRoomFor(const BranchWriter& writer, const Candidate& candidate) {
+  const fs::path parent = VersionPath(writer.adapters(), ParentOf(candidate));
+  std::error_code error;
+  uint64_t examples = fs::file_size(parent / "trained_examples.bin", error);
+  if (error) examples = 0;
+  for (const auto& [name, digests] : candidate.examples)
+    examples += name.size() + digests.size() * sizeof(ExampleDigest);
+  return CheckRoom({RoomForVersion(writer.adapters() / "versions",
+                                   candidate.adapter.size() * sizeof(float), examples)},
+                   writer.files());
 }
 
 CommittedVersion CommitOf(const Candidate& candidate, Version version) {
@@ -79,33 +92,21 @@ absl::StatusOr<Digest> WriteVersion(BranchWriter* writer, const Candidate& candi
 
 }  // namespace
 
-BranchStore::BranchStore(fs::path adapters, FileSystem* files, BranchSnapshot snapshot)
-    : adapters_(std::move(adapters)),
+BranchStore::BranchStore(BranchPlaces places, FileSystem* files, BranchSnapshot snapshot)
+    : places_(std::move(places)),
       files_(files),
       state_(std::move(snapshot.state)),
       damage_(std::move(snapshot.damage)) {}
 
-absl::StatusOr<BranchStore> BranchStore::Open(fs::path adapters, FileSystem* files) {
+absl::StatusOr<BranchStore> BranchStore::Open(fs::path adapters, FileSystem* files,
+                                              fs::path mirror) {
   ASSIGN_OR_RETURN(BranchSnapshot snapshot, ReadBranch(adapters));
-  return BranchStore(std::move(adapters), files, std::move(snapshot));
+  return BranchStore({std::move(adapters), std::move(mirror)}, files, std::move(snapshot));
 }
 
 void BranchStore::Follow(const BranchWriter& writer) {
   state_ = writer.state();
   damage_ = absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<std::string>> BranchStore::Recover() {
-  std::vector<std::string> done;
-  std::error_code error;
-  if (!fs::exists(adapters_, error)) return done;
-  ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
-  const absl::Status healed = Heal(&writer, &done);
-  const absl::Status mended = Mend(&writer, Now());
-  Follow(writer);
-  RETURN_IF_ERROR(healed);
-  RETURN_IF_ERROR(mended);
-  return done;
 }
 
 absl::StatusOr<const CommittedVersion*> BranchStore::Known(Version version) const {
@@ -163,15 +164,14 @@ absl::StatusOr<StoredVersion> BranchStore::Find(const std::string& name) const {
   if (name == "current" && state_.current == Version()) {
     return absl::NotFoundError("this branch has no adapter yet: strata train makes its first");
   }
-  ASSIGN_OR_RETURN(const NamedVersion found, VersionNamed(adapters_, state_, name));
-  const std::optional<fs::path> folder =
-      WholeCopyOf(adapters_, state_, found.version, found.backup);
+  ASSIGN_OR_RETURN(const NamedVersion found, VersionNamed(places_.adapters, state_, name));
+  const std::optional<fs::path> folder = WholeCopyOf(places_, state_, found.version, found.backup);
   if (!folder) {
     const std::vector<std::string> findings =
         CheckFolder(VersionDir(found.version), state_.versions.at(found.version).manifest_sha256,
                     FolderCheck::kHash);
     return absl::DataLossError(absl::StrCat(
-        VersionName(found.version), " is missing or damaged and no backup of it is whole: ",
+        VersionName(found.version), " is missing or damaged and no copy of it is whole: ",
         findings.empty() ? "it changed while it was read" : findings.front(),
         "; `strata verify` lists all that is damaged"));
   }
@@ -187,7 +187,7 @@ std::optional<Digest> BranchStore::AdapterDigestOf(Version version) const {
 
 absl::StatusOr<CommitOutcome> BranchStore::Commit(const Candidate& candidate) {
   RETURN_IF_ERROR(CheckCandidate(candidate));
-  ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
+  ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(places_, files_));
   const absl::Status mended = Mend(&writer, Iso8601(candidate.now));
   absl::Status rotated = mended;
   if (writer.state().CommitOfRun(candidate.run.value()) == nullptr) {
@@ -195,7 +195,11 @@ absl::StatusOr<CommitOutcome> BranchStore::Commit(const Candidate& candidate) {
     RETURN_IF_ERROR(CommitNew(&writer, candidate, &rotated));
   }
   Follow(writer);
-  return OutcomeOf(candidate.run.value(), rotated);
+  CommitOutcome outcome = OutcomeOf(candidate.run.value(), rotated);
+  const absl::Status mirrored =
+      UpdateMirror(&writer, FolderCheck::kSizeAndTime, Iso8601(candidate.now)).status();
+  if (!mirrored.ok()) outcome.mirror_pending = MirrorIsBehind(places_, mirrored);
+  return outcome;
 }
 
 absl::Status BranchStore::CommitNew(BranchWriter* writer, const Candidate& candidate,
@@ -203,6 +207,7 @@ absl::Status BranchStore::CommitNew(BranchWriter* writer, const Candidate& candi
   const std::string now = Iso8601(candidate.now);
   const Version version = NextVersion(*writer);
   if (version == Version()) return absl::FailedPreconditionError("no version number is left");
+  RETURN_IF_ERROR(CheckRoomFor(*writer, candidate));
   CommittedVersion commit = CommitOf(candidate, version);
   ASSIGN_OR_RETURN(commit.manifest_sha256, WriteVersion(writer, candidate, version));
   commit.parked = candidate.parent != writer->state().current;
@@ -238,12 +243,12 @@ CommitOutcome BranchStore::OutcomeOf(const std::string& run, absl::Status rotate
 }
 
 absl::StatusOr<Version> BranchStore::Restore(const std::string& name, Time now) {
-  ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
+  ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(places_, files_));
   const std::string time = Iso8601(now);
   RETURN_IF_ERROR(Mend(&writer, time));
   ASSIGN_OR_RETURN(const NamedVersion target,
                    VersionNamed(writer.adapters(), writer.state(), name));
-  RETURN_IF_ERROR(EnsureWhole(&writer, target.version, target.backup).status());
+  RETURN_IF_ERROR(EnsureWhole(&writer, target.version, target.backup, time).status());
   if (target.version != writer.state().current) {
     const std::set<Digest> held = writer.state().Undone(writer.state().current, target.version);
     RETURN_IF_ERROR(writer.Record("restore", time, RestoreBody(target.version, name, held)));
@@ -254,93 +259,13 @@ absl::StatusOr<Version> BranchStore::Restore(const std::string& name, Time now) 
   return target.version;
 }
 
-absl::StatusOr<Version> BranchStore::Pin(const std::string& pin, const std::string& name,
-                                         Time now) {
-  RETURN_IF_ERROR(CheckPinName(pin));
-  ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
-  const std::string time = Iso8601(now);
-  RETURN_IF_ERROR(Mend(&writer, time));
-  ASSIGN_OR_RETURN(const NamedVersion target,
-                   VersionNamed(writer.adapters(), writer.state(), name));
-  RETURN_IF_ERROR(CheckPinIsFree(writer, pin, target.version));
-  RETURN_IF_ERROR(EnsureWhole(&writer, target.version, target.backup).status());
-  if (!writer.state().pins.contains(pin)) {
-    RETURN_IF_ERROR(writer.Record("pin", time, PinBody(pin, target.version)));
-  }
-  const absl::Status linked = Mend(&writer, time);
-  Follow(writer);
-  RETURN_IF_ERROR(linked);
-  return target.version;
-}
-
-absl::StatusOr<Version> BranchStore::Unpin(const std::string& pin, Time now) {
-  ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
-  const std::string time = Iso8601(now);
-  RETURN_IF_ERROR(Mend(&writer, time));
-  const auto at = writer.state().pins.find(pin);
-  if (at == writer.state().pins.end()) {
-    const bool by_hand = LinksByHand(adapters_, writer.state()).contains(pin);
-    return absl::NotFoundError(
-        by_hand ? absl::StrCat((adapters_ / pin).string(),
-                               " is a link made by hand, not by strata pin; remove it by hand")
-                : absl::StrCat("there is no pin named '", pin, "'; `strata status` lists them"));
-  }
-  const Version version = at->second;
-  RETURN_IF_ERROR(writer.Record("unpin", time, UnpinBody(pin)));
-  const absl::Status unlinked = Mend(&writer, time);
-  Follow(writer);
-  RETURN_IF_ERROR(unlinked);
-  return version;
-}
-
-std::vector<PinInfo> BranchStore::Pins() const {
-  std::map<std::string, PinInfo> pins;
-  for (const auto& [name, version] : LinksByHand(adapters_, state_)) {
-    if (name.front() != '.' && state_.versions.contains(version))
-      pins[name] = {name, version, true};
-  }
-  for (const auto& [name, version] : state_.pins) pins[name] = {name, version, false};
-  std::vector<PinInfo> list;
-  for (auto& [name, pin] : pins) list.push_back(std::move(pin));
-  return list;
-}
-
-absl::Status BranchStore::RecordAlone(const std::string& kind, Time now, Json body) {
-  ASSIGN_OR_RETURN(BranchWriter writer, BranchWriter::Begin(adapters_, files_));
-  RETURN_IF_ERROR(writer.Record(kind, Iso8601(now), std::move(body)));
-  Follow(writer);
-  return absl::OkStatus();
-}
-
-bool BranchStore::HasCommitted(const RunId& run) const {
-  return state_.CommitOfRun(run.value()) != nullptr;
-}
-
-std::set<Digest> BranchStore::HeldUnder(const std::string& dataset) const {
-  std::set<Digest> held;
-  for (const auto& [version, commit] : state_.versions) {
-    for (const StageResult& stage : commit.stages) {
-      if (stage.dataset == dataset && state_.held.contains(stage.sha256)) held.insert(stage.sha256);
-    }
-  }
-  return held;
-}
-
-absl::Status BranchStore::Release(const Digest& dataset_sha256, Time now) {
-  return RecordAlone("release", now, {{"sha256", dataset_sha256.Hex()}});
-}
-
-absl::Status BranchStore::SetExcluded(const std::string& dataset, bool excluded, Time now) {
-  return RecordAlone(excluded ? "exclude" : "include", now, {{"dataset", dataset}});
-}
-
 absl::StatusOr<std::vector<BackupInfo>> BranchStore::Backups() const {
   RETURN_IF_ERROR(damage_);
   std::vector<BackupInfo> backups;
   for (const BackupRecord& record : state_.backups) {
     BackupInfo info{record.name, record.version, record.time, 0};
     const absl::StatusOr<Manifest> manifest =
-        ReadManifest(BackupPath(adapters_, record.name), nullptr);
+        ReadManifest(BackupPath(places_.adapters, record.name), nullptr);
     if (manifest.ok()) {
       for (const auto& [name, file] : manifest->files) info.bytes += file.bytes;
     }
@@ -364,12 +289,12 @@ absl::StatusOr<std::optional<RunReport>> BranchStore::ReportOfNewest() const {
 }
 
 std::vector<std::string> BranchStore::CheapFindings() const {
-  return FindingsOf(adapters_, state_, damage_, FolderCheck::kSizeAndTime);
+  return FindingsOf(places_, state_, damage_, FolderCheck::kSizeAndTime);
 }
 
 absl::StatusOr<std::vector<std::string>> BranchStore::Verify() const {
-  ASSIGN_OR_RETURN(const BranchSnapshot fresh, ReadBranch(adapters_));
-  return FindingsOf(adapters_, fresh.state, fresh.damage, FolderCheck::kHash);
+  ASSIGN_OR_RETURN(const BranchSnapshot fresh, ReadBranch(places_.adapters));
+  return FindingsOf(places_, fresh.state, fresh.damage, FolderCheck::kHash);
 }
 
 absl::StatusOr<std::vector<HistoryEntry>> BranchStore::History() const {
@@ -384,6 +309,8 @@ absl::StatusOr<std::vector<HistoryEntry>> BranchStore::History() const {
   return history;
 }
 
-fs::path BranchStore::VersionDir(Version version) const { return VersionPath(adapters_, version); }
+fs::path BranchStore::VersionDir(Version version) const {
+  return VersionPath(places_.adapters, version);
+}
 
 }  // namespace strata

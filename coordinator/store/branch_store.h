@@ -69,14 +69,26 @@ class BranchStore {
 
   // Reads the ledger and no more; `adapters` need not exist yet. OK also for a damaged ledger, so
   // that CheapFindings can tell: what changes the branch or trusts its lineage is refused then.
+  // `mirror`: this branch's part of backup_mirror; "" = none.
   static absl::StatusOr<BranchStore> Open(std::filesystem::path adapters,
-                                          FileSystem* files = FileSystem::Real());
+                                          FileSystem* files = FileSystem::Real(),
+                                          std::filesystem::path mirror = {});
 
   // Finishes or discards what a kill left, checks current and previous by hash and makes them whole
-  // from a backup, and mends links and backups from the ledger. Gives what the user should know, in
-  // sentences. Doing it again changes nothing. Call it before a run. DATA_LOSS also when current is
-  // damaged and no copy of it is whole: the rest is mended then, and Restore can still be called.
+  // from a copy, mends links and backups from the ledger and brings the mirror up to date. Gives
+  // what the user should know, in sentences. Doing it again changes nothing. Call it before a run.
+  // DATA_LOSS also when current is damaged and no copy of it is whole: the rest is mended then, and
+  // Restore and FallBack can still be called.
   absl::StatusOr<std::vector<std::string>> Recover();
+  // When no copy of current is whole, makes an older version current in its place (giving_up.h):
+  // the one way back without a Restore, recorded and told. Sentences, and errors, as Recover.
+  absl::StatusOr<std::vector<std::string>> FallBack(Time now);
+  // Recovers all that can be: a ledger that cannot be believed is made anew from the versions
+  // (ledger_rebuild.h), every version and backup is healed or given up (repair.h). Sentences, and
+  // errors, as Recover.
+  absl::StatusOr<std::vector<std::string>> Repair(Time now);
+  // The last fall-back, until a commit or a restore follows it.
+  const std::optional<FallBackRecord>& fell_back() const { return state_.fell_back; }
   // DATA_LOSS when the ledger cannot be believed; what follows from it is not to be trusted then.
   const absl::Status& damage() const { return damage_; }
 
@@ -144,7 +156,7 @@ class BranchStore {
   std::filesystem::path VersionDir(Version version) const;
 
  private:
-  BranchStore(std::filesystem::path adapters, FileSystem* files, BranchSnapshot snapshot);
+  BranchStore(BranchPlaces places, FileSystem* files, BranchSnapshot snapshot);
   // A writer begins only on a ledger that can be believed.
   void Follow(const BranchWriter& writer);
   absl::StatusOr<const CommittedVersion*> Known(Version version) const;
@@ -153,7 +165,7 @@ class BranchStore {
   CommitOutcome OutcomeOf(const std::string& run, absl::Status rotated) const;
   absl::Status RecordAlone(const std::string& kind, Time now, Json body);
 
-  std::filesystem::path adapters_;
+  BranchPlaces places_;
   FileSystem* files_;
   BranchState state_;
   absl::Status damage_;

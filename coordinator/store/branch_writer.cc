@@ -49,8 +49,9 @@ absl::Status CheckKnowsLinks(const fs::path& adapters, const BranchState& state)
     return absl::DataLossError(absl::StrCat(
         "the ledger is older than the branch: ", (adapters / name).string(), " leads to ",
         VersionName(version), ", which ", (adapters / "ledger.jsonl").string(),
-        " does not know as committed; nothing is changed until its newer copy is put back (or, to "
-        "give that version up for good, the link is removed by hand)"));
+        " does not know as committed; nothing is changed until its newer copy is put back, or "
+        "`strata "
+        "verify --repair` takes what the versions say"));
   }
   return absl::OkStatus();
 }
@@ -63,6 +64,14 @@ fs::path VersionPath(const fs::path& adapters, Version version) {
 
 fs::path BackupPath(const fs::path& adapters, const std::string& name) {
   return adapters / "backups" / name;
+}
+
+fs::path MirrorPath(const fs::path& mirror, Version version, const Digest& manifest) {
+  return mirror / absl::StrCat(VersionName(version), "-", manifest.Hex().substr(0, 16));
+}
+
+absl::StatusOr<FileLock> LockLedger(const fs::path& adapters) {
+  return FileLock::Acquire(adapters / ".ledger.lock", kLockWait);
 }
 
 std::set<Version> NumberedFolders(const fs::path& adapters) {
@@ -99,30 +108,35 @@ absl::StatusOr<BranchSnapshot> ReadBranch(const fs::path& adapters) {
     snapshot.damage = absl::DataLossError(
         absl::StrCat("the ledger is missing or empty: ", (adapters / "ledger.jsonl").string(),
                      ", beside the versions it should list; nothing is changed until a copy of it "
-                     "is put back"));
+                     "is put back, or `strata verify --repair` makes it anew from the versions"));
   }
   if (snapshot.damage.ok()) snapshot.damage = CheckKnowsLinks(adapters, snapshot.state);
   return snapshot;
 }
 
-BranchWriter::BranchWriter(fs::path adapters, FileSystem* files, FileLock lock,
+BranchWriter::BranchWriter(BranchPlaces places, FileSystem* files, FileLock lock,
                            BranchSnapshot snapshot)
-    : adapters_(std::move(adapters)),
+    : places_(std::move(places)),
       files_(files),
       lock_(std::move(lock)),
       ledger_(std::move(snapshot.ledger)),
       state_(std::move(snapshot.state)) {}
 
-absl::StatusOr<BranchWriter> BranchWriter::Begin(const fs::path& adapters, FileSystem* files) {
+Quarantine BranchWriter::QuarantineAt(const std::string& time) const {
+  return {files_, places_.adapters, time};
+}
+
+absl::StatusOr<BranchWriter> BranchWriter::Begin(const BranchPlaces& places, FileSystem* files) {
+  const fs::path& adapters = places.adapters;
   RETURN_IF_ERROR(files->CreateDirectories(adapters));
-  ASSIGN_OR_RETURN(FileLock lock, FileLock::Acquire(adapters / ".ledger.lock", kLockWait));
+  ASSIGN_OR_RETURN(FileLock lock, LockLedger(adapters));
   // A writer that was killed between its write and its fsync has left a line that is read, but that
   // a power loss would take back after links and deletions have followed it.
   const absl::Status durable = files->FsyncFile(adapters / "ledger.jsonl");
   if (!durable.ok() && !absl::IsNotFound(durable)) return durable;
   ASSIGN_OR_RETURN(BranchSnapshot snapshot, ReadBranch(adapters));
   RETURN_IF_ERROR(snapshot.damage);
-  return BranchWriter(adapters, files, std::move(lock), std::move(snapshot));
+  return BranchWriter(places, files, std::move(lock), std::move(snapshot));
 }
 
 absl::Status BranchWriter::Record(const std::string& kind, const std::string& time, Json body) {

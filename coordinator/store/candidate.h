@@ -104,6 +104,8 @@ struct CommitOutcome {
   Json metadata;                     // training_metadata.json of the version; null = not readable
   // What followed the commit and is left for the next start, with the reason; "" = all is done.
   std::string rotation_pending;
+  // The same of the backup mirror, which is never a reason to fail; "" = it has the version.
+  std::string mirror_pending;
 };
 
 }  // namespace strata

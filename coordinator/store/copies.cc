@@ -23,35 +23,6 @@ bool IsWhole(const fs::path& folder, const Digest& manifest) {
   return CheckFolder(folder, manifest, FolderCheck::kHash).empty();
 }
 
-// Where what was at `path` lies now; "" = nothing was there.
-absl::StatusOr<fs::path> PutAside(FileSystem* files, const fs::path& path) {
-  if (!IsNamed(path)) return fs::path();
-  for (int i = 1;; ++i) {
-    const fs::path aside =
-        path.parent_path() / absl::StrCat(".quarantine-", path.filename().string(), "-", i);
-    if (IsNamed(aside)) continue;
-    RETURN_IF_ERROR(files->Rename(path, aside));
-    return aside;
-  }
-}
-
-// Gives where a damaged `to` lies now. The copy is made and proven before `to` loses its place.
-absl::StatusOr<fs::path> PutCopy(FileSystem* files, const fs::path& from, const fs::path& to,
-                                 const Digest& manifest) {
-  const fs::path incoming = to.parent_path() / absl::StrCat(".incoming-", to.filename().string());
-  RETURN_IF_ERROR(files->CreateDirectories(to.parent_path()));
-  RETURN_IF_ERROR(files->RemoveTree(incoming));
-  RETURN_IF_ERROR(files->CopyTreeDurably(from, incoming));
-  const std::vector<std::string> findings = CheckFolder(incoming, manifest, FolderCheck::kHash);
-  if (!findings.empty()) {
-    return absl::DataLossError(
-        absl::StrCat("a copy of ", from.string(), " was read back wrong: ", findings.front()));
-  }
-  ASSIGN_OR_RETURN(const fs::path aside, PutAside(files, to));
-  RETURN_IF_ERROR(files->Rename(incoming, to));
-  return aside;
-}
-
 // `compact_time`, or with a number behind it, so that no backup is called by it yet.
 std::string FreeMoment(const BranchWriter& writer, const std::string& compact_time) {
   std::string moment = compact_time;
@@ -65,19 +36,31 @@ std::string FreeMoment(const BranchWriter& writer, const std::string& compact_ti
 
 }  // namespace
 
-bool IsNamed(const fs::path& path) {
-  std::error_code error;
-  return fs::symlink_status(path, error).type() != fs::file_type::not_found;
+absl::StatusOr<fs::path> PutCopy(const fs::path& from, const fs::path& to, const Digest& manifest,
+                                 const Quarantine& quarantine) {
+  FileSystem* const files = quarantine.files();
+  const fs::path incoming = to.parent_path() / absl::StrCat(".incoming-", to.filename().string());
+  RETURN_IF_ERROR(files->CreateDirectories(to.parent_path()));
+  RETURN_IF_ERROR(files->RemoveTree(incoming));
+  RETURN_IF_ERROR(files->CopyTreeDurably(from, incoming));
+  const std::vector<std::string> findings = CheckFolder(incoming, manifest, FolderCheck::kHash);
+  if (!findings.empty()) {
+    return absl::DataLossError(
+        absl::StrCat("a copy of ", from.string(), " was read back wrong: ", findings.front()));
+  }
+  return quarantine.Replace(to, incoming);
 }
 
-std::optional<fs::path> WholeCopyOf(const fs::path& adapters, const BranchState& state,
+std::optional<fs::path> WholeCopyOf(const BranchPlaces& places, const BranchState& state,
                                     Version version, const std::string& preferred) {
+  const fs::path& adapters = places.adapters;
   std::vector<fs::path> folders = {VersionPath(adapters, version)};
   if (!preferred.empty()) folders.insert(folders.begin(), BackupPath(adapters, preferred));
   for (const BackupRecord& backup : state.backups) {
     if (backup.version == version) folders.push_back(BackupPath(adapters, backup.name));
   }
   const Digest& manifest = state.versions.at(version).manifest_sha256;
+  if (!places.mirror.empty()) folders.push_back(MirrorPath(places.mirror, version, manifest));
   for (const fs::path& folder : folders) {
     if (IsWhole(folder, manifest)) return folder;
   }
@@ -96,10 +79,10 @@ std::vector<BackupRecord> PlanBackups(const BranchWriter& writer, const Candidat
   if (commit.parked || candidate.keep_backups == 0) return backups;
   const std::string moment = FreeMoment(writer, CompactTime(candidate.now));
   const BranchState& state = writer.state();
-  if (state.current != Version() && WholeCopyOf(writer.adapters(), state, state.current)) {
+  if (state.current != Version() && WholeCopyOf(writer.places(), state, state.current)) {
     backups.push_back({"backup_current_" + moment, state.current, {}, time});
   }
-  if (state.previous != Version() && WholeCopyOf(writer.adapters(), state, state.previous)) {
+  if (state.previous != Version() && WholeCopyOf(writer.places(), state, state.previous)) {
     backups.push_back({"backup_previous_" + moment, state.previous, {}, time});
   }
   return backups;
@@ -115,9 +98,9 @@ absl::Status MakeOwedBackups(BranchWriter* writer, const std::string& time) {
       const fs::path to = BackupPath(writer->adapters(), backup.name);
       if (IsWhole(to, manifest)) continue;
       const std::optional<fs::path> from =
-          WholeCopyOf(writer->adapters(), writer->state(), backup.version);
+          WholeCopyOf(writer->places(), writer->state(), backup.version);
       all = all && from;
-      if (from) RETURN_IF_ERROR(PutCopy(writer->files(), *from, to, manifest).status());
+      if (from) RETURN_IF_ERROR(PutCopy(*from, to, manifest, writer->QuarantineAt(time)).status());
     }
     if (all) RETURN_IF_ERROR(writer->Record("backups", time, BackupsMadeBody(commit)));
   }
@@ -125,22 +108,23 @@ absl::Status MakeOwedBackups(BranchWriter* writer, const std::string& time) {
 }
 
 absl::StatusOr<std::string> EnsureWhole(BranchWriter* writer, Version version,
-                                        const std::string& preferred) {
+                                        const std::string& preferred, const std::string& time) {
   const fs::path folder = VersionPath(writer->adapters(), version);
   const Digest& manifest = writer->state().versions.at(version).manifest_sha256;
   const std::vector<std::string> findings = CheckFolder(folder, manifest, FolderCheck::kHash);
   if (findings.empty()) return std::string();
   const std::optional<fs::path> from =
-      WholeCopyOf(writer->adapters(), writer->state(), version, preferred);
+      WholeCopyOf(writer->places(), writer->state(), version, preferred);
   if (!from) {
     return absl::DataLossError(
         absl::StrCat(VersionName(version),
-                     " is missing or damaged and no backup of it is whole: ", findings.front(),
+                     " is missing or damaged and no copy of it is whole: ", findings.front(),
                      "; `strata verify` lists all, `strata restore previous` or "
                      "another of `strata backups` takes a whole version, `strata rebuild` makes "
                      "the adapter anew"));
   }
-  ASSIGN_OR_RETURN(const fs::path aside, PutCopy(writer->files(), *from, folder, manifest));
+  ASSIGN_OR_RETURN(const fs::path aside,
+                   PutCopy(*from, folder, manifest, writer->QuarantineAt(time)));
   return absl::StrCat(
       VersionName(version), " was ",
       aside.empty() ? std::string("missing") : absl::StrCat("damaged (", findings.front(), ")"),
@@ -148,7 +132,7 @@ absl::StatusOr<std::string> EnsureWhole(BranchWriter* writer, Version version,
       aside.string());
 }
 
-absl::Status Heal(BranchWriter* writer, std::vector<std::string>* done) {
+absl::Status Heal(BranchWriter* writer, const std::string& time, std::vector<std::string>* done) {
   const BranchState& state = writer->state();
   std::vector<Version> needed = {state.previous};
   for (const auto& [pin, version] : state.pins) {
@@ -162,7 +146,7 @@ absl::Status Heal(BranchWriter* writer, std::vector<std::string>* done) {
   needed.push_back(state.current);
   for (const Version version : needed) {
     if (version == Version()) continue;
-    const absl::StatusOr<std::string> healed = EnsureWhole(writer, version, "");
+    const absl::StatusOr<std::string> healed = EnsureWhole(writer, version, "", time);
     const bool is_current = version == state.current;
     if (!healed.ok() && (is_current || !absl::IsDataLoss(healed.status()))) return healed.status();
     const std::string sentence = healed.ok() ? *healed : std::string(healed.status().message());

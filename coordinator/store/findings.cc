@@ -1,7 +1,7 @@
 #include "coordinator/store/findings.h"
 
 #include "absl/strings/str_cat.h"
-#include "coordinator/store/branch_writer.h"
+#include "coordinator/store/mirror.h"
 
 namespace strata {
 namespace {
@@ -32,8 +32,9 @@ void Add(std::vector<std::string> more, std::vector<std::string>* findings) {
 
 }  // namespace
 
-std::vector<std::string> FindingsOf(const fs::path& adapters, const BranchState& state,
+std::vector<std::string> FindingsOf(const BranchPlaces& places, const BranchState& state,
                                     const absl::Status& damage, FolderCheck depth) {
+  const fs::path& adapters = places.adapters;
   if (!damage.ok()) return {std::string(damage.message())};
   std::vector<std::string> findings;
   CheckLink(adapters, "current", state.current, &findings);
@@ -47,6 +48,8 @@ std::vector<std::string> FindingsOf(const fs::path& adapters, const BranchState&
   for (const auto& [version, commit] : state.versions) {
     if (state.pruning_versions.contains(version)) continue;
     if (!commit.parked && !needed.contains(version) && !folders.contains(version)) continue;
+    // What was given up is missed by nobody, but where a pin still names it.
+    if (state.lost.contains(version) && !needed.contains(version)) continue;
     Add(CheckFolder(VersionPath(adapters, version), commit.manifest_sha256, depth), &findings);
   }
   for (const BackupRecord& backup : state.backups) {
@@ -64,6 +67,7 @@ std::vector<std::string> FindingsOf(const fs::path& adapters, const BranchState&
     findings.push_back(absl::StrCat(VersionPath(adapters, version).string(),
                                     " is not in the ledger; it is left alone"));
   }
+  Add(MirrorFindings(places, state, depth), &findings);
   return findings;
 }
 

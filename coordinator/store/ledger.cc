@@ -53,7 +53,24 @@ absl::StatusOr<LedgerEvent> ParseEvent(std::string_view line, uint64_t seq,
   return event;
 }
 
+// *hash is that of the line before, then of this one.
+std::string LineOf(const LedgerEvent& event, std::string* hash) {
+  const Json json = {{"format", kFormat},  {"seq", event.seq},   {"prev", *hash},
+                     {"kind", event.kind}, {"time", event.time}, {"body", event.body}};
+  std::string line = DumpJson(json);
+  line.pop_back();
+  *hash = Sha256Of(line).Hex();
+  line += absl::StrCat(absl::string_view(kHashKey.data(), kHashKey.size()), *hash, "\"}\n");
+  return line;
+}
+
 }  // namespace
+
+std::string Ledger::Text(const std::vector<LedgerEvent>& events) {
+  std::string text, hash(kHashBytes, '0');
+  for (const LedgerEvent& event : events) text += LineOf(event, &hash);
+  return text;
+}
 
 absl::StatusOr<Ledger> Ledger::Read(const std::filesystem::path& file) {
   Ledger ledger;
@@ -96,12 +113,8 @@ absl::Status Ledger::Append(FileSystem* files, const std::string& kind, const st
     end_.bytes = whole_bytes_;
   }
   const uint64_t seq = events_.size() + 1;
-  Json json = {{"format", kFormat}, {"seq", seq},   {"prev", last_hash_},
-               {"kind", kind},      {"time", time}, {"body", body}};
-  std::string line = DumpJson(json);
-  line.pop_back();
-  const std::string hash = Sha256Of(line).Hex();
-  line += absl::StrCat(absl::string_view(kHashKey.data(), kHashKey.size()), hash, "\"}\n");
+  std::string hash = last_hash_;
+  const std::string line = LineOf({seq, kind, time, body}, &hash);
   failure_ = files->AppendDurably(file_, line, &end_);
   RETURN_IF_ERROR(failure_);
   events_.push_back({seq, kind, time, std::move(body)});

@@ -32,6 +32,9 @@ class Ledger {
   // events.
   static absl::StatusOr<Ledger> Read(const std::filesystem::path& file);
 
+  // The lines of a file that has just these events, whose numbers are 1, 2, ….
+  static std::string Text(const std::vector<LedgerEvent>& events);
+
   const std::vector<LedgerEvent>& events() const { return events_; }
   // OK, or DATA_LOSS with the first line that is wrong, after which nothing can be believed.
   const absl::Status& damage() const { return damage_; }

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "coordinator/store/copies.h"
+#include "coordinator/store/giving_up.h"
 #include "coordinator/store/links.h"
 #include "coordinator/store/version_folder.h"
 
@@ -88,6 +89,7 @@ absl::Status Mend(BranchWriter* writer, const std::string& time) {
   RETURN_IF_ERROR(DiscardUncommitted(writer));
   RETURN_IF_ERROR(MakeOwedBackups(writer, time));
   RETURN_IF_ERROR(MendLinks(writer, time));
+  RETURN_IF_ERROR(SetLostAside(writer, time));
   return FinishPruning(writer, time);
 }
 

@@ -74,9 +74,9 @@ absl::StatusOr<Manifest> ManifestOf(const Json& json) {
     ASSIGN_OR_RETURN(const int64_t bytes, JsonInteger(file, "bytes", kManifest));
     ASSIGN_OR_RETURN(const Digest sha256, DigestAt(file, "sha256"));
     if (bytes < 0) {
-      return absl::DataLossError(absl::StrCat("the manifest gives ", name, " less than 0 bytes"));
+      return absl::DataLossError(absl::StrCat("the manifest gives ", name, " ", bytes, " bytes"));
     }
-    if (fs::path(name).filename() != name || name.empty() || name == "." || name == "..") {
+    if (name.empty() || name == "." || name == ".." || fs::path(name).filename() != name) {
       return absl::DataLossError(absl::StrCat("the manifest names ", name, " outside its folder"));
     }
     manifest.files[name] = {static_cast<uint64_t>(bytes), sha256};

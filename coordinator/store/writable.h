@@ -8,7 +8,9 @@
 
 namespace strata {
 
-// Makes and removes a file where a commit will write, and looks at what stands where its links go.
+// Makes and removes a file where a commit will write, and looks at what stands where its links and
+// its ledger go. PERMISSION_DENIED also where the umask would take the adapters from those who can
+// read the folders now.
 // An adoption that was cut short comes first.
 // PERMISSION_DENIED, RESOURCE_EXHAUSTED or ALREADY_EXISTS with the path and what to do.
 absl::Status CheckWritable(const std::filesystem::path& adapters, FileSystem* files);

@@ -158,6 +158,21 @@ TEST_F(BranchStoreTest, BackupsOfOneSecondGetDifferentNames) {
                           "backup_previous_20251101_094000_2"));
 }
 
+TEST_F(BranchStoreTest, AClockSetBackChangesNoOrder) {
+  BranchStore store = Open();
+  for (uint32_t run = 1; run <= 4; ++run) {
+    Candidate candidate = CandidateOf(run, store.current());
+    candidate.now = kNow - std::chrono::hours(run);
+    candidate.keep_backups = 1;
+    ASSERT_TRUE(store.Commit(candidate).ok());
+  }
+  EXPECT_EQ(ValueBehind("current"), 4);
+  EXPECT_EQ(ValueBehind("previous"), 3);
+  EXPECT_THAT(Names("backups"),
+              ElementsAre("backup_current_20251101_054000", "backup_previous_20251101_054000"));
+  EXPECT_EQ(ValueBehind("backups/backup_current_20251101_054000"), 3);
+}
+
 TEST_F(BranchStoreTest, RestoreHoldsWhatItUndoes) {
   CommitRuns(3);
   BranchStore store = Open();

@@ -1,10 +1,9 @@
 // Goal: a commit and a restore survive a kill or a failing disk at every change they make to the
 // disk. Method: a FileSystem that fails, or ends the process, at its Nth system call, for every N;
 // then a fresh store and a reader of its own judge what is left.
-#include <sys/wait.h>
-
 #include <functional>
 
+#include "tests/coordinator/store/faulty_file_system.h"
 #include "tests/coordinator/store/trained_branch.h"
 
 namespace strata {
@@ -13,33 +12,8 @@ namespace {
 using testing::AnyOf;
 using testing::IsEmpty;
 
-constexpr int kKilled = 137;
 constexpr int kCallsMax = 1000;
 const BranchStore::Time kNow = std::chrono::system_clock::from_time_t(1761990000);
-
-enum class Fault { kOnce, kFromThenOn, kKill };
-
-class FaultyFileSystem : public FileSystem {
- public:
-  FaultyFileSystem(int nth, Fault fault) : left_(nth), fault_(fault) {}
-  bool struck() const { return left_ <= 0; }
-  const std::string& first() const { return first_; }  // the call that failed first
-
- protected:
-  absl::Status Before(std::string_view operation, const std::filesystem::path& path) override {
-    --left_;
-    if (left_ == 0) first_ = std::string(operation) + " " + path.filename().string();
-    const bool strikes = left_ == 0 || (left_ < 0 && fault_ == Fault::kFromThenOn);
-    if (!strikes) return absl::OkStatus();
-    if (fault_ == Fault::kKill) _exit(kKilled);
-    return absl::ResourceExhaustedError("no space left on device");
-  }
-
- private:
-  int left_;
-  Fault fault_;
-  std::string first_;
-};
 
 // Writes down what is done.
 class WatchingFileSystem : public FileSystem {
@@ -67,18 +41,12 @@ class CrashTest : public TrainedBranch {
     Wipe();
     CommitRuns(3, 1);
   }
-  // True once `change` ran to its end before the Nth call came.
+  // False once `change` ran to its end before the Nth call came.
   bool KilledAt(int nth, const std::function<void(BranchStore*)>& change) {
-    const pid_t child = fork();
-    if (child == 0) {
-      FaultyFileSystem files(nth, Fault::kKill);
-      absl::StatusOr<BranchStore> store = BranchStore::Open(adapters_, &files);
+    return strata::KilledAt(nth, [&](FileSystem* files) {
+      absl::StatusOr<BranchStore> store = BranchStore::Open(adapters_, files);
       if (store.ok()) change(&*store);
-      _exit(0);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) && WEXITSTATUS(status) == kKilled;
+    });
   }
   void ExpectHealthyAfterRecovery(float other) {
     EXPECT_THAT(ValueBehind("current"), AnyOf(3, other));
@@ -178,7 +146,7 @@ TEST_F(CrashTest, KilledHealingIsFinishedByTheNextStartAtEveryCall) {
     EXPECT_THAT(*store.Verify(), IsEmpty());
     EXPECT_EQ(ValueBehind("current"), 2);
     EXPECT_EQ(ValueBehind("previous"), 3);
-    EXPECT_EQ(Text(adapters_ / "versions/.quarantine-v0002-1/adapter_model.safetensors"), "cut");
+    EXPECT_EQ(Text(QuarantinedOf("v0002") / "adapter_model.safetensors"), "cut");
     if (!killed || HasFailure()) break;
   }
   EXPECT_GT(nth, 15);

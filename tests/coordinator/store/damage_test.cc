@@ -28,15 +28,6 @@ class DamageTest : public TrainedBranch {
     TrainedBranch::SetUp();
     CommitRuns(2);
   }
-  // Twice = not at all. Size and time stay.
-  void FlipBit(const std::string& version) const {
-    const fs::path file = adapters_ / "versions" / version / "adapter_model.safetensors";
-    const fs::file_time_type time = fs::last_write_time(file);
-    std::string bytes = Text(file);
-    bytes.back() ^= 1;
-    Overwrite(file, bytes);
-    fs::last_write_time(file, time);
-  }
   void ExpectReadOnly(const std::string& why, float current = 2) {
     BranchStore store = Open();
     const std::string ledger = Text(LedgerFile());
@@ -166,12 +157,12 @@ TEST_F(DamageTest, PlainCopyOfABranchIsHealthy) {
 
 TEST_F(DamageTest, DamagedCurrentIsRestoredFromItsBackupAtTheStart) {
   ASSERT_TRUE(Open().Restore("v0001", kNow).ok());
-  FlipBit("v0001");
+  DamageVersion("v0001");
   const auto told = Open().Recover();
   ASSERT_TRUE(told.ok()) << told.status();
   EXPECT_THAT(*told, ElementsAre(HasSubstr("v0001 was damaged")));
   EXPECT_EQ(ValueBehind("current"), 1);
-  EXPECT_TRUE(fs::exists(adapters_ / "versions/.quarantine-v0001-1"));
+  EXPECT_FALSE(QuarantinedOf("v0001").empty());
   EXPECT_THAT(*Open().Verify(), IsEmpty());
   EXPECT_THAT(*Open().Recover(), IsEmpty());
 }
@@ -183,7 +174,7 @@ TEST_F(DamageTest, MissingPreviousIsRestoredFromItsBackupAtTheStart) {
 }
 
 TEST_F(DamageTest, DamagedCurrentWithoutACopyStopsTheStartButNotARestore) {
-  FlipBit("v0002");
+  DamageVersion("v0002");
   BranchStore store = Open();
   const absl::Status stopped = store.Recover().status();
   EXPECT_TRUE(absl::IsDataLoss(stopped));
@@ -196,13 +187,13 @@ TEST_F(DamageTest, DamagedCurrentWithoutACopyStopsTheStartButNotARestore) {
 
 TEST_F(DamageTest, DamagedPreviousWithoutACopyIsOnlyTold) {
   fs::remove_all(adapters_ / "backups");
-  FlipBit("v0001");
+  DamageVersion("v0001");
   EXPECT_THAT(*Open().Recover(), ElementsAre(HasSubstr("v0001 is missing or damaged")));
   EXPECT_TRUE(Open().Commit(CandidateOf(3, Version(2))).ok());
 }
 
 TEST_F(DamageTest, DamagedVersionIsNoBackup) {
-  FlipBit("v0002");
+  DamageVersion("v0002");
   const auto outcome = Open().Commit(CandidateOf(3, Version(2)));
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   EXPECT_THAT(outcome->backups, ElementsAre("backup_previous_20251031_104045"));
@@ -214,19 +205,19 @@ TEST_F(DamageTest, OwedBackupWaitsForAWholeSource) {
   const auto outcome = Open(&full).Commit(CandidateOf(3, Version(2)));
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   EXPECT_THAT(outcome->rotation_pending, HasSubstr("v0003 is committed"));
-  FlipBit("v0002");
+  DamageVersion("v0002");
   EXPECT_THAT(*Open().Recover(), ElementsAre(HasSubstr("v0002 is missing or damaged")));
   EXPECT_EQ(ValueBehind("current"), 3);
   EXPECT_FALSE(fs::exists(adapters_ / "backups/backup_current_20251031_104045"));
   EXPECT_THAT(Open().CheapFindings(), testing::Contains(HasSubstr("is not complete yet")));
-  FlipBit("v0002");
+  DamageVersion("v0002");
   ASSERT_TRUE(Open().Recover().ok());
   EXPECT_EQ(ValueBehind("backups/backup_current_20251031_104045"), 2);
   EXPECT_THAT(*Open().Verify(), IsEmpty());
 }
 
 TEST_F(DamageTest, FlippedBitIsFoundAndPutRightFromTheBackup) {
-  FlipBit("v0001");
+  DamageVersion("v0001");
   BranchStore store = Open();
   EXPECT_THAT(store.CheapFindings(), IsEmpty());
   EXPECT_THAT(*store.Verify(), ElementsAre(HasSubstr("has other bytes")));
@@ -234,7 +225,7 @@ TEST_F(DamageTest, FlippedBitIsFoundAndPutRightFromTheBackup) {
       absl::IsDataLoss(store.ReadAdapter(Version(1), CandidateOf(1, Version()).layout).status()));
   ASSERT_TRUE(store.Restore("v0001", kNow).ok());
   EXPECT_EQ(ValueBehind("current"), 1);
-  EXPECT_TRUE(fs::exists(adapters_ / "versions/.quarantine-v0001-1"));
+  EXPECT_FALSE(QuarantinedOf("v0001").empty());
   EXPECT_THAT(*store.Verify(), IsEmpty());
 }
 

@@ -78,7 +78,7 @@ TEST_F(PinTest, ReturnsFromABackupWhenItsFolderIsGone) {
 TEST_F(PinTest, IsRefusedWhenNoCopyIsWhole) {
   CommitRuns(4);
   fs::remove_all(adapters_ / "backups");
-  ExpectRefused(absl::StatusCode::kDataLoss, "first", "v0001", "no backup of it is whole");
+  ExpectRefused(absl::StatusCode::kDataLoss, "first", "v0001", "no copy of it is whole");
   EXPECT_FALSE(fs::is_symlink(adapters_ / "first"));
 }
 

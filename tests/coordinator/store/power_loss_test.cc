@@ -2,19 +2,9 @@
 // reported committed, and so neither what a restart has acted on. Method: a disk that knows what
 // has been fsynced; the change is stopped at its Nth system call, for every N, the branch is
 // replaced by what was durable then, and a fresh store and a reader of its own judge it.
-//
-// Model: of a file stays what it held at its last fsync, of a folder the names that it had at its
-// last fsync; every write, new name, rename and removal since then is gone. The program's own
-// fsync(2) is watched (this file stands before the C library's), so that a call lost from the code
-// is missed here. Not modelled: a disk that keeps some of what was not fsynced and loses the rest
-// (crash_test.cc has the other end: it keeps all), torn blocks, and a disk that lies.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-
 #include <functional>
-#include <map>
 
+#include "tests/coordinator/store/durable_disk.h"
 #include "tests/coordinator/store/trained_branch.h"
 
 namespace strata {
@@ -26,94 +16,6 @@ using testing::IsEmpty;
 
 constexpr int kCallsMax = 1000;
 const BranchStore::Time kNow = std::chrono::system_clock::from_time_t(1761990000);
-
-// What is durable of a tree; all of it is in the beginning.
-class Disk {
- public:
-  explicit Disk(fs::path root) : root_(std::move(root)) {
-    fs::create_directories(root_);
-    Sync(root_);
-    for (const auto& entry : fs::recursive_directory_iterator(root_)) {
-      if (!entry.is_symlink()) Sync(entry.path());
-    }
-    root_node_ = NodeOf(root_);
-  }
-  ~Disk() {
-    for (const auto& [inode, node] : nodes_) close(node.held);
-  }
-  Disk(const Disk&) = delete;
-  Disk& operator=(const Disk&) = delete;
-
-  void Sync(const fs::path& path) {
-    Node& node = nodes_.at(NodeOf(path));
-    if (!fs::is_directory(path)) {
-      node.bytes = ReadFile(path, 1 << 20).value_or("");
-      return;
-    }
-    node.folder = true;
-    node.names.clear();
-    node.links.clear();
-    for (const auto& entry : fs::directory_iterator(path)) {
-      const std::string name = entry.path().filename().string();
-      if (entry.is_symlink()) node.links[name] = fs::read_symlink(entry.path());
-      if (!entry.is_symlink()) node.names[name] = NodeOf(entry.path());
-    }
-  }
-  // Puts in the place of the tree what is durable of it.
-  void LosePower() const {
-    fs::remove_all(root_);
-    Put(root_, nodes_.at(root_node_));
-  }
-
- private:
-  struct Node {
-    int held = -1;  // keeps the inode, and so its number, for this file
-    bool folder = false;
-    std::string bytes;
-    std::map<std::string, ino_t> names;
-    std::map<std::string, fs::path> links;
-  };
-
-  ino_t NodeOf(const fs::path& path) {
-    struct stat status {};
-    EXPECT_EQ(stat(path.c_str(), &status), 0) << path;
-    Node& node = nodes_[status.st_ino];
-    if (node.held < 0) {
-      node.held = open(path.c_str(), O_PATH | O_CLOEXEC);
-      node.folder = S_ISDIR(status.st_mode);
-    }
-    return status.st_ino;
-  }
-  void Put(const fs::path& path, const Node& node) const {
-    if (!node.folder) {
-      std::ofstream(path) << node.bytes;
-      return;
-    }
-    fs::create_directory(path);
-    for (const auto& [name, inode] : node.names) Put(path / name, nodes_.at(inode));
-    for (const auto& [name, target] : node.links) fs::create_symlink(target, path / name);
-  }
-
-  const fs::path root_;
-  ino_t root_node_ = 0;
-  std::map<ino_t, Node> nodes_;
-};
-
-Disk* watching = nullptr;  // the disk that fsync(2) reports to
-
-class PowerCut : public FileSystem {
- public:
-  explicit PowerCut(int nth) : left_(nth) {}
-  bool struck() const { return left_ <= 0; }
-
- protected:
-  absl::Status Before(std::string_view, const fs::path&) override {
-    return --left_ > 0 ? absl::OkStatus() : absl::UnavailableError("the power is off");
-  }
-
- private:
-  int left_;
-};
 
 class PowerLossTest : public TrainedBranch {
  protected:
@@ -262,11 +164,3 @@ TEST_F(PowerLossTest, WhatARestartHasBelievedStays) {
 
 }  // namespace
 }  // namespace strata
-
-extern "C" int fsync(int descriptor) {
-  const auto done = static_cast<int>(syscall(SYS_fsync, descriptor));
-  if (done == 0 && strata::watching != nullptr) {
-    strata::watching->Sync("/proc/self/fd/" + std::to_string(descriptor));
-  }
-  return done;
-}

@@ -104,6 +104,25 @@ class TrainedBranch : public testing::Test {
     std::sort(names.begin(), names.end());
     return names;
   }
+  // What was put into quarantine and was called `name`; "" = nothing.
+  std::filesystem::path QuarantinedOf(const std::string& name) const {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(adapters_ / "quarantine", error)) {
+      if (entry.path().filename().string().starts_with(name + "_")) return entry.path();
+    }
+    return {};
+  }
+  // Twice = not at all. Size and time stay.
+  void FlipBit(const std::filesystem::path& file) const {
+    const std::filesystem::file_time_type time = std::filesystem::last_write_time(file);
+    std::string bytes = Text(file);
+    bytes.back() ^= 1;
+    Overwrite(file, bytes);
+    std::filesystem::last_write_time(file, time);
+  }
+  void DamageVersion(const std::string& version) const {
+    FlipBit(adapters_ / "versions" / version / "adapter_model.safetensors");
+  }
   std::filesystem::path LedgerFile() const { return adapters_ / "ledger.jsonl"; }
   std::string Text(const std::filesystem::path& file) const {
     return ReadFile(file, 1 << 20).value_or("");
