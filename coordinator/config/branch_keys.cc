@@ -207,6 +207,7 @@ std::vector<KeyRow<Config>> RunKeys() {
       Real("loss_watchdog_threshold", &Config::loss_watchdog_threshold, {0, 1e6}),
       Whole("loss_watchdog_patience", &Config::loss_watchdog_patience, 1, 1000000),
       Whole("keep_backups", &Config::keep_backups, 0, 10000),
+      Text("backup_mirror", &Config::backup_mirror),
   };
 }
 

@@ -74,6 +74,11 @@ void Complete(Loading* loading) {
                                   std::pair{"tls_key_file", &config.tls_key_file}}) {
     if (!file->empty()) *file = (loading->folders[key] / *file).lexically_normal();
   }
+  if (!config.backup_mirror.empty()) {
+    const fs::path mirror =
+        (loading->folders["backup_mirror"] / config.backup_mirror).lexically_normal();
+    config.backup_mirror = mirror.has_filename() ? mirror : mirror.parent_path();
+  }
   if (config.model_name_or_path.empty()) return;
   if (config.base_model_name.empty()) {
     config.base_model_name = config.model_name_or_path.string();

@@ -86,6 +86,24 @@ absl::Status ValidateTls(const Config& config) {
                          config.tls_key_file.string()));
 }
 
+// The name is a folder of the mirror; and a mirror among the adapters would be one of them.
+absl::Status ValidateMirror(const Config& config) {
+  if (config.backup_mirror.empty()) return absl::OkStatus();
+  if (config.name.find('/') != std::string::npos || config.name.front() == '.') {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "name: backup_mirror has a folder of that name, so it can have no slash and begin with no "
+        "dot: ",
+        config.name));
+  }
+  const std::filesystem::path inside =
+      config.backup_mirror.lexically_relative(config.AdaptersDir());
+  if (inside.empty() || *inside.begin() == "..") return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("backup_mirror: must not lie in the branch's own adapters; name a folder on "
+                   "another disk: ",
+                   config.backup_mirror.string()));
+}
+
 absl::Status ValidateDatasets(const Config& config) {
   std::set<std::string> files;
   for (const DatasetConfig& dataset : config.datasets) {
@@ -154,6 +172,7 @@ absl::Status Validate(const Config& config) {
   RETURN_IF_ERROR(ValidateEvaluation(config));
   RETURN_IF_ERROR(ValidateWatchdog(config));
   RETURN_IF_ERROR(ValidateTls(config));
+  RETURN_IF_ERROR(ValidateMirror(config));
   RETURN_IF_ERROR(ValidateTierNames(config));
   RETURN_IF_ERROR(ValidateDatasets(config));
   return ValidateOrders(config);

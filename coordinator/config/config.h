@@ -128,6 +128,9 @@ struct Config {
   double loss_watchdog_threshold = 0;   // nats, 0 ≤ t ≤ 1e6; 0 is off
   uint32_t loss_watchdog_patience = 3;  // steps in a row above it, 1 … 1000000
   uint32_t keep_backups = 5;            // commits whose backup pairs stay, 0 … 10000
+  // A folder that every version is copied to as well, on another disk: absolute here; in
+  // branch.yaml absolute or relative to it. "" is none.
+  std::filesystem::path backup_mirror;
 
   std::vector<TierConfig> tiers = {{"premium", {"*premium*"}},
                                    {"improved", {"*improved*"}},
@@ -137,6 +140,10 @@ struct Config {
 
   std::filesystem::path TrainingDir() const { return branch / "training"; }
   std::filesystem::path AdaptersDir() const { return branch / "adapters" / "lora_adapters"; }
+  // The branch's own part of the mirror; "" is none.
+  std::filesystem::path MirrorDir() const {
+    return backup_mirror.empty() ? std::filesystem::path() : backup_mirror / name;
+  }
   std::filesystem::path RunsDir() const { return branch / "runs"; }
   std::filesystem::path CacheDir() const { return branch / ".strata"; }
   bool operator==(const Config&) const = default;

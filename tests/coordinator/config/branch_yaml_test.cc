@@ -83,6 +83,14 @@ TEST_F(LoadConfigTest, TiersAndDatasetsAreReadWithWhatTheyOverride) {
   EXPECT_THAT(config->datasets, ElementsAre(DatasetConfig{"x.jsonl", "gold", 1, 3e-4, true}));
 }
 
+TEST_F(LoadConfigTest, AMirrorIsRelativeToTheFileThatNamesIt) {
+  EXPECT_EQ(branch_.Load("")->MirrorDir(), "");
+  EXPECT_EQ(branch_.Load("backup_mirror: /mnt/b/\n")->MirrorDir(),
+            std::filesystem::path("/mnt/b") / branch_.path().filename());
+  EXPECT_EQ(branch_.Load("backup_mirror: ../b\n")->backup_mirror,
+            (branch_.path() / "../b").lexically_normal());
+}
+
 TEST_F(LoadConfigTest, AChatTemplateIsAWordOrAFileRelativeToTheFile) {
   EXPECT_EQ(branch_.Load("")->chat_template, "default");
   EXPECT_EQ(branch_.Load("chat_template: model\n")->chat_template, "model");

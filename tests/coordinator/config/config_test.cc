@@ -89,6 +89,19 @@ TEST(ValidateTest, RefusesAPatienceOfAWatchdogThatIsOff) {
   EXPECT_TRUE(Validate(config).ok());
 }
 
+TEST(ValidateTest, RefusesAMirrorThatCannotBeOne) {
+  Config config = Usable();
+  config.branch = "/branch";
+  config.backup_mirror = config.AdaptersDir() / "mirror";
+  EXPECT_THAT(std::string(Validate(config).message()), HasSubstr("backup_mirror: must not lie"));
+  config.backup_mirror = config.branch / "mirror";
+  EXPECT_TRUE(Validate(config).ok());
+  for (const char* name : {"a/b", "../a", ".a"}) {
+    config.name = name;
+    EXPECT_THAT(std::string(Validate(config).message()), HasSubstr("name: backup_mirror has"));
+  }
+}
+
 TEST(ValidateTest, RefusesTwoTiersOfOneName) {
   Config config = Usable();
   config.tiers.push_back({"premium", {"*"}});
