@@ -68,15 +68,13 @@ absl::StatusOr<std::vector<fs::path>> FindDatasets(const fs::path& folder,
       continue;
     }
     const fs::file_status status = fs::status(path, status_error);
-    // A link that leads nowhere was meant as a dataset.
-    const bool dangling =
-        status.type() == fs::file_type::not_found || status.type() == fs::file_type::none;
-    if (dangling) {
+    // A link that leads nowhere was meant as a dataset: it has one that cannot be read.
+    const bool dangling = status.type() == fs::file_type::not_found;
+    if (status.type() == fs::file_type::none) {
       return absl::UnavailableError(
-          absl::StrCat("cannot read a dataset; a link that leads nowhere? Repair or remove it: ",
-                       path.string()));
+          absl::StrCat("cannot read a dataset; repair or remove it: ", path.string()));
     }
-    if (!fs::is_regular_file(status)) continue;
+    if (!dangling && !fs::is_regular_file(status)) continue;
     RETURN_IF_ERROR(CheckName(path));
     found.push_back(path);
   }
@@ -128,13 +126,27 @@ absl::StatusOr<Dataset> ScanFile(const fs::path& path) {
   return dataset;
 }
 
+// A file that is gone, or whose link leads nowhere, is an error of its own, and no other's.
+absl::StatusOr<Dataset> ScanOne(const fs::path& path) {
+  absl::StatusOr<Dataset> dataset = ScanFile(path);
+  if (!absl::IsNotFound(dataset.status())) return dataset;
+  Dataset missing;
+  missing.name = path.filename().string();
+  missing.path = path;
+  missing.bad_line_count = 1;
+  missing.bad_lines.push_back({0,
+                               "the file is not there; does its link lead nowhere? Repair or "
+                               "remove it"});
+  return missing;
+}
+
 // Several files at a time; the result is in the order of `paths`, and its error is that of the
 // first file that has one.
 absl::StatusOr<std::vector<Dataset>> ScanFiles(const std::vector<fs::path>& paths) {
   std::vector<absl::StatusOr<Dataset>> read(paths.size(), absl::UnknownError("not read"));
   std::atomic<size_t> next = 0;
   const auto work = [&] {
-    for (size_t i; (i = next.fetch_add(1)) < paths.size();) read[i] = ScanFile(paths[i]);
+    for (size_t i; (i = next.fetch_add(1)) < paths.size();) read[i] = ScanOne(paths[i]);
   };
   const size_t readers = std::min(
       {kReadersMax, paths.size(), size_t{std::max(1U, std::thread::hardware_concurrency())}});

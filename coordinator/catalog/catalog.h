@@ -62,8 +62,9 @@ struct Catalog {
 };
 
 // Reads every *.jsonl of config.TrainingDir() once, with bounded memory. A file without a good line
-// stays in the catalog. NOT_FOUND when the folder is missing; UNAVAILABLE when it or a file of it
-// can't be read; DATA_LOSS for a file name that is not UTF-8 or has control characters.
+// stays in the catalog, and so does a link that leads nowhere, with that as its bad line. NOT_FOUND
+// when the folder is missing; UNAVAILABLE when it or a file of it can't be read; DATA_LOSS for a
+// file name that is not UTF-8 or has control characters.
 absl::StatusOr<Catalog> ReadCatalog(const Config& config);
 
 // One file outside training/, for `strata evaluate`; its tier is "". NOT_FOUND or UNAVAILABLE when
