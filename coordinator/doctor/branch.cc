@@ -5,7 +5,7 @@
 #include "coordinator/config/branch_yaml.h"
 #include "coordinator/doctor/examination.h"
 #include "coordinator/doctor/machine.h"
-#include "coordinator/store/branch_store.h"
+#include "coordinator/run/branch_start.h"
 #include "coordinator/tokens/token_store.h"
 
 namespace strata {
@@ -132,7 +132,7 @@ void ExamineStore(Examination* examination) {
   const Config& config = *examination->config;
   const std::string branch = config.branch.string();
   Findings& findings = examination->findings;
-  const auto store = BranchStore::Open(config.AdaptersDir());
+  const auto store = OpenBranchStore(config);
   if (!store.ok()) {
     findings.Add(Problem("ledger", WordsOf(store.status()),
                          absl::StrCat("ls -l ", config.AdaptersDir().string())));
@@ -151,11 +151,12 @@ void ExamineStore(Examination* examination) {
     findings.Add(
         Problem("ledger", wrong[0],
                 absl::StrCat("put ledger.jsonl back from a copy of ", config.AdaptersDir().string(),
-                             "; until then nothing is written there")));
+                             ", or make it anew from the versions: strata verify --repair -C ",
+                             branch, "; until then nothing is written there")));
   } else {
     findings.Add(Problem("ledger", wrong[0] + more,
                          absl::StrCat("strata verify -C ", branch,
-                                      " names all; the next strata train mends what it can")));
+                                      " names all, with --repair it mends what it can")));
   }
   ExamineLineage(*store, examination);
 }

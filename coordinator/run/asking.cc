@@ -5,8 +5,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "coordinator/run/branch_start.h"
 #include "coordinator/run/generation.h"
-#include "coordinator/store/branch_store.h"
 
 namespace strata {
 namespace {
@@ -88,7 +88,7 @@ absl::StatusOr<AskResult> Ask(const Config& config, const AskRequest& request) {
                    ReadExpertQuestions(request.questions.empty()
                                            ? config.branch / "evaluation" / "questions.jsonl"
                                            : request.questions));
-  ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  ASSIGN_OR_RETURN(const BranchStore store, OpenBranchStore(config));
   AskResult result;
   result.adapter = Resolved(request.adapter, store);
   result.beside = request.beside.empty() ? DefaultBeside(result.adapter, store)

@@ -10,6 +10,7 @@
 #include "coordinator/export/export_folder.h"
 #include "coordinator/export/model_card.h"
 #include "coordinator/run/base.h"
+#include "coordinator/run/branch_start.h"
 #include "coordinator/run/preparation.h"
 
 namespace strata {
@@ -34,6 +35,19 @@ uint64_t BytesOf(const std::vector<fs::path>& files) {
 absl::StatusOr<Json> ReadDocument(const fs::path& file) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(file, kDocumentBytesMax));
   return ParseJson(text, file.string());
+}
+
+// What lies among the adapters is taken for a version, a backup or a pin.
+absl::Status CheckIsOutside(const fs::path& adapters, const fs::path& folder) {
+  std::error_code error;
+  const fs::path inside =
+      fs::weakly_canonical(folder, error).lexically_relative(fs::weakly_canonical(adapters, error));
+  if (inside.empty() || *inside.begin() == "..") return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(folder.string(),
+                   " lies in the branch's own adapters, which only strata train "
+                   "and its like write to; name a folder outside of ",
+                   adapters.string()));
 }
 
 absl::Status OtherBase(const Config& config, const StoredVersion& stored, const Digest& found) {
@@ -74,7 +88,7 @@ class Exporting {
 };
 
 absl::Status Exporting::ReadVersion() {
-  ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config_.AdaptersDir()));
+  ASSIGN_OR_RETURN(const BranchStore store, OpenBranchStore(config_));
   ASSIGN_OR_RETURN(stored_, store.Find(request_.version));
   ASSIGN_OR_RETURN(adapter_config_, ReadDocument(stored_.folder / "adapter_config.json"));
   ASSIGN_OR_RETURN(metadata_, ReadDocument(stored_.folder / "training_metadata.json"));
@@ -235,6 +249,7 @@ void Exporting::List() {
 }
 
 absl::StatusOr<ExportResult> Exporting::Run() {
+  RETURN_IF_ERROR(CheckIsOutside(config_.AdaptersDir(), request_.folder));
   RETURN_IF_ERROR(ReadVersion());
   if (request_.merged) RETURN_IF_ERROR(OpenMerge());
   if (!request_.merged) CheckTokenizersBase();

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
+#include "coordinator/run/branch_start.h"
 #include "coordinator/run/micro_batch_choice.h"
 #include "coordinator/run/named_adapter.h"
 #include "coordinator/run/preparation.h"
@@ -15,7 +16,7 @@ namespace strata {
 
 absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequest& request) {
   ASSIGN_OR_RETURN(const Base base, OpenBase(config));
-  ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  ASSIGN_OR_RETURN(const BranchStore store, OpenBranchStore(config));
   ASSIGN_OR_RETURN(const TokenStore token_store, TokenStore::Open(config));
   ASSIGN_OR_RETURN(Dataset dataset, ReadDataset(config, request.data));
   EvaluateResult result;

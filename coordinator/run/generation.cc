@@ -8,6 +8,7 @@
 #include "common/posix_file.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "coordinator/run/branch_start.h"
 #include "coordinator/run/named_adapter.h"
 #include "coordinator/run/preparation.h"
 #include "coordinator/run/run_access.h"
@@ -168,7 +169,7 @@ absl::StatusOr<std::vector<Generated>> Generate(const Config& config,
                                                 const GenerateRequest& request) {
   RETURN_IF_ERROR(CheckRequest(request));
   ASSIGN_OR_RETURN(const Base base, OpenBase(config));
-  ASSIGN_OR_RETURN(const BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  ASSIGN_OR_RETURN(const BranchStore store, OpenBranchStore(config));
   ASSIGN_OR_RETURN(const ExampleTokenizer tokenizer, TokenizerFor(config, store, request.adapter));
   ASSIGN_OR_RETURN(const PromptIds prompts, Tokenized(request, base, tokenizer));
   DriveInput input;

@@ -8,6 +8,7 @@
 #include "common/status_macros.h"
 #include "coordinator/run/adapter_folder.h"
 #include "coordinator/run/base.h"
+#include "coordinator/run/branch_start.h"
 #include "coordinator/run/dataset_names.h"
 #include "coordinator/run/imported_candidate.h"
 #include "coordinator/run/run_lock.h"
@@ -102,6 +103,7 @@ absl::StatusOr<ImportResult> Importing::Run() {
     RETURN_IF_ERROR(CheckWritable(config_.AdaptersDir(), FileSystem::Real()));
     ASSIGN_OR_RETURN(const CommitOutcome outcome, store_->Commit(candidate));
     if (!outcome.rotation_pending.empty()) Warn(outcome.rotation_pending);
+    if (!outcome.mirror_pending.empty()) Warn(outcome.mirror_pending);
     result_.version = outcome.version;
     result_.parked = outcome.parked;
     result_.unfinished = !outcome.rotation_pending.empty();
@@ -119,11 +121,10 @@ absl::StatusOr<ImportResult> Importing::Run() {
 
 absl::StatusOr<ImportResult> Import(const Config& config, const ImportRequest& request) {
   ASSIGN_OR_RETURN(const FileLock lock, HoldForRun(config));
-  ASSIGN_OR_RETURN(BranchStore store, BranchStore::Open(config.AdaptersDir()));
-  ASSIGN_OR_RETURN(const std::vector<std::string> mended, store.Recover());
-  for (const std::string& sentence : mended) {
+  ASSIGN_OR_RETURN(BranchStore store, OpenBranchStore(config));
+  RETURN_IF_ERROR(StartBranch(/*replaces_all=*/true, &store, [&](const std::string& sentence) {
     if (request.on_warning) request.on_warning(sentence);
-  }
+  }));
   return Importing(config, request, &store).Run();
 }
 

@@ -7,6 +7,7 @@
 #include "common/status_macros.h"
 #include "coordinator/config/branch_yaml.h"
 #include "coordinator/plan/initial_adapter.h"
+#include "coordinator/run/branch_start.h"
 #include "coordinator/run/interrupted_run.h"
 #include "coordinator/run/micro_batch_choice.h"
 #include "coordinator/run/preparation.h"
@@ -16,6 +17,7 @@
 #include "coordinator/run/run_lock.h"
 #include "coordinator/run/stage_results.h"
 #include "coordinator/run/train_task.h"
+#include "coordinator/run/training_room.h"
 #include "coordinator/store/report.h"
 #include "coordinator/store/writable.h"
 
@@ -25,41 +27,8 @@ namespace {
 namespace fs = std::filesystem;
 using SystemClock = std::chrono::system_clock;
 
-fs::path ReportPath(const Config& config) {
-  return config.branch / "incremental_training_results.json";
-}
-
 void Warn(const TrainRequest& request, const std::string& sentence) {
   if (request.on_warning) request.on_warning(sentence);
-}
-
-// A rebuild takes nothing from current, so that one which no copy can heal is a reason for it.
-absl::Status Recover(const TrainRequest& request, BranchStore* store) {
-  const absl::StatusOr<std::vector<std::string>> mended = store->Recover();
-  if (mended.ok()) {
-    for (const std::string& sentence : *mended) Warn(request, sentence);
-    return absl::OkStatus();
-  }
-  const bool replaced =
-      request.plan.rebuild && absl::IsDataLoss(mended.status()) && store->damage().ok();
-  if (!replaced) return mended.status();
-  Warn(request, std::string(mended.status().message()));
-  return absl::OkStatus();
-}
-
-// Brings the branch to what its ledger says, and the last report with it.
-absl::Status MendBranch(const Config& config, const TrainRequest& request, BranchStore* store) {
-  RETURN_IF_ERROR(Recover(request, store));
-  absl::StatusOr<std::optional<RunReport>> newest = store->ReportOfNewest();
-  // Its version may have been pruned or damaged since; that keeps nobody from training.
-  if (!newest.ok() || !newest->has_value()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const bool written,
-                   MendReport(ReportPath(config), **newest, FileSystem::Real()));
-  if (written) {
-    Warn(request, absl::StrCat("the report of the run ", (*newest)->run,
-                               " was missing and is written from the ledger"));
-  }
-  return absl::OkStatus();
 }
 
 // One run in the making; its parts live as long as it does.
@@ -127,7 +96,8 @@ absl::StatusOr<std::vector<float>> Training::FirstAdapter() const {
 
 absl::Status Training::CheckMachine() const {
   RETURN_IF_ERROR(CheckPrograms(config_.mpirun, WorkerProgram()));
-  return CheckWritable(config_.AdaptersDir(), FileSystem::Real());
+  RETURN_IF_ERROR(CheckWritable(config_.AdaptersDir(), FileSystem::Real()));
+  return CheckTrainingRoom(config_, base_, *store_, FileSystem::Real());
 }
 
 RunSpec Training::SpecOf() const {
@@ -212,6 +182,7 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
   result_.parked = outcome.parked;
   result_.backups = outcome.backups;
   if (!outcome.rotation_pending.empty()) Warn(request_, outcome.rotation_pending);
+  if (!outcome.mirror_pending.empty()) Warn(request_, outcome.mirror_pending);
   metadata_ = std::move(outcome.metadata);
   return absl::OkStatus();
 }
@@ -260,7 +231,7 @@ absl::Status Training::Report() {
   }
   report.backups = result_.backups;
   report.final_metadata = metadata_;
-  return WriteReport(ReportPath(config_), report, FileSystem::Real());
+  return WriteReport(ReportFile(config_), report, FileSystem::Real());
 }
 
 // What the run made stands without it.
@@ -376,8 +347,10 @@ absl::StatusOr<TrainResult> Training::Run() {
 
 absl::StatusOr<TrainResult> Train(const Config& config, const TrainRequest& request) {
   ASSIGN_OR_RETURN(const FileLock lock, HoldForRun(config));
-  ASSIGN_OR_RETURN(BranchStore store, BranchStore::Open(config.AdaptersDir()));
-  RETURN_IF_ERROR(MendBranch(config, request, &store));
+  ASSIGN_OR_RETURN(BranchStore store, OpenBranchStore(config));
+  const auto warn = [&](const std::string& sentence) { Warn(request, sentence); };
+  RETURN_IF_ERROR(StartBranch(request.plan.rebuild, &store, warn));
+  RETURN_IF_ERROR(MendReportOf(config, store, warn));
   return Training(config, request, &store).Run();
 }
 

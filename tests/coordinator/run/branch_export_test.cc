@@ -266,5 +266,21 @@ TEST_F(BranchExportTest, WhatDoesNotExistIsSaid) {
   EXPECT_THAT(Left(), IsEmpty());
 }
 
+TEST_F(BranchExportTest, NothingIsExportedAmongTheAdapters) {
+  Commit(1);
+  fs::create_directory_symlink(config_.AdaptersDir() / "versions", work_ / "branch" / "link");
+  for (const fs::path& folder :
+       {config_.AdaptersDir() / "versions/v0009", config_.AdaptersDir() / "mine",
+        config_.branch / "link/v0009", config_.AdaptersDir() / "../lora_adapters/x"}) {
+    const auto refused = Export(config_, {.folder = folder,
+                                          .version = "current",
+                                          .merged = false,
+                                          .on_start = nullptr,
+                                          .on_bytes = nullptr});
+    EXPECT_TRUE(absl::IsInvalidArgument(refused.status())) << folder;
+    EXPECT_FALSE(fs::exists(folder));
+  }
+}
+
 }  // namespace
 }  // namespace strata
