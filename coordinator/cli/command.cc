@@ -24,6 +24,14 @@ void AddBranchOptions(CLI::App* command, BranchOptions* options) {
   command->add_flag("--json", options->json, "Print JSON");
 }
 
+void AddBranchCommand(CLI::App* app, const char* name, const char* about, Action* action,
+                      absl::StatusOr<ExitCode> (*run)(const BranchOptions&)) {
+  CLI::App* command = app->add_subcommand(name, about);
+  auto options = std::make_shared<BranchOptions>();
+  AddBranchOptions(command, options.get());
+  command->callback([=] { *action = [=] { return run(*options); }; });
+}
+
 void AddAdapterOption(CLI::App* command, std::string* adapter) {
   command
       ->add_option("--adapter", *adapter,

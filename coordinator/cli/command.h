@@ -40,6 +40,10 @@ void PrintWarning(const std::string& sentence);
 // Adds -C, --set and --json.
 void AddBranchOptions(CLI::App* command, BranchOptions* options);
 
+// Adds a command that has no arguments of its own.
+void AddBranchCommand(CLI::App* app, const char* name, const char* about, Action* action,
+                      absl::StatusOr<ExitCode> (*run)(const BranchOptions&));
+
 // Adds --adapter; what *adapter is now is its default.
 void AddAdapterOption(CLI::App* command, std::string* adapter);
 

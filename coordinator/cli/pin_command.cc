@@ -5,7 +5,7 @@
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
-#include "coordinator/store/branch_store.h"
+#include "coordinator/run/branch_start.h"
 
 namespace strata {
 namespace {
@@ -30,7 +30,7 @@ std::string KeptBy(const BranchStore& store, Version version) {
 absl::StatusOr<ExitCode> RunPin(const BranchOptions& options, const std::string& pin,
                                 const std::string& name) {
   ASSIGN_OR_RETURN(const Config config, options.Load());
-  ASSIGN_OR_RETURN(BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  ASSIGN_OR_RETURN(BranchStore store, OpenBranchStore(config));
   ASSIGN_OR_RETURN(const Version version, store.Pin(pin, name, std::chrono::system_clock::now()));
   if (options.json) {
     PrintJson(pin, version);
@@ -43,7 +43,7 @@ absl::StatusOr<ExitCode> RunPin(const BranchOptions& options, const std::string&
 
 absl::StatusOr<ExitCode> RunUnpin(const BranchOptions& options, const std::string& pin) {
   ASSIGN_OR_RETURN(const Config config, options.Load());
-  ASSIGN_OR_RETURN(BranchStore store, BranchStore::Open(config.AdaptersDir()));
+  ASSIGN_OR_RETURN(BranchStore store, OpenBranchStore(config));
   ASSIGN_OR_RETURN(const Version version, store.Unpin(pin, std::chrono::system_clock::now()));
   if (options.json) {
     PrintJson(pin, version);
