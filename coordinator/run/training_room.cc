@@ -1,11 +1,12 @@
 #include "coordinator/run/training_room.h"
 
+#include "common/train_state_bytes.h"
 #include "coordinator/store/room.h"
 
 namespace strata {
 namespace {
 
-constexpr uint64_t kAdaptersInACheckpoint = 3, kCheckpointsAtOnce = 2;
+constexpr uint64_t kCheckpointsAtOnce = 3;  // the two that are kept, and the next
 constexpr uint64_t kFilesOfARun = 40;
 
 }  // namespace
@@ -23,7 +24,8 @@ absl::Status CheckTrainingRoom(const Config& config, const Base& base, const Bra
     }
     commit.what = "the commit with its backups";
   }
-  const RoomNeed run = {config.RunsDir(), kAdaptersInACheckpoint * kCheckpointsAtOnce * adapter,
+  const auto elements = static_cast<uint64_t>(base.layout.elements);
+  const RoomNeed run = {config.RunsDir(), kCheckpointsAtOnce * TrainStateBytesMax(elements),
                         kFilesOfARun, "the run's checkpoints"};
   return CheckRoom({commit, run}, files);
 }

@@ -2,8 +2,8 @@
 // in a commit for which there is none.
 //
 // Model: a commit writes the new version and copies of the old current and previous; a checkpoint
-// is three adapters (the masters and AdamW's two moments), and the next is whole before the last
-// goes. The mirror's own disk is asked when it is written, and is no reason to refuse.
+// is the state of a training (common/train_state.h), two are kept while the next is written. The
+// mirror's own disk is asked when it is written, and is no reason to refuse.
 #pragma once
 
 #include "absl/status/status.h"
