@@ -19,6 +19,11 @@ Millis Now() {
   return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch());
 }
 
+double SecondsSince1970() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
 }  // namespace
 
 RunDriver::RunDriver(DriveInput input)
@@ -139,6 +144,7 @@ void RunDriver::RecordStep(const v1::StepRecord& step) {
                 .learning_rate = step.learning_rate(),
                 .grad_norm = step.grad_norm(),
                 .seconds = step.seconds(),
+                .time = SecondsSince1970(),
                 .tokens = step.tokens(),
                 .supervised = totals.supervised,
                 .skipped = step.skipped(),

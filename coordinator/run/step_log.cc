@@ -19,7 +19,7 @@ Json LineOf(const StepSeen& step) {
           {"grad_norm", step.grad_norm}, {"tokens", step.tokens},
           {"seconds", step.seconds},     {"skipped", step.skipped},
           {"ranks", step.ranks},         {"device", step.device},
-          {"attempt", step.attempt}};
+          {"attempt", step.attempt},     {"time", step.time}};
 }
 
 // Its keys are not those of a step, so that nobody counts it as one.
@@ -74,6 +74,7 @@ absl::StatusOr<StepEvent> EventOf(const Json& json) {
   seen.learning_rate = FigureOf(json, "learning_rate");
   seen.grad_norm = FigureOf(json, "grad_norm");
   seen.seconds = FigureOf(json, "seconds");
+  seen.time = FigureOf(json, "time");
   seen.tokens = static_cast<uint64_t>(tokens);
   return seen;
 }

@@ -28,7 +28,8 @@ struct StepSeen {
   double loss = 0;  // mean NLL per supervised token, in nats
   double learning_rate = 0;
   double grad_norm = 0;  // global L2, before clipping
-  double seconds = 0;
+  double seconds = 0;       // wall time of the step on rank 0
+  double time = 0;          // when it was told: seconds since 1970, UTC
   uint64_t tokens = 0;      // non-pad, of all ranks
   uint64_t supervised = 0;  // those of them that the loss is over
   bool skipped = false;     // not finite: no rank applied it

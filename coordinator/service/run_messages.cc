@@ -70,6 +70,11 @@ absl::StatusOr<StageFinished> FinishedOf(const v1::FinishStageRequest& request) 
   return event;
 }
 
+absl::StatusOr<CheckpointTaken> ProvedOf(const v1::ProveCheckpointRequest& request) {
+  ASSIGN_OR_RETURN(const Digest state, DigestFromHex(request.sha256()));
+  return CheckpointTaken{CallerOf(request.caller()), PlaceOf(request.next()), state};
+}
+
 RankFailed FailedOf(const v1::FailRequest& request) {
   return {CallerOf(request.caller()), Words(request.reason()), request.permanent()};
 }

@@ -30,6 +30,8 @@ StepDone DoneOf(const v1::Caller& caller, const v1::StepRecord& step);
 EvaluationDone DoneOf(const v1::Caller& caller, const v1::EvaluationRecord& evaluation);
 // INVALID_ARGUMENT for an outcome or a digest that is none.
 absl::StatusOr<StageFinished> FinishedOf(const v1::FinishStageRequest& request);
+// INVALID_ARGUMENT for a digest that is none.
+absl::StatusOr<CheckpointTaken> ProvedOf(const v1::ProveCheckpointRequest& request);
 RankFailed FailedOf(const v1::FailRequest& request);
 ShardWindow WindowOf(const v1::FetchShardRequest& request);
 

@@ -170,13 +170,12 @@ class Handlers final : public v1::Training::Service {
                                const v1::ProveCheckpointRequest* request,
                                v1::ProveCheckpointReply*) override {
     if (grpc::Status denied = Alive(*context, request->caller()); !denied.ok()) return denied;
-    const Caller caller = CallerOf(request->caller());
     // Rank 0's counts only once it is on disk.
-    if (caller.rank == Rank(0))
+    if (request->caller().rank() == 0)
       return {grpc::StatusCode::INVALID_ARGUMENT, "rank 0 sends its state"};
-    const auto state = DigestFromHex(request->sha256());
-    if (!state.ok()) return ToGrpc(state.status());
-    return ToGrpc(host_->Submit(CheckpointTaken{caller, PlaceOf(request->next()), *state}));
+    const absl::StatusOr<CheckpointTaken> proved = ProvedOf(*request);
+    if (!proved.ok()) return ToGrpc(proved.status());
+    return ToGrpc(host_->Submit(*proved));
   }
 
   grpc::Status FetchCheckpoint(grpc::ServerContext* context,

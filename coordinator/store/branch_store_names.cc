@@ -69,6 +69,10 @@ absl::Status BranchStore::RecordAlone(const std::string& kind, Time now, Json bo
   return absl::OkStatus();
 }
 
+bool BranchStore::HasCommitted(const RunId& run) const {
+  return state_.CommitOfRun(run.value()) != nullptr;
+}
+
 std::set<Digest> BranchStore::HeldUnder(const std::string& dataset) const {
   std::set<Digest> held;
   for (const auto& [version, commit] : state_.versions) {

@@ -1,10 +1,11 @@
-// Goal: neither a token file nor trained_examples.bin does harm, even one whose checks are true.
-// Method: the input as both; and as a token file whose checks are computed anew, so that sizes and
+// Goal: no token file, trained_examples.bin or checkpoint's header does harm, even one whose checks are true.
+// Method: the input as each; and as a token file whose checks are computed anew, so that sizes and
 // spans that lie are reached.
 #include <cstring>
 
 #include "common/keyed_random.h"
 #include "common/sha256.h"
+#include "common/train_state_bytes.h"
 #include "coordinator/store/trained_examples.h"
 #include "coordinator/tokens/dataset_tokens.h"
 #include "tests/fuzz/fuzz_folder.h"
@@ -87,6 +88,14 @@ void CheckExamples(std::string_view bytes) {
   Expect(again == bytes, "what is taken is what EncodeExamples writes");
 }
 
+void CheckTrainState(std::string_view bytes) {
+  const auto header = DecodeTrainStateHeader(bytes);
+  if (!header.ok()) return;
+  Expect(EncodeTrainStateHeader(*header) == bytes.substr(0, TrainStateHeaderBytes()),
+         "what is taken is what EncodeTrainStateHeader writes");
+  Expect(TrainStateBytes(*header) <= TrainStateBytesMax(header->elements), "a state is bounded");
+}
+
 }  // namespace
 }  // namespace strata
 
@@ -94,6 +103,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace strata;
   const std::string_view input = InputOf(data, size);
   CheckExamples(input);
+  CheckTrainState(input);
+  CheckTrainState("strata checkpoint 1\n" + std::string(input));
   CheckTokens(input);
   CheckTokens(Mended(input));
   return 0;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "coordinator/run/run_journal.h"
 #include "coordinator/store/branch_state.h"
 #include "tests/fuzz/fuzz_folder.h"
 
@@ -38,11 +39,24 @@ void CheckState(const BranchState& state) {
   LineageOf(state);
 }
 
+// The same file as a run's journal.
+void CheckJournal() {
+  const auto journal = RunJournal::Open(TheFolder().path() / "ledger.jsonl");
+  if (!journal.ok()) return;
+  RunSpec spec;
+  spec.stages = {{2, 1}, {3}};
+  const RunState state = Resumed(spec, journal->lines());
+  if (!state.checkpoint) return;
+  const Position& next = state.checkpoint->next;
+  Expect(next.stage < 2 && next.step <= 3 && next == state.recorded, "a place of the plan");
+}
+
 void CheckFile(std::string_view bytes) {
   const auto ledger = Ledger::Read(TheFolder().Write("ledger.jsonl", bytes));
   Expect(ledger.ok(), "damage is told, it is no error");
   const auto state = Fold(ledger->events());
   if (state.ok()) CheckState(*state);
+  CheckJournal();
 }
 
 // The input as what stands before the hash.

@@ -33,7 +33,7 @@ class PlannedRun {
     plan_.max_length = 8;
     plan_.global_batch_size = 2;
     for (uint32_t index = 0; index < 2; ++index) plan_.stages.push_back(StageOf(index));
-    source_.emplace(&plan_, std::vector<const DatasetTokens*>{&*tokens_, &*tokens_}, kWorld);
+    source_.emplace(&plan_, std::vector<const DatasetTokens*>{&*tokens_, &*tokens_});
   }
   const Plan& plan() const { return plan_; }
   ShardSource& source() { return *source_; }
@@ -71,7 +71,7 @@ class FuzzedRun {
   }
 
   void Take(uint8_t kind, std::string_view bytes) {
-    switch (kind % 14) {
+    switch (kind % 15) {
       case 0:
         return With<v1::JoinRequest>(bytes, [&](const auto& m) { SubmitIf(JoinedOf(m)); });
       case 1:
@@ -96,6 +96,9 @@ class FuzzedRun {
         return With<v1::JoinReply>(bytes, CheckTask);
       case 10:
         return With<v1::StepShard>(bytes, CheckWork);
+      case 11:
+        return With<v1::ProveCheckpointRequest>(bytes,
+                                                [&](const auto& m) { SubmitIf(ProvedOf(m)); });
       default:
         return World(kind, bytes);
     }
@@ -144,7 +147,7 @@ class FuzzedRun {
 
   void Fetch(const v1::FetchShardRequest& message) {
     if (!Alive(message.caller())) return;
-    const auto shards = ThePlan().source().Window(WindowOf(message));
+    const auto shards = ThePlan().source().Window(WindowOf(message), kWorld);
     if (!shards.ok()) return;
     Expect(shards->size() == message.step_count(), "every step of the window");
     for (const v1::StepShard& shard : *shards) CheckWork(shard);
@@ -177,7 +180,9 @@ class FuzzedRun {
   }
 
   static void CheckTask(const v1::JoinReply& message) {
-    const WorkerTask task = TaskOf(message);
+    const absl::StatusOr<WorkerTask> told = TaskOf(message);
+    if (!told.ok()) return;
+    const WorkerTask& task = *told;
     Expect(task.micro_batch_size > 0, "a micro-batch has rows");
     if (task.generation) Expect(task.generation->batch_size > 0, "a batch has prompts");
   }
@@ -193,9 +198,9 @@ class FuzzedRun {
   void World(uint8_t kind, std::string_view bytes) {
     const uint8_t detail = bytes.empty() ? 0 : static_cast<uint8_t>(bytes[0]);
     now_ += Millis(detail * 100);
-    if (kind % 14 == 11) Submit(Tick{});
-    if (kind % 14 == 12) Submit(GroupExited{state_.attempt, "exit status 1", detail % 2 == 0});
-    if (kind % 14 == 13)
+    if (kind % 15 == 12) Submit(Tick{});
+    if (kind % 15 == 13) Submit(GroupExited{state_.attempt, "exit status 1", detail % 2 == 0});
+    if (kind % 15 == 14)
       Submit(detail % 2 == 0 ? Event(StopAsked{}) : Event(CommitEnded{true, ""}));
   }
 

@@ -11,15 +11,17 @@
 
 namespace strata {
 
-std::unique_ptr<Collective> MakeCollective(MpiSession& session, at::Device device) {
+std::unique_ptr<Collective> MakeCollective(
+    MpiSession& session, at::Device device,
+    [[maybe_unused]] const std::function<void(const std::string& reason)>& on_failure) {
   if (device.is_cpu()) return std::make_unique<MpiCollective>(session);
 #ifdef STRATA_WITH_CUDA
   if (device.is_cuda()) {
     const auto broadcast = [&session](std::string bytes) {
       return session.BroadcastBytes(std::move(bytes));
     };
-    return MakeNcclCollective({session.rank(), session.world(), session.local_world(), broadcast},
-                              device);
+    return MakeNcclCollective(
+        {session.rank(), session.world(), session.local_world(), broadcast, on_failure}, device);
   }
 #endif
   throw std::runtime_error("no way to add up gradients on device " + device.str() +

@@ -6,12 +6,18 @@
 #include <c10/cuda/CUDAStream.h>
 #include <nccl.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 namespace strata {
 namespace {
+
+constexpr std::chrono::milliseconds kWatchEvery{500};
 
 void Require(ncclResult_t result, const char* what) {
   if (result != ncclSuccess)
@@ -37,8 +43,18 @@ class NcclCollective : public Collective {
       : rank_(group.rank), world_(group.world), device_(device) {
     const c10::cuda::CUDAGuard guard(device_);
     Require(ncclCommInitRank(&comm_, world_, AgreedId(group), rank_), "ncclCommInitRank");
+    if (group.on_failure != nullptr)
+      watch_ = std::thread([this, on_failure = group.on_failure] { Watch(on_failure); });
   }
-  ~NcclCollective() override { ncclCommDestroy(comm_); }
+  ~NcclCollective() override {
+    {
+      const std::lock_guard lock(mutex_);
+      closing_ = true;
+    }
+    wake_.notify_one();
+    if (watch_.joinable()) watch_.join();
+    if (!aborted_) ncclCommDestroy(comm_);
+  }
 
   int rank() const override { return rank_; }
   int world() const override { return world_; }
@@ -55,9 +71,30 @@ class NcclCollective : public Collective {
   }
 
  private:
+  // A failed sum never ends by itself: NCCL only notes the failure.
+  void Watch(const std::function<void(const std::string&)>& on_failure) {
+    std::unique_lock lock(mutex_);
+    while (!wake_.wait_for(lock, kWatchEvery, [this] { return closing_; })) {
+      ncclResult_t state = ncclSuccess;
+      const ncclResult_t asked = ncclCommGetAsyncError(comm_, &state);
+      if (asked == ncclSuccess && (state == ncclSuccess || state == ncclInProgress)) continue;
+      const ncclResult_t failed = asked != ncclSuccess ? asked : state;
+      const std::string reason = std::string("NCCL failed: ") + ncclGetErrorString(failed) + " (" +
+                                 ncclGetLastError(comm_) + "); NCCL_DEBUG=WARN says more";
+      aborted_ = true;
+      ncclCommAbort(comm_);
+      lock.unlock();
+      return on_failure(reason);
+    }
+  }
+
   int rank_, world_;
   at::Device device_;
   ncclComm_t comm_ = nullptr;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool closing_ = false, aborted_ = false;  // guarded by mutex_
+  std::thread watch_;
 };
 
 }  // namespace

@@ -17,6 +17,10 @@ struct NcclGroup {
   int local_world = 1;  // ranks of this host
   // Rank 0's bytes on every rank; what others pass is ignored. Every rank calls it.
   std::function<std::string(std::string)> broadcast_bytes;
+  // Called once, from a thread of the collective's own, when a rank or the network between them has
+  // failed while sums were under way: who waits for one waits for ever, so it should end the
+  // process. The communicator is aborted by then.
+  std::function<void(const std::string& reason)> on_failure = nullptr;
 };
 
 // Every rank calls it; blocks until all have. The sums are ordered on the current CUDA stream.

@@ -155,7 +155,9 @@ void RunTask(CoordinatorClient& client, MpiSession& session, at::Device device,
     FlatAdapter adapter(layout, device);
     if (!task.resume) adapter.Load(OrThrow(client.FetchAdapter()));
     if (task.generation) return GenerateTexts(client, decoder, adapter);
-    collective = MakeCollective(session, device);
+    collective = MakeCollective(session, device, [&fail](const std::string& reason) {
+      fail(std::runtime_error(reason));
+    });
     WatchedCollective watched(collective.get(), &client.progress());
     const TrainingEngine engine{decoder, adapter, source, watched};
     task.evaluation ? EvaluateRows(client, engine) : TrainStages(client, engine);

@@ -3,6 +3,8 @@
 // a task trains with.
 #pragma once
 
+#include <ATen/ATen.h>
+
 #include <chrono>
 
 #include "worker/task/coordinator_client.h"
@@ -26,6 +28,8 @@ class WatchedCollective final : public Collective {
     }
     progress_->in_collective = true;
     collective_->SumInPlace(flat_N);
+    // A device's sum is only ordered so far; the loop waits for it next in any case.
+    if (!flat_N.is_cpu()) flat_N.narrow(0, flat_N.numel() - 1, 1).item<float>();
     progress_->in_collective = false;
     ++progress_->reductions;
     ++progress_->headway;

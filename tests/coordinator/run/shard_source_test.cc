@@ -248,7 +248,7 @@ TEST_F(ShardSourceTest, AWindowThatWouldHoldTooMuchIsInvalid) {
   plan_ = branch_.Make();
   tokens_.push_back(DatasetTokens::Open(FileOf("long.jsonl"), 64, ExcessLength::kTruncate).value());
   ASSERT_EQ(Steps(2, 0), 300u);
-  ShardSource source(&plan_, {&tokens_[0], &tokens_[1], &tokens_[2]}, 1);
+  RanksSource source(&plan_, {&tokens_[0], &tokens_[1], &tokens_[2]}, 1);
   EXPECT_TRUE(source.Window({Rank(0), 2, 0, 0, kWindowStepsMax}).ok());
   EXPECT_TRUE(
       absl::IsInvalidArgument(source.Window({Rank(0), 2, 0, 0, kWindowStepsMax + 1}).status()));
@@ -256,7 +256,7 @@ TEST_F(ShardSourceTest, AWindowThatWouldHoldTooMuchIsInvalid) {
 
 TEST_F(ShardSourceTest, AnExampleBeyondTheTokensIsDataLoss) {
   plan_.stages[0].examples.back() = 61;
-  ShardSource source = SourceOf(1);
+  RanksSource source = SourceOf(1);
   EXPECT_TRUE(absl::IsDataLoss(source.Window({Rank(0), 0, 0, 0, Steps(0, 0)}).status()));
 }
 
