@@ -16,7 +16,7 @@ struct TlsIdentity {
 
 struct Access {
   std::string token;                         // that every call must carry
-  std::string host = "127.0.0.1";            // a name or a number; any but loopback speaks TLS
+  std::string host = "127.0.0.1";            // a name or a number; any but 127.0.0.1 and ::1: TLS
   uint16_t port = 0;                         // 0: any that is free
   std::optional<TlsIdentity> identity = {};  // of the user; without it TLS has one of the run's own
   int ranks = 1;                             // that connections are counted for

@@ -4,6 +4,8 @@
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/resource_quota.h>
+#include <grpcpp/security/auth_metadata_processor.h>
+#include <grpcpp/security/server_credentials.h>
 
 #include <chrono>
 #include <cstdio>
@@ -11,6 +13,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "coordinator/service/run_certificate.h"
 
@@ -37,11 +40,40 @@ void Hush() {
   });
 }
 
+// Asked when a call's metadata has come and before its message is let in: a message's bound is
+// looked at once all of it has come, and would be no bound for who has no token.
+class TokenCheck final : public grpc::AuthMetadataProcessor {
+ public:
+  explicit TokenCheck(const std::string& token) : bearer_("Bearer " + token) {}
+  bool IsBlocking() const override { return false; }
+  grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext*, OutputMetadata*,
+                       OutputMetadata*) override {
+    const auto at = metadata.find("authorization");
+    if (at != metadata.end() &&
+        EqualInConstantTime({at->second.data(), at->second.size()}, bearer_)) {
+      return grpc::Status::OK;
+    }
+    return {grpc::StatusCode::UNAUTHENTICATED,
+            "no token of this run: start workers through strata"};
+  }
+
+ private:
+  const std::string bearer_;
+};
+
+// Local credentials are plaintext that gRPC takes from loopback alone, and that can ask for a
+// token.
 std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const Access& access) {
-  if (!access.identity) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions options;
-  options.pem_key_cert_pairs.push_back({access.identity->key, access.identity->certificate});
-  return grpc::SslServerCredentials(options);
+  std::shared_ptr<grpc::ServerCredentials> credentials;
+  if (access.identity) {
+    grpc::SslServerCredentialsOptions options;
+    options.pem_key_cert_pairs.push_back({access.identity->key, access.identity->certificate});
+    credentials = grpc::SslServerCredentials(options);
+  } else {
+    credentials = grpc::experimental::LocalServerCredentials(LOCAL_TCP);
+  }
+  credentials->SetAuthMetadataProcessor(std::make_shared<TokenCheck>(access.token));
+  return credentials;
 }
 
 void SetBounds(int ranks, grpc::ServerBuilder* builder) {

@@ -2,9 +2,9 @@
 // and with bounds on what any peer can make it hold. A door to grpcpp.
 // Takes an Access and a service, gives the address and the certificate that workers are told.
 //
-// Model: bounds on each connection (streams, bytes of a message and of metadata, time of a
-// handshake), on the number of connections (connection_gate.h) and on all of them together (memory
-// of what is received, threads).
+// Model: a call without the token never reaches the service. Bounds on each connection (streams,
+// bytes of a message and of metadata, time of a handshake), on the number of connections
+// (connection_gate.h) and on all of them together (memory of what is received, threads).
 #pragma once
 
 #include <memory>
@@ -28,7 +28,8 @@ class GuardedServer {
   // Binds and, unless that is loopback, makes sure of a certificate; serves nobody yet. UNAVAILABLE
   // when it can't be bound; errors of OwnCertificate and MakeRunCertificate.
   static absl::StatusOr<std::unique_ptr<GuardedServer>> Bind(Access access);
-  // Begins to serve. `service` outlives this. UNAVAILABLE when gRPC can't be started.
+  // Begins to serve those who have the token; the service calls gate().Admit for each that gets
+  // through. `service` outlives this. UNAVAILABLE when gRPC can't be started.
   absl::Status Serve(grpc::Service* service);
   // Ends calls that are under way.
   ~GuardedServer();

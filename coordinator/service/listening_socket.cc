@@ -37,7 +37,7 @@ Name NameOf(const sockaddr_in& address) {
   char text[INET_ADDRSTRLEN] = "";
   inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
   const uint32_t number = ntohl(address.sin_addr.s_addr);
-  return {text, ntohs(address.sin_port), false, number >> 24 == 127, number == INADDR_ANY};
+  return {text, ntohs(address.sin_port), false, number == INADDR_LOOPBACK, number == INADDR_ANY};
 }
 
 // An IPv4 address that came in by an IPv6 socket is one.
@@ -48,7 +48,9 @@ Name NameOf(const sockaddr_storage& storage) {
     sockaddr_in mapped{};
     mapped.sin_port = address.sin6_port;
     std::memcpy(&mapped.sin_addr, &address.sin6_addr.s6_addr[12], 4);
-    return NameOf(mapped);
+    Name name = NameOf(mapped);
+    name.loopback = false;
+    return name;
   }
   char text[INET6_ADDRSTRLEN] = "";
   inet_ntop(AF_INET6, &address.sin6_addr, text, sizeof text);

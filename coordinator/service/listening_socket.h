@@ -28,7 +28,7 @@ class ListeningSocket {
   // Where others call it, "10.0.0.5:43210" or "[fd00::2]:43210". A socket of all addresses tells
   // the one that the machine's way to other machines goes out from.
   const std::string& address() const { return address_; }
-  // Only this machine can call it.
+  // It is 127.0.0.1 or ::1, which gRPC knows to be this machine alone.
   bool loopback() const { return loopback_; }
   // What it may be called by: addresses, and the machine's name.
   const std::vector<std::string>& names() const { return names_; }

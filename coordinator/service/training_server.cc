@@ -62,8 +62,7 @@ class ChunkPieces {
 
 class Handlers final : public v1::Training::Service {
  public:
-  Handlers(RunHost* host, const std::string& token, ConnectionGate* gate)
-      : host_(host), bearer_("Bearer " + token), gate_(gate) {}
+  Handlers(RunHost* host, ConnectionGate* gate) : host_(host), gate_(gate) {}
 
   grpc::Status Join(grpc::ServerContext* context, const v1::JoinRequest* request,
                     v1::JoinReply* reply) override {
@@ -143,7 +142,6 @@ class Handlers final : public v1::Training::Service {
   grpc::Status SendCheckpoint(grpc::ServerContext* context,
                               grpc::ServerReader<v1::CheckpointChunk>* reader,
                               v1::SendCheckpointReply*) override {
-    if (grpc::Status denied = CheckToken(*context); !denied.ok()) return denied;
     v1::CheckpointChunk first;
     if (!reader->Read(&first)) return {grpc::StatusCode::DATA_LOSS, "an empty stream"};
     const Caller caller = CallerOf(first.caller());
@@ -199,7 +197,6 @@ class Handlers final : public v1::Training::Service {
   grpc::Status SendCandidate(grpc::ServerContext* context,
                              grpc::ServerReader<v1::CandidateChunk>* reader,
                              v1::SendCandidateReply*) override {
-    if (grpc::Status denied = CheckToken(*context); !denied.ok()) return denied;
     v1::CandidateChunk message;
     if (!reader->Read(&message)) return {grpc::StatusCode::DATA_LOSS, "an empty stream"};
     if (grpc::Status denied = Alive(*context, message.caller()); !denied.ok()) return denied;
@@ -259,21 +256,9 @@ class Handlers final : public v1::Training::Service {
     const int before;
   };
 
-  grpc::Status CheckToken(const grpc::ServerContext& context) const {
-    const auto& metadata = context.client_metadata();
-    const auto at = metadata.find("authorization");
-    if (at != metadata.end() &&
-        EqualInConstantTime({at->second.data(), at->second.size()}, bearer_)) {
-      gate_->Admit(context.peer());
-      return grpc::Status::OK;
-    }
-    return {grpc::StatusCode::UNAUTHENTICATED,
-            "no token of this run: start workers through strata"};
-  }
-
-  // The token, and a caller of this run.
+  // A caller of this run; it has the token, else the call would not have come here.
   grpc::Status Authorize(const grpc::ServerContext& context, const v1::Caller& caller) const {
-    if (grpc::Status denied = CheckToken(context); !denied.ok()) return denied;
+    gate_->Admit(context.peer());
     if (caller.run_id() != host_->Run().value())
       return {grpc::StatusCode::ABORTED, "this is another run"};
     return grpc::Status::OK;
@@ -286,7 +271,6 @@ class Handlers final : public v1::Training::Service {
   }
 
   RunHost* const host_;
-  const std::string bearer_;
   ConnectionGate* const gate_;
   std::atomic<int> candidates_incoming_ = 0, checkpoints_incoming_ = 0;
 };
@@ -308,11 +292,10 @@ const std::string& TrainingServer::certificate() const { return impl_->server->c
 
 absl::StatusOr<std::unique_ptr<TrainingServer>> TrainingServer::Start(RunHost* host,
                                                                       Access access) {
-  const std::string token = access.token;
   std::unique_ptr<TrainingServer> started(new TrainingServer);
   Impl& impl = *started->impl_;
   ASSIGN_OR_RETURN(impl.server, GuardedServer::Bind(std::move(access)));
-  impl.handlers = std::make_unique<Handlers>(host, token, &impl.server->gate());
+  impl.handlers = std::make_unique<Handlers>(host, &impl.server->gate());
   RETURN_IF_ERROR(impl.server->Serve(impl.handlers.get()));
   return started;
 }

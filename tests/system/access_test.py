@@ -60,8 +60,12 @@ class AccessTest(branch.BranchTest):
         known = len(list((self.branch / "runs").glob("*")))
         run = self.start("--workers", "2", "--all", "--set", f"num_train_epochs={epochs}")
         self.addCleanup(run.kill)
-        self.wait_until(lambda: len(list((self.branch / "runs").glob("*/steps.jsonl"))) > known and self.steps(), 120,
-                        "a first step")
+
+        def trains():
+            self.assertIsNone(run.poll(), "the run has ended")
+            return len(list((self.branch / "runs").glob("*/steps.jsonl"))) > known and self.steps()
+
+        self.wait_until(trains, 120, "a first step")
         rank = ranks_of(run)[0]
         arguments = read(pathlib.Path(f"/proc/{rank}/cmdline")).decode().split("\0")
         self.address = arguments[arguments.index("--coordinator") + 1]
@@ -136,7 +140,7 @@ class AccessTest(branch.BranchTest):
                 self.assertNotIn(secret, read(path), path)
 
     def test_a_run_goes_on_undisturbed_by_who_has_no_token(self):
-        run = self.begin(epochs=100000)
+        run = self.begin(epochs=10000)
         self.assertNotRegex(self.address, r"^(127\.|0\.0\.0\.0)" if reaches_others() else r"^0\.0\.0\.0")
         before, steps = resident(run.pid), len(self.steps())
         self.knock_without_the_token()
@@ -153,7 +157,7 @@ class AccessTest(branch.BranchTest):
         self.assertEqual(self.json("status")["last_run"]["status"], "interrupted")
 
     def test_the_token_of_another_run_opens_nothing_and_a_run_completes_beside_who_holds_it(self):
-        first = self.begin(epochs=100000)
+        first = self.begin(epochs=10000)
         old = self.token
         first.terminate()
         self.assertEqual(first.wait(timeout=60), 75)
@@ -169,7 +173,7 @@ class AccessTest(branch.BranchTest):
         self.assertEqual(self.json("status")["current"]["version"], "v0001")
 
     def test_a_worker_trusts_the_certificate_of_its_run_alone(self):
-        run = self.begin(epochs=100000)
+        run = self.begin(epochs=10000)
         worker = [str(pathlib.Path(branch.STRATA).parent / "strata-worker"), "--coordinator", self.address, "--run",
                   "20260101-000000-aaaa", "--attempt", "1"]
         secrets = {name: value for name, value in os.environ.items() if not name.startswith("STRATA_T")}
@@ -189,7 +193,7 @@ class AccessTest(branch.BranchTest):
     def test_a_port_and_a_certificate_of_the_users_are_taken(self):
         certificate = self.foreign_certificate()
         settings = ["--set", "listen=127.0.0.1", "--set", f"tls_certificate_file={certificate}"]
-        self.assertIn("tls_key_file", self.run_strata("train", *settings, code=64))
+        self.assertIn("tls_key_file", self.run_strata("train", *settings, code=78))
         settings += ["--set", f"tls_key_file={self.folder / 'foreign.key'}"]
         self.assertEqual(self.json("train", *settings)["version"], "v0001")
         with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -52,7 +52,9 @@ TEST_F(CandidateTest, IsTakenAfterAStreamThatBroke) {
 
 TEST_F(CandidateTest, AnEmptyStreamIsDataLoss) { ExpectRefused({}); }
 
-TEST_F(CandidateTest, AMessageOfNothingIsDataLoss) { ExpectRefused({v1::CandidateChunk()}); }
+TEST_F(CandidateTest, AMessageOfNothingIsOfNoRun) {
+  ExpectRefused({v1::CandidateChunk()}, StatusCode::ABORTED);
+}
 
 TEST_F(CandidateTest, AHoleIsDataLoss) {
   Stream holed = stream_;

@@ -3,11 +3,12 @@
 // open against the real server, on loopback and with TLS.
 #include <sys/resource.h>
 
+#include <atomic>
 #include <cmath>
 #include <deque>
 #include <fstream>
-#include <limits>
 #include <future>
+#include <limits>
 #include <map>
 #include <random>
 #include <thread>
@@ -179,11 +180,28 @@ TEST_P(HostilePeerTest, AStepAppliedWithALossThatIsNotFiniteIsInvalid) {
   EXPECT_TRUE(rank.stub().ReportSteps(rank.Context().get(), request, &reply).ok());
 }
 
-TEST_P(HostilePeerTest, OversizedMessagesWithoutTheTokenReachNothing) {
+TEST_P(HostilePeerTest, AnOversizedMessageWithoutTheTokenIsNotEvenLetIn) {
   CallingRank rank = JoinAll();
   const int submitted = run_.submitted();
   rank.authorization.reset();
-  for (int i = 0; i < 5; ++i) EXPECT_FALSE(rank.Fail(std::string(17 << 20, 'x')).ok());
+  const std::string message(200 << 20, 'x');
+  v1::FailRequest request;
+  request.set_reason(message);
+  const size_t before = ResidentBytes();
+  size_t most = before;
+  std::atomic<bool> over = false;
+  std::thread watch([&] {
+    for (; !over; std::this_thread::sleep_for(std::chrono::milliseconds(2)))
+      most = std::max(most, ResidentBytes());
+  });
+  v1::FailReply reply;
+  const auto context = rank.Context();
+  context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
+  EXPECT_FALSE(rank.stub().Fail(context.get(), request, &reply).ok());
+  over = true;
+  watch.join();
+  // What the client packs it into is of this process too.
+  EXPECT_LT(most - before, message.size() + (50u << 20));
   EXPECT_EQ(run_.submitted(), submitted);
   ExpectServing();
 }
@@ -232,13 +250,12 @@ TEST_P(HostilePeerTest, OfCandidatesThatComeInAtOnceTwoAreKept) {
     open.push_back(rank.stub().SendCandidate(contexts.back().get(), &reply));
     open.back()->Write(first);
   }
-  // At once: a stream that is waited for last would be over its own time.
-  std::vector<std::future<StatusCode>> finished;
-  for (const auto& stream : open)
-    finished.push_back(std::async(std::launch::async,
-                                  [&stream] { return stream->Finish().error_code(); }));
+  std::vector<std::future<grpc::Status>> finished;
+  for (const auto& stream : open) {
+    finished.push_back(std::async(std::launch::async, [&stream] { return stream->Finish(); }));
+  }
   std::map<StatusCode, int> ends;
-  for (std::future<StatusCode>& end : finished) ++ends[end.get()];
+  for (auto& end : finished) ++ends[end.get().error_code()];
   EXPECT_THAT(ends, testing::UnorderedElementsAre(testing::Pair(StatusCode::UNAVAILABLE, 4),
                                                   testing::Pair(StatusCode::DEADLINE_EXCEEDED, 2)));
   ExpectServing();
