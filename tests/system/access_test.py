@@ -58,7 +58,7 @@ class AccessTest(branch.BranchTest):
     def begin(self, epochs):
         """A run that has made a step; keeps what its workers were told."""
         known = len(list((self.branch / "runs").glob("*")))
-        run = self.start("--workers", "2", "--all", "--set", f"num_train_epochs={epochs}")
+        run = self.start("--restart", "--workers", "2", "--all", "--set", f"num_train_epochs={epochs}")
         self.addCleanup(run.kill)
 
         def trains():

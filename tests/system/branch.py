@@ -50,14 +50,19 @@ class BranchTest(unittest.TestCase):
         with open((branch or self.branch) / "training" / name, "w", encoding="utf-8") as file:
             file.writelines(lines)
 
-    def run_strata(self, *arguments, branch=None, code=0, environment=None):
+    def finished(self, *arguments, branch=None, code=0, environment=None):
         command = [STRATA, arguments[0], "-C", str(branch or self.branch), *arguments[1:]]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
         self.assertEqual(done.returncode, code, f"{command}\n{done.stdout}{done.stderr}")
+        return done
+
+    def run_strata(self, *arguments, **how):
+        done = self.finished(*arguments, **how)
         return done.stdout + done.stderr
 
-    def json(self, *arguments, branch=None, code=0):
-        return json.loads(self.run_strata(*arguments, "--json", branch=branch, code=code))
+    def json(self, *arguments, **how):
+        """What goes to stdout alone: warnings go to stderr."""
+        return json.loads(self.finished(*arguments, "--json", **how).stdout)
 
     def start(self, *arguments):
         """A training in the background, its output thrown away."""
