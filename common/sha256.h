@@ -1,4 +1,4 @@
-// Computes SHA-256 digests: the identity of datasets, base models, adapters and ledger lines. The
+// Computes SHA-256 digests: the identity of datasets, base models, adapters and ledger lines. A
 // door to OpenSSL.
 #pragma once
 
