@@ -2,8 +2,9 @@
 // comes next. The training loop (worker/train) fills and takes it, train_state_bytes.h writes it.
 //
 // Model: beside the header there are sections, each of `elements` fp32 values: the adapter; and
-// within a stage the first and second moments, the adapter from before the stage, and (where held-out
-// rows have a least loss) the adapter of it. The same training has the same state on every rank.
+// within a stage the first and second moments, the adapter from before the stage, and (where
+// held-out rows have a least loss) the adapter of it. The same training has the same state on every
+// rank.
 #pragma once
 
 #include <cstdint>

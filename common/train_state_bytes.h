@@ -1,8 +1,8 @@
 // Lays out the state of a training as bytes. A worker's checkpoint is such bytes; the coordinator
 // keeps and checks them, and the next attempt's workers go on from them.
 //
-// Model: a line that names the format, a fixed header of little-endian numbers, then the sections of
-// train_state.h as they lie in memory.
+// Model: a line that names the format, a fixed header of little-endian numbers, then the sections
+// of train_state.h as they lie in memory.
 #pragma once
 
 #include <cstdint>

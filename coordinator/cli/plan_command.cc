@@ -15,6 +15,7 @@
 #include "coordinator/cli/terminal.h"
 #include "coordinator/cli/text_table.h"
 #include "coordinator/run/estimate.h"
+#include "coordinator/run/interrupted_run.h"
 #include "coordinator/run/micro_batch_choice.h"
 #include "coordinator/run/preparation.h"
 #include "coordinator/run/rebuild.h"
@@ -63,6 +64,7 @@ struct Planned {
   const Base& base;
   const MicroBatch micro_batch;
   const Preparation& prepared;
+  const std::vector<InterruptedRun> unfinished = {};
 };
 
 Json MemoryJson(const MicroBatch& micro_batch) {
@@ -81,7 +83,7 @@ Json MemoryJson(const MicroBatch& micro_batch) {
 }
 
 Json ToJson(const Planned& planned) {
-  const auto& [config, base, micro_batch, prepared] = planned;
+  const auto& [config, base, micro_batch, prepared, unfinished] = planned;
   Json json = {
       {"stages", Json::array()}, {"skipped", Json::array()}, {"refused_lines", Json::array()}};
   for (const StagePlan& stage : prepared.plan.stages) {
@@ -172,7 +174,7 @@ std::vector<std::string> MemoryTexts(const Planned& planned) {
 }
 
 void PrintText(const Planned& planned) {
-  const auto& [config, base, micro_batch, prepared] = planned;
+  const auto& [config, base, micro_batch, prepared, unfinished] = planned;
   const Terminal terminal = Terminal::Of(fileno(stdout));
   const auto say = [&](const std::string& sentence, Style style = Style::kPlain) {
     std::printf("%s", Sentence(sentence, style, terminal).c_str());
@@ -199,6 +201,10 @@ void PrintText(const Planned& planned) {
   }
   if (const std::string forgotten = ForgottenText(Forgotten(prepared)); !forgotten.empty())
     say("warning: " + forgotten, Style::kYellow);
+  for (const InterruptedRun& run : unfinished)
+    say(absl::StrCat("warning: the run ", run.run.value(), " is ", UnfinishedText(run),
+                     "; strata train goes on with it, by its own plan, before what follows"),
+        Style::kYellow);
   PrintPlanTable(prepared.plan, terminal);
   const Totals totals = TotalsOf(prepared.plan);
   std::printf("\n");
@@ -220,7 +226,8 @@ absl::StatusOr<ExitCode> RunPlan(const BranchOptions& options, const PlanRequest
   Progress progress(options.json);
   const auto on_tokenize = [&](uint64_t done, uint64_t total) { progress.OnTokenize(done, total); };
   ASSIGN_OR_RETURN(const Preparation prepared, Prepare(config, store, request, on_tokenize));
-  const Planned planned{config, base, ChooseMicroBatch(config, base, BudgetHere(config)), prepared};
+  const Planned planned{config, base, ChooseMicroBatch(config, base, BudgetHere(config)), prepared,
+                        InterruptedRuns(config, store)};
   if (options.json) {
     std::printf("%s\n", DumpJson(ToJson(planned), 1).c_str());
   } else {

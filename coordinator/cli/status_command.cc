@@ -12,6 +12,7 @@
 #include "coordinator/cli/terminal.h"
 #include "coordinator/cli/text_table.h"
 #include "coordinator/run/branch_start.h"
+#include "coordinator/run/interrupted_run.h"
 #include "coordinator/store/portability.h"
 
 namespace strata {
@@ -60,6 +61,12 @@ Json StatusOf(const Config& config, const BranchStore& store) {
   json["pins"] = known ? PinsToJson(store.Pins()) : Json();
   const auto report =
       ReadFile(config.branch / "incremental_training_results.json", kReportBytesMax);
+  json["unfinished_runs"] = Json::array();
+  for (const InterruptedRun& run : InterruptedRuns(config, store)) {
+    json["unfinished_runs"].push_back({{"run", run.run.value()},
+                                       {"next", {run.next.stage, run.next.epoch, run.next.step}},
+                                       {"words", UnfinishedText(run)}});
+  }
   json["last_run"] = nullptr;
   if (report.ok()) {
     auto parsed = ParseJson(*report, "incremental_training_results.json");
@@ -115,6 +122,11 @@ void PrintStatus(const Config& config, const Json& json, bool known) {
                       pin["by_hand"].get<bool>() ? ", by a link made by hand" : ""));
   }
   if (known) line("backups", absl::StrCat(json["backups"].size()));
+  for (const Json& run : json["unfinished_runs"]) {
+    line("run", absl::StrCat(run["run"].get<std::string>(), ": ", run["words"].get<std::string>()),
+         Style::kYellow);
+    table.AddNote(1, {"unless it trains now: strata train goes on with it"});
+  }
   if (json["last_run"].is_object()) {
     const auto said = [&](const char* key) {
       return JsonString(json["last_run"], key, "the report").value_or("?");

@@ -6,8 +6,8 @@
 namespace strata {
 namespace {
 
-// Every rank has told of this place; each has ended the stage before it, or the record has all steps
-// up to it.
+// Every rank has told of this place; each has ended the stage before it, or the record has all
+// steps up to it.
 bool IsComplete(const RunState& state, const Position& next) {
   for (const RankState& rank : state.ranks) {
     if (!rank.proof || rank.proof->next != next) return false;

@@ -50,11 +50,10 @@ std::string WhoHangs(const RunState& state, Millis now) {
     if (now - rank.headway_at <= state.spec.headway_max) return "";
     const std::string name = absl::StrCat(i, " on ", rank.host);
     absl::StrAppend(&all, all.empty() ? "" : ", ", name);
-    if (!rank.progress.in_collective)
-      absl::StrAppend(&hanging, hanging.empty() ? "" : ", ", name);
+    if (!rank.progress.in_collective) absl::StrAppend(&hanging, hanging.empty() ? "" : ", ", name);
   }
-  return absl::StrCat("no rank has got anything done for ",
-                      state.spec.headway_max.count() / 1000, " s (ddp_timeout): ",
+  return absl::StrCat("no rank has got anything done for ", state.spec.headway_max.count() / 1000,
+                      " s (ddp_timeout): ",
                       hanging.empty() ? "all wait in a collective: rank " + all
                                       : "the others wait for rank " + hanging);
 }

@@ -57,7 +57,8 @@ void CommitWhenProved(RunState& state, Effects& effects, Millis now) {
     const auto proof = rank.finished.find(last);
     if (proof == rank.finished.end()) return;
     if (proof->second != *state.candidate) {
-      return Lose(state, effects, "the candidate differs from a rank's replica; check the machines' memory", now);
+      return Lose(state, effects,
+                  "the candidate differs from a rank's replica; check the machines' memory", now);
     }
   }
   state.phase = Phase::kCommitting;
@@ -82,8 +83,8 @@ Effects On(RunState& state, const Joined& event, Millis now) {
   const int rank = event.caller.rank.value();
   if (event.world != state.world || rank < 0 || rank >= event.world) {
     return Refuse(Answer::kInvalid,
-                  absl::StrCat("rank ", rank, " of ", event.world, " joined a run of ",
-                               state.world, " ranks; start as many as were asked for"));
+                  absl::StrCat("rank ", rank, " of ", event.world, " joined a run of ", state.world,
+                               " ranks; start as many as were asked for"));
   }
   RankState& known = state.ranks[rank];
   if (!known.incarnation.empty() && known.incarnation != event.caller.incarnation) {
@@ -245,9 +246,8 @@ Effects On(RunState& state, const RankFailed& event, Millis now) {
   Effects effects;
   if (Find(state, event.caller, effects) == nullptr) return effects;
   if (state.phase == Phase::kCommitting) return effects;
-  Lose(state, effects,
-       absl::StrCat("rank ", event.caller.rank.value(), " failed: ", event.reason), now,
-       event.permanent);
+  Lose(state, effects, absl::StrCat("rank ", event.caller.rank.value(), " failed: ", event.reason),
+       now, event.permanent);
   return effects;
 }
 

@@ -31,14 +31,15 @@ namespace strata {
 // What a run is, to the core.
 struct RunSpec {
   RunId run;
-  int world = 1;      // ranks of an attempt
-  int world_min = 0;  // after an attempt whose ranks did not all join: so many will do; 0 is `world`
+  int world = 1;  // ranks of an attempt
+  int world_min =
+      0;  // after an attempt whose ranks did not all join: so many will do; 0 is `world`
   Purpose purpose = Purpose::kTrain;
   // Steps per epoch, of each stage. An evaluation has one stage of one epoch, a generation none.
   std::vector<std::vector<uint32_t>> stages;
   bool stop_on_dataset_error = false;
-  uint32_t restarts_max = 0;       // attempts after lost ones, in a row without a new checkpoint
-  Millis backoff{1'000};           // before the first of them; it doubles each time, to …
+  uint32_t restarts_max = 0;  // attempts after lost ones, in a row without a new checkpoint
+  Millis backoff{1'000};      // before the first of them; it doubles each time, to …
   Millis backoff_max{60'000};
   Millis join_max{120'000};        // from the launch until a first rank has joined
   Millis join_spread_max{20'000};  // from the first join until every rank has joined
@@ -78,11 +79,11 @@ struct JournalLine {
   std::string words;  // with the reason, for people
   AttemptId attempt;  // 0 before the first
   std::optional<uint32_t> stage = {};
-  std::optional<Digest> adapter = {};               // that all replicas have
-  std::optional<StageEnd> end = {};                 // of a stage that was trained
-  std::optional<std::string> data_error = {};       // of a stage that was put back
-  std::optional<Checkpoint> checkpoint = {};        // that counts from now on
-  std::optional<bool> resumable = {};               // "ended": the next train may go on from here
+  std::optional<Digest> adapter = {};          // that all replicas have
+  std::optional<StageEnd> end = {};            // of a stage that was trained
+  std::optional<std::string> data_error = {};  // of a stage that was put back
+  std::optional<Checkpoint> checkpoint = {};   // that counts from now on
+  std::optional<bool> resumable = {};          // "ended": the next train may go on from here
 };
 
 struct Effects {
@@ -96,8 +97,9 @@ struct Effects {
   bool record_evaluation = false;   // likewise
   bool checkpoint = false;          // state.checkpoint is new: older ones than the last two may go
   std::optional<AttemptId> launch;  // start a group of state.world ranks, from state.checkpoint
-  bool end_group = false;  // end the live group, by force when it stays; then GroupExited if kLeaving
-  bool commit = false;     // check and commit the candidate; then CommitEnded
+  bool end_group =
+      false;            // end the live group, by force when it stays; then GroupExited if kLeaving
+  bool commit = false;  // check and commit the candidate; then CommitEnded
   std::vector<std::string> warnings;  // for people; the run goes on
   std::optional<Verdict> verdict;     // the run is over
 };
@@ -122,8 +124,8 @@ struct RunState {
   Millis launched{0};
   std::optional<Millis> first_join;
   std::vector<RankState> ranks;
-  Position recorded;   // the first step not yet recorded
-  Position evaluated;  // the first step after which an evaluation would be new
+  Position recorded;                     // the first step not yet recorded
+  Position evaluated;                    // the first step after which an evaluation would be new
   std::optional<Checkpoint> checkpoint;  // the last that counts
   uint32_t restarts = 0;                 // in a row without a new checkpoint
   Millis next_launch{0};                 // kWaiting

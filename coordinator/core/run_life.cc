@@ -57,9 +57,10 @@ void EndStopped(RunState& state, Effects& effects) {
   std::string why = !Trains(state) ? "stopped as asked; nothing was changed"
                     : !state.checkpoint
                         ? "stopped as asked; current is untouched; train again to start over"
-                        : absl::StrCat("stopped as asked; current is untouched; the next train "
-                                       "goes on from ",
-                                       PlaceText(state.checkpoint->next));
+                        : absl::StrCat(
+                              "stopped as asked; current is untouched; the next train "
+                              "goes on from ",
+                              PlaceText(state.checkpoint->next));
   End(state, effects, {Verdict::kInterrupted, std::move(why)});
 }
 
@@ -90,10 +91,9 @@ void Lose(RunState& state, Effects& effects, const std::string& why, Millis now,
   const bool last = permanent || !Trains(state) || state.restarts >= state.spec.restarts_max;
   if (last) {
     const bool tried = !permanent && Trains(state) && state.spec.restarts_max > 0;
-    std::string attempts =
-        tried ? absl::StrCat("; ", state.restarts + 1,
-                             " attempts in a row came no further (max_restarts)")
-              : "";
+    std::string attempts = tried ? absl::StrCat("; ", state.restarts + 1,
+                                                " attempts in a row came no further (max_restarts)")
+                                 : "";
     return End(state, effects,
                {Verdict::kFailed, absl::StrCat(why, attempts, "; ", WhatIsKept(state))});
   }

@@ -28,8 +28,8 @@ fs::path CheckpointFolder::PathOf(const Checkpoint& checkpoint) const {
   const Position& next = checkpoint.next;
   // With the digest: what is sent again under the same place never takes the place of another.
   return folder_ / absl::StrFormat("s%04d-e%04d-%07d-a%d-%s%s", next.stage, next.epoch, next.step,
-                                   checkpoint.attempt.value(),
-                                   checkpoint.state.Hex().substr(0, 8), kSuffix);
+                                   checkpoint.attempt.value(), checkpoint.state.Hex().substr(0, 8),
+                                   kSuffix);
 }
 
 absl::Status CheckpointFolder::Check(const Checkpoint& checkpoint, const fs::path& file) const {
@@ -61,9 +61,9 @@ absl::Status CheckpointFolder::Verify(const Checkpoint& checkpoint) const {
 absl::Status CheckpointFolder::Keep(const Checkpoint& checkpoint, uint64_t bytes,
                                     const NextPiece& next) {
   if (bytes > TrainStateBytesMax(elements_)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "a checkpoint of ", bytes, " bytes; of this adapter it has at most ",
-        TrainStateBytesMax(elements_)));
+    return absl::InvalidArgumentError(absl::StrCat("a checkpoint of ", bytes,
+                                                   " bytes; of this adapter it has at most ",
+                                                   TrainStateBytesMax(elements_)));
   }
   RETURN_IF_ERROR(files_->CreateDirectories(folder_));
   const fs::path incoming = folder_ / absl::StrCat(kIncoming, RandomHex(8));
@@ -72,8 +72,8 @@ absl::Status CheckpointFolder::Keep(const Checkpoint& checkpoint, uint64_t bytes
     ASSIGN_OR_RETURN(const std::string_view piece, next());
     received += piece.size();
     if (received <= bytes && (!piece.empty() || received == bytes)) return piece;
-    return absl::DataLossError(absl::StrCat("a checkpoint of ", received,
-                                            " bytes or more, announced as ", bytes));
+    return absl::DataLossError(
+        absl::StrCat("a checkpoint of ", received, " bytes or more, announced as ", bytes));
   };
   absl::Status kept = files_->WritePiecesDurably(incoming, counted);
   if (kept.ok()) kept = Check(checkpoint, incoming);

@@ -15,11 +15,24 @@ namespace fs = std::filesystem;
 
 // They change when and where something is computed, and how it is kept; never what.
 const std::set<std::string>& FreeSettings() {
-  static const std::set<std::string> free = {
-      "workers",       "min_workers",   "micro_batch_size", "gpu_memory_gb", "gradient_checkpointing",
-      "device",        "mpirun",        "mpirun_args",      "save_steps",    "save_minutes",
-      "max_restarts",  "ddp_timeout",   "keep_backups",     "backup_mirror", "listen",
-      "tls_certificate_file", "tls_key_file", "model_name_or_path"};
+  static const std::set<std::string> free = {"workers",
+                                             "min_workers",
+                                             "micro_batch_size",
+                                             "gpu_memory_gb",
+                                             "gradient_checkpointing",
+                                             "device",
+                                             "mpirun",
+                                             "mpirun_args",
+                                             "save_steps",
+                                             "save_minutes",
+                                             "max_restarts",
+                                             "ddp_timeout",
+                                             "keep_backups",
+                                             "backup_mirror",
+                                             "listen",
+                                             "tls_certificate_file",
+                                             "tls_key_file",
+                                             "model_name_or_path"};
   return free;
 }
 
@@ -55,8 +68,12 @@ std::vector<InterruptedRun> InterruptedRuns(const Config& config, const BranchSt
   return interrupted;
 }
 
-absl::Status CheckGoesOn(const InterruptedRun& run, const RunMaterial& material,
-                         const Terms& now) {
+std::string UnfinishedText(const InterruptedRun& run) {
+  return absl::StrCat("not finished; its last checkpoint is before stage ", run.next.stage,
+                      ", epoch ", run.next.epoch, ", step ", run.next.step);
+}
+
+absl::Status CheckGoesOn(const InterruptedRun& run, const RunMaterial& material, const Terms& now) {
   const PlanRequest& asked = now.request;
   const bool plain = !asked.all && asked.datasets.empty();
   if (material.request.rebuild != asked.rebuild) {
@@ -76,8 +93,7 @@ absl::Status CheckGoesOn(const InterruptedRun& run, const RunMaterial& material,
                                      ", but current is ", VersionName(now.current),
                                      "; strata restore ", VersionName(material.plan.parent)));
   }
-  const std::map<std::string, std::string> then(material.settings.begin(),
-                                                material.settings.end());
+  const std::map<std::string, std::string> then(material.settings.begin(), material.settings.end());
   for (const auto& [key, value] : now.settings) {
     const auto before = then.find(key);
     if (before == then.end() || before->second == value || FreeSettings().count(key) > 0) continue;

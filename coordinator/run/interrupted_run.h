@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -22,6 +23,9 @@ struct InterruptedRun {
 // The runs that have a checkpoint, and whose end is neither a version nor final. More than one only
 // where folders were copied by hand; sorted by name. What can't be read is none.
 std::vector<InterruptedRun> InterruptedRuns(const Config& config, const BranchStore& store);
+
+// "not finished; its last checkpoint is before stage 0, epoch 1, step 30": for people.
+std::string UnfinishedText(const InterruptedRun& run);
 
 // What the branch is now, to compare with what a run began with.
 struct Terms {

@@ -20,8 +20,7 @@ Millis Now() {
 }
 
 double SecondsSince1970() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
@@ -50,9 +49,11 @@ absl::Status RunDriver::TakeUp() {
 
 void RunDriver::Remember() {
   for (StepEvent& event : ReadStepLog(input_.folder / "steps.jsonl")) {
-    const Position at =
-        std::visit([](const auto& seen) { return Position{seen.stage, seen.epoch, seen.step}; },
-                   event);
+    const Position at = std::visit(
+        [](const auto& seen) {
+          return Position{seen.stage, seen.epoch, seen.step};
+        },
+        event);
     if (at >= state_.recorded) continue;
     if (const auto* evaluation = std::get_if<EvaluationSeen>(&event)) {
       record_.Add(*evaluation);

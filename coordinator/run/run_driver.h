@@ -40,11 +40,11 @@ struct DriveInput {
   Launch launch;  // its ranks, arguments and environment are completed by the driver
   // Of the run: journal.jsonl, steps.jsonl and checkpoints/; empty for what changes nothing.
   std::filesystem::path folder;
-  std::vector<std::string> stage_names;          // datasets, for steps.jsonl
-  std::function<void(const StepSeen&)> on_step;  // from the step log's thread
-  std::function<void(const EvaluationSeen&)> on_evaluation;   // likewise
-  std::function<void(const std::string&)> on_warning;  // from the thread that called Drive
-  std::function<void(const TokenPiece&)> on_tokens;    // likewise
+  std::vector<std::string> stage_names;                      // datasets, for steps.jsonl
+  std::function<void(const StepSeen&)> on_step;              // from the step log's thread
+  std::function<void(const EvaluationSeen&)> on_evaluation;  // likewise
+  std::function<void(const std::string&)> on_warning;        // from the thread that called Drive
+  std::function<void(const TokenPiece&)> on_tokens;          // likewise
   // Checks and commits the candidate; its message is shown. DATA_LOSS and FAILED_PRECONDITION mean
   // that the adapter itself is refused.
   std::function<absl::Status(const std::vector<float>& adapter, const RunState& state)> commit;
@@ -104,7 +104,7 @@ class RunDriver final : public RunHost {
   DriveOutcome Concluded();
 
   DriveInput input_;
-  std::string address_, certificate_;  // of the service
+  std::string address_, certificate_;   // of the service
   std::unique_ptr<WorkerGroup> group_;  // of the live attempt
   bool launched_once_ = false;
   mutable std::mutex mutex_;

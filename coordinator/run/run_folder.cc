@@ -112,9 +112,9 @@ absl::StatusOr<RunMaterial> ReadRunFolder(const fs::path& folder, const Config& 
   ASSIGN_OR_RETURN(const Json json, ParseJson(text, kWhat));
   ASSIGN_OR_RETURN(const int64_t format, JsonInteger(json, "format", kWhat));
   if (format != kFormat) {
-    return absl::FailedPreconditionError(
-        absl::StrCat((folder / "run.json").string(), " has format ", format, ", this version reads ",
-                     kFormat, ": go on with the strata that began the run, or train --restart"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        (folder / "run.json").string(), " has format ", format, ", this version reads ", kFormat,
+        ": go on with the strata that began the run, or train --restart"));
   }
   RunMaterial material;
   ASSIGN_OR_RETURN(material.request, RequestOf(json));

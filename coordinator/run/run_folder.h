@@ -43,8 +43,8 @@ struct RunTerms {
 absl::Status WriteRunFolder(const std::filesystem::path& folder, const Preparation& preparation,
                             const RunTerms& terms);
 
-// The settings that cut examples to length come from `config`. NOT_FOUND for a folder that was never
-// begun, DATA_LOSS for one that was changed, FAILED_PRECONDITION for another format.
+// The settings that cut examples to length come from `config`. NOT_FOUND for a folder that was
+// never begun, DATA_LOSS for one that was changed, FAILED_PRECONDITION for another format.
 absl::StatusOr<RunMaterial> ReadRunFolder(const std::filesystem::path& folder,
                                           const Config& config);
 

@@ -157,8 +157,8 @@ void StepLog::Write() {
     out_ << DumpJson(std::visit([](const auto& one) { return LineOf(one); }, seen)) << "\n";
   out_.flush();
   if (out_) return;
-  failure_ = absl::UnavailableError(
-      absl::StrCat("cannot write ", file_.string(), "; is the disk full?"));
+  failure_ =
+      absl::UnavailableError(absl::StrCat("cannot write ", file_.string(), "; is the disk full?"));
 }
 
 absl::Status StepLog::Sync() {

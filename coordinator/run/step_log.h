@@ -2,8 +2,8 @@
 // terminal. Takes steps from the driver, on a thread of its own, so that a slow disk or a stopped
 // terminal holds up neither heartbeats nor the commit.
 //
-// Threads: Add and Sync from any; `on_step` and `on_evaluation` are called from the log's own thread, one
-// call at a time.
+// Threads: Add and Sync from any; `on_step` and `on_evaluation` are called from the log's own
+// thread, one call at a time.
 #pragma once
 
 #include <condition_variable>
@@ -27,7 +27,7 @@ struct StepSeen {
   std::string dataset;
   double loss = 0;  // mean NLL per supervised token, in nats
   double learning_rate = 0;
-  double grad_norm = 0;  // global L2, before clipping
+  double grad_norm = 0;     // global L2, before clipping
   double seconds = 0;       // wall time of the step on rank 0
   double time = 0;          // when it was told: seconds since 1970, UTC
   uint64_t tokens = 0;      // non-pad, of all ranks

@@ -35,13 +35,13 @@ absl::StatusOr<Joined> JoinedOf(const v1::JoinRequest& request) {
   if (bytes == 0 || bytes > kIncarnationBytesMax)
     return absl::AbortedError("an incarnation has 1 to 64 bytes");
   return Joined{CallerOf(request.caller()), request.world(),
-                PeerText(request.host(), kNameBytesMax),
-                PeerText(request.device(), kNameBytesMax)};
+                PeerText(request.host(), kNameBytesMax), PeerText(request.device(), kNameBytesMax)};
 }
 
 Heartbeat HeartbeatOf(const v1::HeartbeatRequest& request) {
   constexpr uint64_t kBusyMax = uint64_t{1} << 53;  // ms; a peer's number must not overflow ours
-  return {CallerOf(request.caller()), PlaceOf(request.position()),
+  return {CallerOf(request.caller()),
+          PlaceOf(request.position()),
           {request.headway(), request.in_collective(), request.reductions(),
            Millis(static_cast<int64_t>(std::min(request.busy_ms(), kBusyMax)))}};
 }

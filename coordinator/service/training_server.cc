@@ -17,7 +17,8 @@ namespace strata {
 namespace {
 
 constexpr size_t kChunkBytes = 1 << 20;
-// Candidates, each of which is kept in memory, or checkpoints. A second one may come before the end of a broken stream is seen.
+// Candidates, each of which is kept in memory, or checkpoints. A second one may come before the end
+// of a broken stream is seen.
 constexpr int kIncomingMax = 2;
 // The host keeps the first of what is handed in, before the core judges the caller.
 constexpr char kNotRankZero[] = "only rank 0 hands in the run's result";

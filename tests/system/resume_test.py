@@ -97,11 +97,15 @@ class ResumeTest(branch.BranchTest):
         checkpoint = next(line for line in self.journal() if line["kind"] == "checkpoint")
         last = self.steps()[-1]
         self.assertEqual(checkpoint["body"]["next"], [last["stage"], last["epoch"], last["step"] + 1])
-        self.assertEqual(self.json("status")["last_run"]["status"], "interrupted")
+        status = self.json("status")
+        self.assertEqual(status["last_run"]["status"], "interrupted")
+        self.assertEqual(status["unfinished_runs"][0]["next"], checkpoint["body"]["next"])
+        self.assertIn("goes on with it", self.run_strata("plan", *SLOW))
         self.assertEqual(len(list((self.branch / "runs").glob("*/checkpoints/*"))), 1)
         self.run_strata("train", *SLOW)
         # What a run that is over kept to go on from is gone.
         self.assertEqual(list((self.branch / "runs").glob("*/checkpoints")), [])
+        self.assertEqual(self.json("status")["unfinished_runs"], [])
         self.assertIn("nothing pending", self.run_strata("train", *SLOW))
 
     def test_other_ranks_go_on_with_the_same_curve(self):

@@ -31,7 +31,11 @@ void SendState(CoordinatorClient* client, int rank, const TrainState& state) {
   const SavedState saved{{state.header.stage, state.header.epoch, state.header.step},
                          TrainStateBytes(state.header),
                          hash.Finish()};
-  OrThrow(rank == 0 ? client->SendCheckpoint(saved, pieces) : client->ProveCheckpoint(saved));
+  const absl::Status sent =
+      rank == 0 ? client->SendCheckpoint(saved, pieces) : client->ProveCheckpoint(saved);
+  // The coordinator has no room and says so to the user; the training goes on without it.
+  if (absl::IsResourceExhausted(sent)) return;
+  OrThrow(sent);
 }
 
 }  // namespace
@@ -53,10 +57,10 @@ bool CheckpointSender::idle() {
 
 void CheckpointSender::Send(TrainState state) {
   Wait();
-  sending_ = std::async(std::launch::async, [client = client_, rank = rank_,
-                                             state = std::move(state)] {
-    SendState(client, rank, state);
-  });
+  sending_ =
+      std::async(std::launch::async, [client = client_, rank = rank_, state = std::move(state)] {
+        SendState(client, rank, state);
+      });
 }
 
 TrainState FetchTrainState(CoordinatorClient* client) {

@@ -1,8 +1,8 @@
 // Brings a training's state to the coordinator while the training goes on: rank 0 sends the bytes,
 // every other rank their digest. Takes what the loop's OnCheckpoint is given.
 //
-// Threads: one at a time calls; the sending has a thread of its own. Errors: what the sending met is
-// thrown, as std::runtime_error, by the next call.
+// Threads: one at a time calls; the sending has a thread of its own. Errors: what the sending met
+// is thrown, as std::runtime_error, by the next call.
 #pragma once
 
 #include <future>
@@ -31,8 +31,8 @@ class CheckpointSender {
   std::future<void> sending_;
 };
 
-// The state that the coordinator announced in task().resume. Throws std::runtime_error when it can't
-// be had or is none of this task's.
+// The state that the coordinator announced in task().resume. Throws std::runtime_error when it
+// can't be had or is none of this task's.
 TrainState FetchTrainState(CoordinatorClient* client);
 
 }  // namespace strata

@@ -86,8 +86,8 @@ absl::StatusOr<WorkerTask> TaskOf(const v1::JoinReply& reply) {
   if (train.has_resume()) {
     const v1::CheckpointInfo& info = train.resume();
     ASSIGN_OR_RETURN(const Digest digest, DigestFromHex(info.sha256()));
-    task.resume = {{info.next().stage(), info.next().epoch(), info.next().step()},
-                   info.bytes(), digest};
+    task.resume = {
+        {info.next().stage(), info.next().epoch(), info.next().step()}, info.bytes(), digest};
   }
   return task;
 }

@@ -129,10 +129,9 @@ at::Device ChooseDevice(const std::string& wish, const MpiSession& session) {
       at::detail::getCUDAHooks().hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
   if (wish == "cpu" || (wish == "auto" && devices == 0)) return at::Device(at::kCPU);
   if (session.local_world() > devices) {
-    throw HopelessTask(
-        "this host has " + std::to_string(devices) + " CUDA devices for " +
-        std::to_string(session.local_world()) +
-        " ranks; start one rank for each device (workers), or set device: cpu");
+    throw HopelessTask("this host has " + std::to_string(devices) + " CUDA devices for " +
+                       std::to_string(session.local_world()) +
+                       " ranks; start one rank for each device (workers), or set device: cpu");
   }
   return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(session.local_rank()));
 }
@@ -155,9 +154,8 @@ void RunTask(CoordinatorClient& client, MpiSession& session, at::Device device,
     FlatAdapter adapter(layout, device);
     if (!task.resume) adapter.Load(OrThrow(client.FetchAdapter()));
     if (task.generation) return GenerateTexts(client, decoder, adapter);
-    collective = MakeCollective(session, device, [&fail](const std::string& reason) {
-      fail(std::runtime_error(reason));
-    });
+    collective = MakeCollective(
+        session, device, [&fail](const std::string& reason) { fail(std::runtime_error(reason)); });
     WatchedCollective watched(collective.get(), &client.progress());
     const TrainingEngine engine{decoder, adapter, source, watched};
     task.evaluation ? EvaluateRows(client, engine) : TrainStages(client, engine);

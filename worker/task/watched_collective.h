@@ -23,8 +23,8 @@ class WatchedCollective final : public Collective {
     using std::chrono::milliseconds;
     const auto entered = std::chrono::steady_clock::now();
     if (progress_->reductions > 0) {
-      progress_->busy_ms += static_cast<uint64_t>(
-          std::chrono::duration_cast<milliseconds>(entered - left_).count());
+      progress_->busy_ms +=
+          static_cast<uint64_t>(std::chrono::duration_cast<milliseconds>(entered - left_).count());
     }
     progress_->in_collective = true;
     collective_->SumInPlace(flat_N);

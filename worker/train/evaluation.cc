@@ -27,7 +27,8 @@ Evaluation EvaluateStage(uint32_t steps, uint32_t micro_batch_size, TrainingEngi
   const c10::NoGradGuard no_grad;
   Evaluation own;
   for (uint32_t step = 0; step < steps; ++step) {
-    const Evaluation share = OwnShare(micro_batch_size, engine.decoder, engine.adapter, fetch(step));
+    const Evaluation share =
+        OwnShare(micro_batch_size, engine.decoder, engine.adapter, fetch(step));
     own.loss_sum += share.loss_sum;
     own.tokens += share.tokens;
   }

@@ -44,8 +44,7 @@ TrainState StageProgress::Save(const StagePosition& done, const FlatAdapter& ada
 
 void StageProgress::Restore(const TrainState& state, FlatAdapter& adapter) {
   const TrainStateHeader& header = state.header;
-  if (header.stage != stage || header.step == 0 ||
-      state.sections_N.size() != SectionsOf(header) ||
+  if (header.stage != stage || header.step == 0 || state.sections_N.size() != SectionsOf(header) ||
       header.elements != static_cast<uint64_t>(adapter.values_N().numel())) {
     throw std::invalid_argument("the checkpoint is not of stage " + std::to_string(stage) +
                                 " and this adapter");

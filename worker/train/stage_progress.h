@@ -15,10 +15,9 @@ struct StageProgress {
   StageProgress(const StageSettings& settings, const FlatAdapter& adapter);
 
   // A copy of all that the rest of the stage depends on. `done`: the last step that was done.
-  TrainState Save(const StagePosition& done, const FlatAdapter& adapter,
-                  bool evaluation_due) const;
-  // Takes the state over, the adapter's values with it. Throws std::invalid_argument when it is none
-  // of this stage and adapter.
+  TrainState Save(const StagePosition& done, const FlatAdapter& adapter, bool evaluation_due) const;
+  // Takes the state over, the adapter's values with it. Throws std::invalid_argument when it is
+  // none of this stage and adapter.
   void Restore(const TrainState& state, FlatAdapter& adapter);
   // The adapter is again that from before the stage.
   void Undo(FlatAdapter& adapter) const;

@@ -50,8 +50,7 @@ Reduced Reduce(FlatAdapter& adapter, Collective& collective, const StepWork& wor
   const SplitSum split = Split(nll_sum);
   const bool finite = std::isfinite(nll_sum);
   const float words[FlatAdapter::kControlWords] = {finite ? split.high : 0, finite ? split.low : 0,
-                                                   finite ? 0.0f : 1.0f,
-                                                   wishes.stop ? 1.0f : 0.0f,
+                                                   finite ? 0.0f : 1.0f, wishes.stop ? 1.0f : 0.0f,
                                                    wishes.checkpoint ? 1.0f : 0.0f};
   adapter.control_words().copy_(at::tensor(at::ArrayRef<float>(words), at::kFloat));
   collective.SumInPlace(adapter.reduced_M());
@@ -88,8 +87,8 @@ struct StepOutcome {
 };
 
 // Fetches, computes, reduces and updates.
-StepOutcome DoStep(const StageSettings& settings, const StagePosition& position, TrainingEngine& engine,
-               TrainingObserver& observer, StageProgress& progress) {
+StepOutcome DoStep(const StageSettings& settings, const StagePosition& position,
+                   TrainingEngine& engine, TrainingObserver& observer, StageProgress& progress) {
   const Clock::time_point began = Clock::now();
   const bool last = position.epoch + 1 == settings.steps.size() &&
                     position.step + 1 == settings.steps[position.epoch];
@@ -116,8 +115,7 @@ StageResult TrainStage(const StageSettings& settings, TrainingEngine engine,
                        TrainingObserver& observer, const TrainState* resume) {
   StageProgress progress(settings, engine.adapter);
   const auto evaluate = [&](const StagePosition& after) {
-    observer.OnEvaluation(
-        progress.held_out.Evaluate(after, settings.micro_batch_size, engine));
+    observer.OnEvaluation(progress.held_out.Evaluate(after, settings.micro_batch_size, engine));
   };
   StagePosition done{settings.index, 0, 0}, next = done;
   if (resume != nullptr) {

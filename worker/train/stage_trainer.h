@@ -5,8 +5,8 @@
 // Model: the loss of a step is Σ NLL / supervised tokens of the whole step; one flat fp32 buffer
 // carries gradients, loss, non-finite count and the wishes to stop and to take a checkpoint, so
 // every rank decides the same at the same step. AdamW's moments begin anew. Held-out rows are
-// evaluated between steps and may end the stage sooner. Errors: what source, collective, observer or libtorch
-// throw passes through; the adapter is then part-trained.
+// evaluated between steps and may end the stage sooner. Errors: what source, collective, observer
+// or libtorch throw passes through; the adapter is then part-trained.
 #pragma once
 
 #include <cstdint>
