@@ -68,7 +68,8 @@ class RepairTest(branch.BranchTest):
         mirror.mkdir()
         with open(self.branch / "branch.yaml", "a", encoding="utf-8") as file:
             file.write("backup_mirror: ../mirror\n")
-        self.train("extra.jsonl", self.lines(begin=12, end=20))
+        self.drop("extra.jsonl", self.lines(begin=12, end=20))
+        self.assertIn("v0001 is copied to the backup mirror", self.run_strata("train", "--set", "num_train_epochs=1"))
         copies = sorted((mirror / "branch").iterdir())
         self.assertEqual([copy.name[:5] for copy in copies], ["v0001", "v0002"])
         for copy in copies:
