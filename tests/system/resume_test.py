@@ -2,6 +2,7 @@
 Method: real processes; 20 steps, stopped at seen steps by SIGKILL and by SIGTERM; STRATA_EVERY_STEP=1 stops at each."""
 import json
 import os
+import shutil
 import signal
 import unittest
 
@@ -151,6 +152,21 @@ class ResumeTest(branch.BranchTest):
         self.run_strata("train", *SLOW, "--set", "micro_batch_size=2")
         self.assertEqual({step["dataset"] for step in self.steps()}, {"train.jsonl"})
         self.assertEqual([stage["dataset"] for stage in self.json("plan")["stages"]], ["later.jsonl"])
+
+    def test_another_base_is_refused_with_both_fingerprints(self):
+        self.interrupt(signal.SIGTERM, 4)
+        base = self.branch / "base"
+        base.unlink()
+        shutil.copytree(branch.BASE, base)
+        weights = base / "model.safetensors"
+        data = bytearray(weights.read_bytes())
+        data[-1] ^= 1
+        weights.write_bytes(data)
+        said = self.run_strata("train", *SLOW, code=78)
+        self.assertRegex(said, r"fingerprint\s+[0-9a-f]{64},\s+the\s+base\s+is\s+now\s+[0-9a-f]{64}")
+        shutil.rmtree(base)
+        base.symlink_to(branch.BASE)
+        self.run_strata("train", *SLOW)
 
     def test_restart_drops_the_interrupted_run(self):
         self.interrupt(signal.SIGTERM, 4)
