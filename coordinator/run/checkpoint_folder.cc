@@ -83,6 +83,11 @@ absl::Status CheckpointFolder::Keep(const Checkpoint& checkpoint, uint64_t bytes
   return kept;
 }
 
+void CheckpointFolder::Remove(const Checkpoint& checkpoint) {
+  std::error_code stays;
+  fs::remove(PathOf(checkpoint), stays);
+}
+
 void CheckpointFolder::RemoveBut(const std::vector<Checkpoint>& kept) {
   std::vector<fs::path> names;
   for (const Checkpoint& checkpoint : kept) names.push_back(PathOf(checkpoint));

@@ -28,8 +28,10 @@ class CheckpointFolder {
   absl::Status Keep(const Checkpoint& checkpoint, uint64_t bytes, const NextPiece& next);
   // Reads it whole. NOT_FOUND, or DATA_LOSS with what is wrong.
   absl::Status Verify(const Checkpoint& checkpoint) const;
-  // Removes every checkpoint of this folder but these, and what a kill has left of others. What
-  // can't be removed stays.
+  // What can't be removed stays.
+  void Remove(const Checkpoint& checkpoint);
+  // Removes every checkpoint of this folder but these, and what a kill has left of others; also one
+  // that is just being kept, which then fails. What can't be removed stays.
   void RemoveBut(const std::vector<Checkpoint>& kept);
 
   std::filesystem::path PathOf(const Checkpoint& checkpoint) const;

@@ -41,7 +41,6 @@ absl::Status RunDriver::TakeUp() {
     lines.push_back(std::move(line));
   }
   state_ = Resumed(input_.spec, lines);
-  checkpoints_.RemoveBut(counted_);
   Remember();
   seconds_before_ = record_.seconds();
   return absl::OkStatus();
@@ -95,6 +94,8 @@ Effects RunDriver::SubmitLocked(const Event& event) {
     due_.launch = effects.launch;
     launched_from_ = state_.checkpoint;
     record_.ForgetFrom(state_.recorded);
+    // What the attempts before took and did not count.
+    checkpoints_.RemoveBut(counted_);
   }
   due_.warnings.insert(due_.warnings.end(), effects.warnings.begin(), effects.warnings.end());
   if (effects.verdict && !due_.verdict) {
@@ -107,8 +108,11 @@ Effects RunDriver::SubmitLocked(const Event& event) {
 
 void RunDriver::CountCheckpoint() {
   counted_.push_back(*state_.checkpoint);
-  if (counted_.size() > kCheckpointsKept) counted_.erase(counted_.begin());
-  checkpoints_.RemoveBut(counted_);
+  // Only those that counted: rank 0 may be ahead, with the next one on its way or on disk.
+  while (counted_.size() > kCheckpointsKept) {
+    checkpoints_.Remove(counted_.front());
+    counted_.erase(counted_.begin());
+  }
 }
 
 v1::JoinReply RunDriver::Task() const {

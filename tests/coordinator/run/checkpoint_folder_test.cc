@@ -124,6 +124,24 @@ TEST_F(CheckpointFolderTest, RemovesAllButTheKeptAndNothingForeign) {
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "checkpoints"));
 }
 
+TEST_F(CheckpointFolderTest, RemovesOneAndLeavesWhatIsOnItsWay) {
+  const Checkpoint old = KeepTrue({0, 0, 1});
+  const std::string bytes = StateAt({0, 0, 2});
+  const Checkpoint next{{0, 0, 2}, AttemptId(1), Sha256Of(bytes)};
+  bool removed = false;
+  size_t at = 0;
+  const absl::Status kept =
+      checkpoints_.Keep(next, bytes.size(), [&]() -> absl::StatusOr<std::string_view> {
+        if (!std::exchange(removed, true)) checkpoints_.Remove(old);
+        const std::string_view piece = std::string_view(bytes).substr(at, 50);
+        at += piece.size();
+        return piece;
+      });
+  EXPECT_TRUE(kept.ok()) << kept;
+  EXPECT_FALSE(checkpoints_.Verify(old).ok());
+  EXPECT_TRUE(checkpoints_.Verify(next).ok());
+}
+
 TEST_F(CheckpointFolderTest, AFlippedBitIsDataLoss) {
   const Checkpoint kept = KeepTrue({0, 0, 4});
   std::fstream file(checkpoints_.PathOf(kept), std::ios::in | std::ios::out | std::ios::binary);
