@@ -89,6 +89,7 @@ void CheckpointFolder::Remove(const Checkpoint& checkpoint) {
 }
 
 void CheckpointFolder::RemoveBut(const std::vector<Checkpoint>& kept) {
+  if (folder_.empty()) return;
   std::vector<fs::path> names;
   for (const Checkpoint& checkpoint : kept) names.push_back(PathOf(checkpoint));
   std::error_code error;

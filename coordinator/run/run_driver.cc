@@ -95,7 +95,7 @@ Effects RunDriver::SubmitLocked(const Event& event) {
     launched_from_ = state_.checkpoint;
     record_.ForgetFrom(state_.recorded);
     // What the attempts before took and did not count.
-    checkpoints_.RemoveBut(counted_);
+    if (!input_.folder.empty()) checkpoints_.RemoveBut(counted_);
   }
   due_.warnings.insert(due_.warnings.end(), effects.warnings.begin(), effects.warnings.end());
   if (effects.verdict && !due_.verdict) {
@@ -177,6 +177,7 @@ void RunDriver::RecordEvaluation(const v1::EvaluationRecord& evaluation) {
 
 absl::Status RunDriver::KeepCheckpoint(const Checkpoint& checkpoint, uint64_t bytes,
                                        const NextPiece& next) {
+  if (input_.folder.empty()) return absl::InvalidArgumentError("this run keeps no checkpoints");
   const absl::Status kept = checkpoints_.Keep(checkpoint, bytes, next);
   if (kept.ok() || absl::IsDataLoss(kept)) return kept;
   const std::lock_guard lock(mutex_);
