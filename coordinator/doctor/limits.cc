@@ -9,14 +9,13 @@
 #include "common/posix_file.h"
 #include "common/sha256.h"
 #include "coordinator/doctor/examination.h"
+#include "coordinator/launch/open_files.h"
 
 namespace strata {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kFilesOfCoordinator = 32;
-constexpr uint64_t kFilesOfMpirun = 32, kFilesOfRank = 4;
 constexpr uint64_t kSharedBytesOfRank = uint64_t{16} << 20;
 constexpr char kSharedMemory[] = "/dev/shm";
 
@@ -61,8 +60,7 @@ Finding TemporaryFolder() {
 }  // namespace
 
 Finding JudgeOpenFiles(const OpenFilesLimit& limit, int ranks) {
-  const uint64_t need =
-      kFilesOfCoordinator + kFilesOfMpirun + kFilesOfRank * static_cast<uint64_t>(ranks);
+  const uint64_t need = OpenFilesNeeded(ranks);
   const std::string found = absl::StrCat(limit.soft, " for a process, ", need, " needed for ",
                                          Counted(static_cast<uint64_t>(ranks), "rank"));
   if (limit.soft >= need) return Fine("open files", found);

@@ -7,8 +7,7 @@
 
 namespace strata {
 
-// mpirun needs 32 descriptors and 4 for each rank (measured with Open MPI 4.1.4; with fewer it
-// hangs), strata a coordinator's connections beside that.
+// Against OpenFilesNeeded.
 Finding JudgeOpenFiles(const OpenFilesLimit& limit, int ranks);
 // `quota` and what is usable against the ranks.
 Finding JudgeCores(const Cores& cores, int ranks);

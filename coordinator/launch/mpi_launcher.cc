@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "coordinator/launch/child_process.h"
+#include "coordinator/launch/open_files.h"
 
 extern char** environ;
 
@@ -115,6 +116,7 @@ absl::Status CheckPrograms(const std::string& mpirun, const std::filesystem::pat
 
 absl::StatusOr<std::unique_ptr<WorkerGroup>> WorkerGroup::Start(const Launch& launch) {
   RETURN_IF_ERROR(CheckPrograms(launch.mpirun, launch.worker));
+  RETURN_IF_ERROR(CheckOpenFiles(launch.ranks));
   const std::filesystem::path mpirun = FindProgram(launch.mpirun);
   std::vector<std::string> command = CommandOf(launch, mpirun), environment = EnvironmentOf(launch);
   std::vector<char*> argv = Pointers(command), variables = Pointers(environment);

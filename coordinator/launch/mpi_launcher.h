@@ -41,7 +41,7 @@ struct GroupExit {
 
 class WorkerGroup {
  public:
-  // Errors as CheckPrograms; UNAVAILABLE when it can't be started.
+  // Errors as CheckPrograms and CheckOpenFiles; UNAVAILABLE when it can't be started.
   static absl::StatusOr<std::unique_ptr<WorkerGroup>> Start(const Launch& launch);
   // Ends the group if it has not ended.
   ~WorkerGroup();

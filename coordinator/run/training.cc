@@ -6,6 +6,7 @@
 #include "common/posix_file.h"
 #include "common/status_macros.h"
 #include "coordinator/config/branch_yaml.h"
+#include "coordinator/launch/open_files.h"
 #include "coordinator/plan/initial_adapter.h"
 #include "coordinator/run/branch_start.h"
 #include "coordinator/run/interrupted_run.h"
@@ -96,6 +97,7 @@ absl::StatusOr<std::vector<float>> Training::FirstAdapter() const {
 
 absl::Status Training::CheckMachine() const {
   RETURN_IF_ERROR(CheckPrograms(config_.mpirun, WorkerProgram()));
+  RETURN_IF_ERROR(CheckOpenFiles(static_cast<int>(config_.workers)));
   RETURN_IF_ERROR(CheckWritable(config_.AdaptersDir(), FileSystem::Real()));
   return CheckTrainingRoom(config_, base_, *store_, FileSystem::Real());
 }
