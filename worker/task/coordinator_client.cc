@@ -52,6 +52,11 @@ std::shared_ptr<grpc::Channel> ChannelTo(const WorkerIdentity& who) {
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMillis);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMillisMax);
+  // By default a connection is waited for twenty seconds, and one that died without a word is kept:
+  // both outlast the lease.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);  // until a connection must stand
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 4'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 6'000);
   arguments.SetMaxReceiveMessageSize(64 << 20);
   return grpc::CreateCustomChannel(who.coordinator, CredentialsFor(who.secrets.certificate),
                                    arguments);
