@@ -1,5 +1,5 @@
-// Judges whether a process may open as many files as a run of some ranks needs. Train asks before it
-// launches; doctor says the same.
+// Judges whether a process may open as many files as a run of some ranks needs. Train asks before
+// it launches; doctor says the same.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@ namespace strata {
 // hangs), strata a coordinator's connections beside that.
 uint64_t OpenFilesNeeded(int ranks);
 
-// UNAVAILABLE when this process, and so mpirun after it, may open fewer; says how to raise the limit.
+// UNAVAILABLE when this process, and so mpirun after it, may open fewer; says how to raise the
+// limit.
 absl::Status CheckOpenFiles(int ranks);
 
 }  // namespace strata

@@ -29,7 +29,7 @@ def chained(file):
         event = json.loads(line)
         signed, mark, _ = line.rpartition(b',"hash":"')
         expect(mark and hashlib.sha256(signed).hexdigest() == event["hash"], f"{file}:{number}: its hash differs")
-        expect((event["seq"], event["prev"]) == (number, before), f"{file}:{number}: does not follow on the line before")
+        expect((event["seq"], event["prev"]) == (number, before), f"{file}:{number}: follows on another line")
         before = event["hash"]
         events.append(event)
     return events

@@ -107,7 +107,7 @@ class LinkTest(restarts_test.AttemptTest):
         run = self.start_behind_proxy(ranks=(1,))
         accepted = self.proxy.accepted
         self.proxy.forget()
-        self.wait_until(lambda: self.proxy.accepted > accepted or run.poll() is not None, DETECTED, "another connection")
+        self.wait_until(lambda: self.proxy.accepted > accepted or run.poll() is not None, DETECTED, "a new connection")
         self.assert_no_attempt_lost(run)
         self.assertGreater(self.proxy.accepted, accepted)
 

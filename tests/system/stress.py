@@ -54,8 +54,8 @@ class Verdicts:
             if known is None or known[1] != max(attempts, default=0):
                 self.left[journal.parent.name] = (time.monotonic(), max(attempts, default=0))
 
-    def orphans(self, folder, begun):
-        """Processes that should be gone; `begun`: when the run that is under way, if any, was started."""
+    def orphans(self, folder):
+        """Processes that should be gone."""
         for process, arguments in processes.workers_of(folder).items():
             run = arguments[arguments.index("--run") + 1]
             attempt = int(arguments[arguments.index("--attempt") + 1])
@@ -215,11 +215,13 @@ class Stress:
 
     def run_cycle(self, stressed):
         source = stressed.source
+        # What a cycle meets does not depend on how the one before it went.
+        source.seed(f"{self.seed} {self.cycle}")
+        fault, moment = drawn(source, FAULTS), drawn(source, MOMENTS)
         if not stressed.open:
             stressed.new_work()
         elif source.random() < 0.1:
             stressed.workers, stressed.same_ranks = source.choice((1, 2, 3)), False
-        fault, moment = drawn(source, FAULTS), drawn(source, MOMENTS)
         self.what = f"{fault}, {moment}, {stressed.workers} ranks"
         begun = time.monotonic()
         with open(self.folder / "said", "wb") as log:
@@ -252,7 +254,7 @@ class Stress:
         branch_reader.expect(code in allowed, f"exit code {code}, where {sorted(allowed)} can be")
         before = stressed.reader.version
         current = stressed.reader.look()
-        orphans = list(stressed.verdicts.orphans(stressed.folder, None))
+        orphans = list(stressed.verdicts.orphans(stressed.folder))
         branch_reader.expect(not orphans, f"outlived their verdict: {orphans}")
         stressed.open = code != 0
         self.told[f"exit {code}"] += 1
@@ -305,8 +307,7 @@ class Stress:
                 if stressed:
                     self.end_branch(stressed)
                     shutil.rmtree(stressed.folder)
-                stressed = StressedBranch(self.folder / f"branch-{self.cycle}",
-                                          random.Random(f"{self.seed} {self.cycle}"))
+                stressed = StressedBranch(self.folder / f"branch-{self.cycle}", random.Random())
             self.run_cycle(stressed)
             print(f"{self.cycle:4} {time.monotonic() - begun:7.1f} s  v{stressed.reader.version:04}  {self.what}"
                   f"{self.lost(stressed)}", flush=True)

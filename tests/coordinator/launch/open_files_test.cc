@@ -1,5 +1,5 @@
-// Goal: too few descriptors are said before anything is launched. Method: the process's own limit is
-// lowered for a moment.
+// Goal: too few descriptors are said before anything is launched. Method: the process's own limit
+// is lowered for a moment.
 #include "coordinator/launch/open_files.h"
 
 #include <gmock/gmock.h>
@@ -32,7 +32,8 @@ TEST_F(OpenFilesTest, TooFewAreSaidWithTheNumbersAndWhatToDo) {
   Allow(32);
   const absl::Status few = CheckOpenFiles(2);
   EXPECT_EQ(few.code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(few.message()), HasSubstr("only 32 files, and 72 are needed for 2 ranks"));
+  EXPECT_THAT(std::string(few.message()),
+              HasSubstr("only 32 files, and 72 are needed for 2 ranks"));
   EXPECT_THAT(std::string(few.message()), HasSubstr("ulimit -n 4096"));
 }
 
