@@ -6,14 +6,13 @@
 namespace strata {
 namespace {
 
-// Every rank has told of this place; each has ended the stage before it, or the record has all
-// steps up to it.
+// Every rank has told of this place and ended the stages before it, whose lines a run that goes on
+// from here must find; the record has all steps of the stage up to it.
 bool IsComplete(const RunState& state, const Position& next) {
   for (const RankState& rank : state.ranks) {
     if (!rank.proof || rank.proof->next != next) return false;
-    if (next.step == 0 && rank.finished.count(next.stage - 1) == 0) return false;
   }
-  return next.step == 0 || next <= state.recorded;
+  return StagesProved(state, next.stage) && (next.step == 0 || next <= state.recorded);
 }
 
 // The ranks whose state is not rank 0's, in words; "" when all are equal.

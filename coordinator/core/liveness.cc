@@ -30,7 +30,9 @@ double MedianBusy(const RunState& state) {
 }
 
 void NoticeStraggler(RunState& state, Effects& effects, RankState& rank, int number) {
-  if (rank.straggles || state.ranks.size() < 2) return;
+  // While a commit is under way nothing is journaled but its outcome: a line that could not be kept
+  // would end the run as failed beside the version that is being made.
+  if (rank.straggles || state.phase != Phase::kTraining || state.ranks.size() < 2) return;
   const double median = MedianBusy(state);
   if (median <= 0 || BusyOf(rank) <= kStraggling * median) return;
   rank.straggles = true;

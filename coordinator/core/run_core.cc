@@ -52,11 +52,10 @@ Answer Onward(const RunState& state) { return state.stop_asked ? Answer::kStop :
 
 void CommitWhenProved(RunState& state, Effects& effects, Millis now) {
   if (state.phase != Phase::kTraining || !state.candidate) return;
-  const auto last = static_cast<uint32_t>(state.spec.stages.size() - 1);
+  const auto stages = static_cast<uint32_t>(state.spec.stages.size());
+  if (!StagesProved(state, stages)) return;
   for (const RankState& rank : state.ranks) {
-    const auto proof = rank.finished.find(last);
-    if (proof == rank.finished.end()) return;
-    if (proof->second != *state.candidate) {
+    if (rank.finished.at(stages - 1) != *state.candidate) {
       return Lose(state, effects,
                   "the candidate differs from a rank's replica; check the machines' memory", now);
     }

@@ -43,6 +43,14 @@ uint64_t StepsOf(const RunSpec& spec, uint32_t stage) {
   return steps;
 }
 
+bool StagesProved(const RunState& state, uint32_t end) {
+  for (const RankState& rank : state.ranks) {
+    for (uint32_t stage = state.checkpoint ? state.checkpoint->next.stage : 0; stage < end; ++stage)
+      if (rank.finished.count(stage) == 0) return false;
+  }
+  return true;
+}
+
 void End(RunState& state, Effects& effects, RunEnd end) {
   effects.end_group = Live(state) || state.phase == Phase::kLeaving;
   state.phase = Phase::kEnded;

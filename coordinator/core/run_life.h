@@ -21,6 +21,9 @@ JournalLine Line(const RunState& state, const char* kind, std::string words);
 // What is there of the training to go on from, and what to do next: the end of a sentence.
 std::string WhatIsKept(const RunState& state);
 
+// Every rank has ended every stage before `end`, but those that the counting checkpoint stands for.
+bool StagesProved(const RunState& state, uint32_t end);
+
 // Begins the next attempt, from the last checkpoint.
 void Launch(RunState& state, Effects& effects, Millis now);
 

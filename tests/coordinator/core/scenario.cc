@@ -51,6 +51,8 @@ RunSpec SpecOf(const Words& words) {
   if (words.has("restarts"))
     spec.restarts_max = static_cast<uint32_t>(std::stoi(words.named.at("restarts")));
   if (words.has("least")) spec.world_min = std::stoi(words.named.at("least"));
+  if (words.has("hang")) spec.headway_max = Millis(std::stoll(words.named.at("hang")));
+  if (words.has("backoff")) spec.backoff_max = Millis(std::stoll(words.named.at("backoff")));
   for (const std::string& word : words.plain) {
     spec.stop_on_dataset_error |= word == "stop_on_error";
     if (word == "evaluation") spec.purpose = Purpose::kEvaluate;
@@ -124,7 +126,7 @@ std::string Short(std::string text) {
 }
 
 std::string Told(const RunState& state, const Effects& effects) {
-  const char* const phases[] = {"idle", "joining", "training", "committing",
+  const char* const phases[] = {"idle",    "joining", "training", "committing",
                                 "leaving", "waiting", "ended"};
   const char* const answers[] = {"ok", "stop", "aborted", "invalid"};
   const char* const verdicts[] = {"completed", "failed", "interrupted"};
@@ -152,6 +154,20 @@ std::string Told(const RunState& state, const Effects& effects) {
   return out.str();
 }
 
+// The journal as the next coordinator finds it: of some checkpoints ("1.0.0@2", with their attempt)
+// the files are gone.
+std::vector<JournalLine> Found(std::vector<JournalLine> journal, const std::string& gone) {
+  for (const std::string& checkpoint : Split(gone, ',')) {
+    const std::vector<std::string> parts = Split(checkpoint, '@');
+    for (JournalLine& line : journal) {
+      if (line.checkpoint && line.checkpoint->next == PositionOf(parts.at(0)) &&
+          line.checkpoint->attempt.value() == std::stoul(parts.at(1)))
+        line.checkpoint.reset();
+    }
+  }
+  return journal;
+}
+
 }  // namespace
 
 std::string Play(const std::string& scenario) {
@@ -169,7 +185,16 @@ std::string Play(const std::string& scenario) {
       continue;
     }
     if (words.at(0) == "crash") {
-      state = Resumed(state.spec, journal);
+      state = Resumed(state.spec,
+                      Found(journal, words.has("without") ? words.named.at("without") : ""));
+      continue;
+    }
+    if (words.at(0) == "unkept") {
+      for (int i = words.number(1); i > 0 && !journal.empty(); --i) journal.pop_back();
+      continue;
+    }
+    if (words.at(0) == "at") {
+      now = Millis(words.number(1));
       continue;
     }
     if (words.at(0) == "tick") now = Millis(words.number(1));
