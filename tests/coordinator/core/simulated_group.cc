@@ -83,7 +83,14 @@ void SimulatedGroup::Answered(Process& process, Answer answer) {
 void SimulatedGroup::Beat(Process& process) {
   if (world_.clock.now() - process.answered > world_.plan.spec.lease.count()) return Die(process);
   const int rank = process.caller.rank.value();
-  const Heartbeat beat{process.caller, process.replica.next, process.progress};
+  // A worker that has done all stays where it did its last step.
+  const std::vector<std::vector<uint32_t>>& stages = world_.plan.spec.stages;
+  Position at = process.replica.next;
+  if (at.stage >= stages.size()) {
+    const auto epochs = static_cast<uint32_t>(stages.back().size());
+    at = {static_cast<uint32_t>(stages.size()) - 1, epochs - 1, stages.back().back()};
+  }
+  const Heartbeat beat{process.caller, at, process.progress};
   world_.network.Carry(rank, [this, &process, beat, rank] {
     const std::optional<Answer> answer = world_.host.Deliver(beat);
     if (!answer) return;
