@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "common/exit_code.h"
+#include "worker/task/orphan.h"
 #include "worker/task/probe.h"
 #include "worker/task/task_runner.h"
 
@@ -102,6 +103,7 @@ void AddProbeOptions(CLI::App* app, Options* options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  strata::WakeWhenOrphaned();
   CLI::App app("One worker of strata: started by strata through mpirun, not by hand",
                "strata-worker");
   Options options;
