@@ -56,6 +56,14 @@ def mpiruns_of(folder):
     return [process for process, arguments in workers_of(folder).items() if not is_rank(arguments)]
 
 
+def session_of(process):
+    """mpirun's process, of a rank."""
+    try:
+        return os.getsid(process)
+    except OSError:
+        return -1
+
+
 def send(how, *processes):
     """Who is gone already needs no signal."""
     for process in processes:

@@ -194,7 +194,10 @@ class Stress:
                 self.pause(rank, 0.06)
                 time.sleep(0.02)
         elif fault == "stop rank":
-            processes.send(signal.SIGSTOP, *rank)
+            # Not one that a killed coordinator left behind: what is frozen can't end itself, and after its mpirun
+            # nobody is left who would end it.
+            own = [process for process in ranks if processes.session_of(process) in self.children(run)]
+            processes.send(signal.SIGSTOP, *own[:1])
         else:
             if "mpirun" in fault or "session" in fault:
                 processes.send(signal.SIGKILL, *mpiruns)
@@ -206,6 +209,14 @@ class Stress:
                 run.kill()
                 return {-signal.SIGKILL}
         return set()
+
+    @staticmethod
+    def children(run):
+        try:
+            return {int(child) for tasks in pathlib.Path(f"/proc/{run.pid}/task").glob("*/children")
+                    for child in tasks.read_text().split()}
+        except OSError:
+            return set()
 
     @staticmethod
     def pause(rank, seconds):
