@@ -107,6 +107,13 @@ class RestartsTest(AttemptTest):
         self.assertIn("mpirun died of signal 9", words)
         self.assert_finishes(run)
 
+    def test_a_stopped_rank_does_not_outlive_a_killed_coordinator(self):
+        run = self.start_to_checkpoint()
+        processes.send(signal.SIGSTOP, processes.ranks_of(self.branch)[1])
+        run.kill()
+        self.assert_none_left()
+        self.assert_finishes()
+
     def test_a_rank_that_stops(self):
         run = self.start_to_checkpoint()
         words = self.assert_attempt_ends(*self.strike(signal.SIGSTOP, processes.ranks_of(self.branch)[1]))
