@@ -109,6 +109,15 @@ class ResumeTest(branch.BranchTest):
         self.assertEqual(self.json("status")["unfinished_runs"], [])
         self.assertIn("nothing pending", self.run_strata("train", *SLOW))
 
+    def test_checkpoints_are_taken_by_time_too(self):
+        by_time = ("--set", "save_steps=0", "--set", "save_minutes=0.005")
+        self.interrupt(signal.SIGKILL, 12, *by_time)
+        places = [tuple(line["body"]["next"]) for line in self.journal() if line["kind"] == "checkpoint"]
+        self.assertGreater(len(places), 1)
+        self.assertEqual(places, sorted(set(places)))
+        self.assertLessEqual(len(list((self.branch / "runs").glob("*/checkpoints/*.checkpoint"))), 3)
+        self.assertIn("going on with the run", self.run_strata("train", *SLOW, *by_time))
+
     def test_other_ranks_go_on_with_the_same_curve(self):
         unbroken = self.unbroken()
         expected = self.losses(unbroken)
