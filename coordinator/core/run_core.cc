@@ -268,6 +268,23 @@ Effects On(RunState& state, const GroupExited& event, Millis now) {
   return effects;
 }
 
+Effects On(RunState& state, const CheckpointDamaged& event, Millis) {
+  Effects effects;
+  // A live attempt has fetched what it began from.
+  if (!state.checkpoint || Over(state) || Live(state)) return effects;
+  const bool older = event.instead && event.instead->next < state.checkpoint->next;
+  std::string words = absl::StrCat("the checkpoint before ", PlaceText(state.checkpoint->next),
+                                   " can't be used: ", event.why, "; the run goes on from ",
+                                   older ? PlaceText(event.instead->next) : "its beginning");
+  state.checkpoint = older ? event.instead : std::nullopt;
+  ReturnToCheckpoint(state);
+  JournalLine line = Line(state, "damaged", words);
+  line.checkpoint = state.checkpoint;
+  effects.journal.push_back(std::move(line));
+  effects.warnings.push_back(std::move(words));
+  return effects;
+}
+
 Effects On(RunState& state, const StopAsked&, Millis now) {
   Effects effects;
   if (Over(state) || state.phase == Phase::kCommitting) return effects;
@@ -324,6 +341,7 @@ RunState Resumed(RunSpec spec, const std::vector<JournalLine>& journal) {
   RunState state = NewRun(std::move(spec));
   for (const JournalLine& line : journal) {
     state.attempt = std::max(state.attempt, line.attempt);
+    if (line.kind == "damaged") state.checkpoint.reset();
     if (line.checkpoint && IsPlace(state.spec, line.checkpoint->next))
       state.checkpoint = line.checkpoint;
     if (!line.stage || *line.stage >= state.spec.stages.size()) continue;

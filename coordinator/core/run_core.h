@@ -62,18 +62,10 @@ enum class Verdict { kCompleted, kFailed, kInterrupted };
 // What the rank that called is told. Anything but kOk and kStop ends the worker.
 enum class Answer { kOk, kStop, kAborted, kInvalid };
 
-// A state of the training that every rank has proved and that is on disk.
-struct Checkpoint {
-  Position next;      // the place before this step
-  AttemptId attempt;  // that took it
-  Digest state;
-  bool operator==(const Checkpoint&) const = default;
-};
-
 // A line of the run's journal: what the run's life is folded from after a restart.
 struct JournalLine {
   // "attempt" began, "joined", "stage" ended with equal replicas or failed for its data,
-  // "checkpoint" counts, "lost" is an attempt, "proved" for the commit, "stop" was asked for,
+  // "checkpoint" counts, "damaged" is the one that did, "lost" is an attempt, "proved" for the commit, "stop" was asked for,
   // "straggler" was noticed, "ended"
   std::string kind;
   std::string words;  // with the reason, for people

@@ -65,6 +65,13 @@ struct CheckpointTaken {
   Position next;
   Digest state;
 };
+// A state of the training that every rank has proved and that is on disk.
+struct Checkpoint {
+  Position next;      // the place before this step
+  AttemptId attempt;  // that took it
+  Digest state;
+  bool operator==(const Checkpoint&) const = default;
+};
 // How far a stage that was trained went.
 struct StageEnd {
   uint32_t steps_kept = 0;  // whose updates the adapter has, counted over the epochs
@@ -98,6 +105,11 @@ struct GroupExited {
   std::string how;  // "exit status 1", "signal 9"
   bool clean = false;
 };
+// Between two attempts: the checkpoint that counts can't be read any more.
+struct CheckpointDamaged {
+  std::string why;
+  std::optional<Checkpoint> instead;  // the newest older one that can; nullopt = none
+};
 struct StopAsked {};  // SIGINT, SIGTERM or SIGUSR1
 // What must be kept could not be: a line of effects.journal, whose effects were not carried out, or
 // (not `decision`) a log's line.
@@ -113,7 +125,7 @@ struct CommitEnded {
 struct Tick {};
 
 using Event = std::variant<Started, Joined, Heartbeat, StepDone, EvaluationDone, CheckpointTaken,
-                           StageFinished, CandidateArrived, ResultArrived, RankFailed, GroupExited,
+                           CheckpointDamaged, StageFinished, CandidateArrived, ResultArrived, RankFailed, GroupExited,
                            StopAsked, JournalFailed, CommitEnded, Tick>;
 
 }  // namespace strata

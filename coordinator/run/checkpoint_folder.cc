@@ -83,6 +83,13 @@ absl::Status CheckpointFolder::Keep(const Checkpoint& checkpoint, uint64_t bytes
   return kept;
 }
 
+void CheckpointFolder::SetAside(const Checkpoint& checkpoint) {
+  const fs::path file = PathOf(checkpoint), quarantine = folder_.parent_path() / "quarantine";
+  std::error_code stays;
+  fs::create_directories(quarantine, stays);
+  fs::rename(file, quarantine / file.filename(), stays);
+}
+
 void CheckpointFolder::Remove(const Checkpoint& checkpoint) {
   std::error_code stays;
   fs::remove(PathOf(checkpoint), stays);

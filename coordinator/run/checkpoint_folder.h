@@ -28,6 +28,9 @@ class CheckpointFolder {
   absl::Status Keep(const Checkpoint& checkpoint, uint64_t bytes, const NextPiece& next);
   // Reads it whole. NOT_FOUND, or DATA_LOSS with what is wrong.
   absl::Status Verify(const Checkpoint& checkpoint) const;
+  // Moves one that is damaged into quarantine/ beside the folder, for a look. What can't be moved
+  // stays.
+  void SetAside(const Checkpoint& checkpoint);
   // What can't be removed stays.
   void Remove(const Checkpoint& checkpoint);
   // Removes every checkpoint of this folder but these, and what a kill has left of others; also one

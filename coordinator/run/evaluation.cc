@@ -62,6 +62,7 @@ absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequ
                   .environment = {},
                   .log = config.CacheDir() / "evaluate.log"};
   RunDriver driver(std::move(input));
+  RETURN_IF_ERROR(driver.Open());
   ASSIGN_OR_RETURN(const DriveOutcome outcome, driver.Drive());
   if (outcome.verdict != Verdict::kCompleted) {
     return absl::UnavailableError(absl::StrCat(outcome.reason, " (what the worker said: ",

@@ -195,6 +195,7 @@ absl::StatusOr<std::vector<Generated>> Generate(const Config& config,
   input.on_tokens = [&answers](const TokenPiece& piece) { answers.Take(piece); };
   if (request.on_start) request.on_start();
   RunDriver driver(std::move(input));
+  RETURN_IF_ERROR(driver.Open());
   ASSIGN_OR_RETURN(const DriveOutcome outcome, driver.Drive());
   if (outcome.verdict == Verdict::kInterrupted) return absl::CancelledError(outcome.reason);
   if (outcome.verdict != Verdict::kCompleted) {

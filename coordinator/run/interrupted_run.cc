@@ -43,6 +43,23 @@ absl::Status Differs(const InterruptedRun& run, const std::string& how) {
                    "; or drop what it has trained: strata train --restart"));
 }
 
+// The runs' folders that hold a checkpoint, by name.
+std::vector<fs::path> WithCheckpoints(const Config& config) {
+  std::vector<fs::path> folders;
+  std::error_code error;
+  for (const fs::directory_entry& run : fs::directory_iterator(config.RunsDir(), error)) {
+    std::error_code none;
+    for (const fs::directory_entry& file :
+         fs::directory_iterator(run.path() / "checkpoints", none)) {
+      if (file.path().extension() != ".checkpoint") continue;
+      folders.push_back(run.path());
+      break;
+    }
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
 bool Same(const PlanRequest& a, const PlanRequest& b) {
   return a.all == b.all && a.datasets == b.datasets && a.rebuild == b.rebuild;
 }
@@ -51,24 +68,47 @@ bool Same(const PlanRequest& a, const PlanRequest& b) {
 
 std::vector<InterruptedRun> InterruptedRuns(const Config& config, const BranchStore& store) {
   std::vector<InterruptedRun> interrupted;
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(config.RunsDir(), error)) {
-    const fs::path folder = entry.path();
+  for (const fs::path& folder : WithCheckpoints(config)) {
+    InterruptedRun run{RunId(folder.filename().string()), folder, {}};
     std::error_code missing;
-    if (!fs::exists(folder / "run.json", missing)) continue;
     const absl::StatusOr<RunJournal> journal = RunJournal::Open(folder / "journal.jsonl");
-    if (!journal.ok() || journal->closed()) continue;
-    const std::vector<Checkpoint> checkpoints = journal->Checkpoints();
-    const std::string run = folder.filename().string();
-    if (checkpoints.empty() || store.HasCommitted(RunId(run))) continue;
-    interrupted.push_back({RunId(run), folder, checkpoints.back().next});
+    if (store.HasCommitted(run.run) || (journal.ok() && journal->closed())) continue;
+    if (!journal.ok()) {
+      run.damage = CannotGoOn(run, journal.status());
+    } else if (journal->lines().empty() || !fs::exists(folder / "run.json", missing)) {
+      run.damage =
+          CannotGoOn(run, absl::DataLossError(absl::StrCat((folder / "journal.jsonl").string(),
+                                                           " or run.json beside it is missing")));
+    } else if (const std::vector<Checkpoint> counted = journal->Checkpoints(); !counted.empty()) {
+      run.next = counted.back().next;
+    } else {
+      continue;  // taken, but not proved by every rank: nothing to go on from
+    }
+    interrupted.push_back(std::move(run));
   }
-  std::sort(interrupted.begin(), interrupted.end(),
-            [](const InterruptedRun& a, const InterruptedRun& b) { return a.run < b.run; });
   return interrupted;
 }
 
+void RemoveLeftCheckpoints(const Config& config, const BranchStore& store) {
+  for (const fs::path& folder : WithCheckpoints(config)) {
+    const absl::StatusOr<RunJournal> journal = RunJournal::Open(folder / "journal.jsonl");
+    const bool over = store.HasCommitted(RunId(folder.filename().string())) ||
+                      (journal.ok() && journal->closed());
+    std::error_code stays;
+    if (over) fs::remove_all(folder / "checkpoints", stays);
+  }
+}
+
+absl::Status CannotGoOn(const InterruptedRun& run, const absl::Status& why) {
+  return absl::Status(
+      why.code() == absl::StatusCode::kNotFound ? absl::StatusCode::kDataLoss : why.code(),
+      absl::StrCat("the run ", run.run.value(),
+                   " was interrupted, and what it kept is damaged: ", why.message(),
+                   "; put a good copy back, or drop what it has trained: strata train --restart"));
+}
+
 std::string UnfinishedText(const InterruptedRun& run) {
+  if (!run.damage.ok()) return std::string(run.damage.message());
   return absl::StrCat("not finished; its last checkpoint is before stage ", run.next.stage,
                       ", epoch ", run.next.epoch, ", step ", run.next.step);
 }
@@ -88,26 +128,38 @@ absl::Status CheckGoesOn(const InterruptedRun& run, const RunMaterial& material,
                                      material.base_fingerprint.Hex(), ", the base is now ",
                                      now.base_fingerprint.Hex(), "; put that base back"));
   }
+  if (material.plan.parent != now.current && material.plan.parent == Version()) {
+    return Differs(run, absl::StrCat("it began the branch's first adapter, but current is ",
+                                     VersionName(now.current)));
+  }
   if (material.plan.parent != now.current) {
     return Differs(run, absl::StrCat("it goes on from ", VersionName(material.plan.parent),
                                      ", but current is ", VersionName(now.current),
                                      "; strata restore ", VersionName(material.plan.parent)));
+  }
+  for (const StagePlan& stage : material.plan.stages) {
+    if (now.excluded.count(stage.dataset) == 0) continue;
+    return Differs(run, absl::StrCat("it trains ", stage.dataset,
+                                     ", which is excluded since; strata include ", stage.dataset));
   }
   const std::map<std::string, std::string> then(material.settings.begin(), material.settings.end());
   for (const auto& [key, value] : now.settings) {
     const auto before = then.find(key);
     if (before == then.end() || before->second == value || FreeSettings().count(key) > 0) continue;
     return Differs(run, absl::StrCat(key, " was ", before->second, " and is ", value,
-                                     "; put it back in branch.yaml"));
+                                     "; set it back in branch.yaml"));
   }
   return absl::OkStatus();
 }
 
 absl::Status Drop(const InterruptedRun& run) {
-  ASSIGN_OR_RETURN(RunJournal journal, RunJournal::Open(run.folder / "journal.jsonl"));
-  JournalLine dropped{.kind = "dropped", .words = "by --restart", .attempt = AttemptId()};
-  dropped.resumable = false;
-  RETURN_IF_ERROR(journal.Append(dropped));
+  // A journal that can't be read takes no line more; without checkpoints nothing goes on from it.
+  if (run.damage.ok()) {
+    ASSIGN_OR_RETURN(RunJournal journal, RunJournal::Open(run.folder / "journal.jsonl"));
+    JournalLine dropped{.kind = "dropped", .words = "by --restart", .attempt = AttemptId()};
+    dropped.resumable = false;
+    RETURN_IF_ERROR(journal.Append(dropped));
+  }
   std::error_code stays;
   fs::remove_all(run.folder / "checkpoints", stays);
   return absl::OkStatus();

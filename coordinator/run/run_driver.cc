@@ -19,6 +19,29 @@ Millis Now() {
   return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch());
 }
 
+// What the run's results are counted from: without a step that the checkpoint stands on, losses and
+// examples would be wrong. Of a stage that ended, so many steps as its adapter has.
+absl::Status CheckCovers(const RunRecord& record, const RunState& state,
+                         const std::filesystem::path& file) {
+  const Position next = state.recorded;
+  for (uint32_t stage = 0; stage <= next.stage; ++stage) {
+    uint64_t expected = 0;
+    if (stage == next.stage) {
+      for (uint32_t epoch = 0; epoch < next.epoch; ++epoch)
+        expected += state.spec.stages[stage][epoch];
+      expected += next.step;
+    } else if (const auto end = state.stage_ends.find(stage); end != state.stage_ends.end()) {
+      expected = end->second.steps_kept;
+    }
+    if (record.StepsOf(stage) >= expected) continue;
+    return absl::DataLossError(absl::StrCat(
+        file.string(), " has ", record.StepsOf(stage), " of the ", expected, " steps of stage ",
+        stage,
+        " before the run's checkpoint: put it back, or drop the run: strata train --restart"));
+  }
+  return absl::OkStatus();
+}
+
 double SecondsSince1970() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -31,22 +54,40 @@ RunDriver::RunDriver(DriveInput input)
       generated_(static_cast<size_t>(input_.task.generate().prompts_size())),
       checkpoints_(input_.folder / "checkpoints", input_.adapter.size(), FileSystem::Real()) {}
 
-absl::Status RunDriver::TakeUp() {
+absl::Status RunDriver::Open() {
   if (input_.folder.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(journal_, RunJournal::Open(input_.folder / "journal.jsonl"));
-  std::vector<JournalLine> lines;
-  for (JournalLine line : journal_.lines()) {
-    if (line.checkpoint && !checkpoints_.Verify(*line.checkpoint).ok()) line.checkpoint.reset();
-    if (line.checkpoint) counted_.push_back(*line.checkpoint);
-    lines.push_back(std::move(line));
-  }
-  state_ = Resumed(input_.spec, lines);
-  Remember();
+  state_ = Resumed(input_.spec, journal_.lines());
+  counted_ = journal_.Checkpoints();
+  if (counted_.size() > kCheckpointsKept)
+    counted_.erase(counted_.begin(), counted_.end() - kCheckpointsKept);
+  CheckCheckpoint();
+  RETURN_IF_ERROR(Remember());
   seconds_before_ = record_.seconds();
   return absl::OkStatus();
 }
 
-void RunDriver::Remember() {
+std::optional<Position> RunDriver::begins_at() const {
+  const std::lock_guard lock(mutex_);
+  return state_.checkpoint ? std::optional(state_.checkpoint->next) : std::nullopt;
+}
+
+void RunDriver::CheckCheckpoint() {
+  const std::lock_guard lock(mutex_);
+  if (!state_.checkpoint) return;
+  absl::Status whole = checkpoints_.Verify(*state_.checkpoint);
+  if (whole.ok()) return;
+  CheckpointDamaged damaged{std::string(whole.message()), std::nullopt};
+  while (!counted_.empty() && !whole.ok()) {
+    checkpoints_.SetAside(counted_.back());
+    counted_.pop_back();
+    if (!counted_.empty()) whole = checkpoints_.Verify(counted_.back());
+  }
+  if (!counted_.empty()) damaged.instead = counted_.back();
+  SubmitLocked(damaged);
+}
+
+absl::Status RunDriver::Remember() {
   for (StepEvent& event : ReadStepLog(input_.folder / "steps.jsonl")) {
     const Position at = std::visit(
         [](const auto& seen) {
@@ -64,6 +105,7 @@ void RunDriver::Remember() {
     step.supervised = input_.shards->Totals(step.stage, step.epoch, step.step).supervised;
     record_.Add(step);
   }
+  return CheckCovers(record_, state_, input_.folder / "steps.jsonl");
 }
 
 Effects RunDriver::Submit(const Event& event) {
@@ -74,7 +116,6 @@ Effects RunDriver::Submit(const Event& event) {
 absl::Status RunDriver::Keep(const std::vector<JournalLine>& lines) {
   if (input_.folder.empty()) return absl::OkStatus();
   for (const JournalLine& line : lines) {
-    if (line.checkpoint) RETURN_IF_ERROR(steps_->Sync());
     RETURN_IF_ERROR(journal_.Append(line));
   }
   return absl::OkStatus();
@@ -178,12 +219,16 @@ void RunDriver::RecordEvaluation(const v1::EvaluationRecord& evaluation) {
 absl::Status RunDriver::KeepCheckpoint(const Checkpoint& checkpoint, uint64_t bytes,
                                        const NextPiece& next) {
   if (input_.folder.empty()) return absl::InvalidArgumentError("this run keeps no checkpoints");
-  const absl::Status kept = checkpoints_.Keep(checkpoint, bytes, next);
-  if (kept.ok() || absl::IsDataLoss(kept)) return kept;
+  absl::Status kept = checkpoints_.Keep(checkpoint, bytes, next);
+  // The steps before it were reported before it was sent. Here, where no heartbeat waits.
+  if (kept.ok()) kept = steps_->Sync();
+  if (kept.ok() || absl::IsDataLoss(kept) || absl::IsInvalidArgument(kept)) return kept;
+  const std::string words = absl::StrCat(
+      "a checkpoint could not be kept; the training goes on without it: ", kept.message());
   const std::lock_guard lock(mutex_);
-  due_.warnings.push_back(absl::StrCat(
-      "a checkpoint could not be kept; the training goes on without it: ", kept.message()));
-  return kept;
+  due_.warnings.push_back(words);
+  // Whatever the disk says: the rank is not to send it again, and not to fail.
+  return absl::ResourceExhaustedError(words);
 }
 
 absl::StatusOr<std::filesystem::path> RunDriver::CheckpointToFetch() const {
@@ -286,6 +331,7 @@ void RunDriver::EndLost() {
   }
   if (group_ != nullptr) group_->End(kLeaveSeconds);
   group_.reset();
+  CheckCheckpoint();
   Submit(GroupExited{attempt, "ended", false});
 }
 
@@ -305,7 +351,6 @@ void RunDriver::CarryOut() {
 }
 
 absl::StatusOr<DriveOutcome> RunDriver::Drive() {
-  RETURN_IF_ERROR(TakeUp());
   // A log that can't be kept means a disk that can't take the version either.
   steps_ = std::make_unique<StepLog>(
       input_.folder.empty() ? input_.folder : input_.folder / "steps.jsonl", input_.on_step,

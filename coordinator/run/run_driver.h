@@ -1,11 +1,11 @@
 // Carries one run through the world: hosts its service, launches its workers attempt after attempt,
 // feeds events to the core and carries the core's effects out. The only loop of the coordinator.
 //
-// Lifecycle: a run whose journal has lines already is gone on with from its last checkpoint that is
-// whole. Durability: journal lines are on disk before the call that made them is answered, and the
-// steps before a checkpoint before its line.
-// Threads: Drive runs on the caller's; the RunHost's functions on the server's; the step log has
-// its own. One mutex orders all events.
+// Lifecycle: Open, then Drive, once. A run whose journal has lines already is gone on with from its
+// last checkpoint that is whole. Durability: journal lines are on disk before the call that made
+// them is answered, and the steps before a checkpoint before its line. Threads: Drive runs on the
+// caller's; the RunHost's functions on the server's; the step log has its own. One mutex orders all
+// events.
 #pragma once
 
 #include <atomic>
@@ -62,6 +62,12 @@ struct DriveOutcome {
 class RunDriver final : public RunHost {
  public:
   explicit RunDriver(DriveInput input);
+  // Takes up what the run's folder holds of its life so far; a checkpoint that is damaged is set
+  // aside, and an older one counts again. Called once, before Drive. DATA_LOSS when the journal, or
+  // the record of the steps before the checkpoint, is not whole.
+  absl::Status Open();
+  // Where the first attempt begins; nullopt = at the beginning. REQUIRES: Open was OK.
+  std::optional<Position> begins_at() const;
   // From the first launch to the verdict; when it returns, no worker that could be reached lives.
   absl::StatusOr<DriveOutcome> Drive();
   // REQUIRES: Drive has ended, or it has called `commit`.
@@ -84,10 +90,11 @@ class RunDriver final : public RunHost {
   absl::StatusOr<bool> TakeGeneration(const v1::ReportGenerationRequest& report) override;
 
  private:
-  // What the run's folder holds of its life so far.
-  absl::Status TakeUp();
-  // The steps that steps.jsonl has of the places before the last checkpoint.
-  void Remember();
+  // The steps that steps.jsonl has of the places before the last checkpoint. DATA_LOSS when it
+  // lacks some.
+  absl::Status Remember();
+  // Between two attempts: makes sure that the checkpoint to go on from is whole.
+  void CheckCheckpoint();
   Effects SubmitLocked(const Event& event);
   // Makes journal lines durable.
   absl::Status Keep(const std::vector<JournalLine>& lines);
@@ -121,7 +128,7 @@ class RunDriver final : public RunHost {
   CheckpointFolder checkpoints_;
   int stops_seen_ = 0;
   double seconds_before_ = 0;
-  std::unique_ptr<StepLog> steps_;  // lives while Drive runs
+  std::unique_ptr<StepLog> steps_;  // from Drive on
 };
 
 }  // namespace strata

@@ -39,6 +39,19 @@ absl::Status LinkTokens(const fs::path& from, const fs::path& to) {
   return FileSystem::Real()->FsyncFile(to);
 }
 
+// A cache that was damaged is deleted: the next try makes it anew.
+absl::Status CheckTokens(const DatasetTokens& tokens) {
+  for (uint32_t example = 0; example < tokens.counts().size(); ++example) {
+    const absl::Status read = tokens.Read(example).status();
+    if (read.ok()) continue;
+    std::error_code stays;
+    fs::remove(tokens.file(), stays);
+    return absl::AbortedError(absl::StrCat("the cached tokens at ", tokens.file().string(),
+                                           " were damaged and are deleted; train again"));
+  }
+  return absl::OkStatus();
+}
+
 std::string BytesOf(const Dataset& dataset) {
   std::string bytes;
   for (const ExampleEntry& example : dataset.examples) {
@@ -92,11 +105,15 @@ absl::Status WriteRunFolder(const fs::path& folder, const Preparation& preparati
                {"base_fingerprint", terms.base_fingerprint.Hex()},
                {"chat_template", preparation.chat_template},
                {"settings", Json::array()},
+               {"tokens", Json::object()},
                {"contents", Json::object()}};
   for (const auto& [key, value] : terms.settings) json["settings"].push_back({key, value});
   for (const StagePlan& stage : preparation.plan.stages) {
     const size_t index = IndexOf(preparation.catalog, stage);
+    RETURN_IF_ERROR(CheckTokens(*preparation.tokens[index]));
     RETURN_IF_ERROR(LinkTokens(preparation.tokens[index]->file(), TokensOf(folder, stage)));
+    ASSIGN_OR_RETURN(const Digest tokens, Sha256OfFile(TokensOf(folder, stage)));
+    json["tokens"][stage.sha256.Hex()] = tokens.Hex();
     const std::string contents = BytesOf(preparation.catalog.datasets[index]);
     RETURN_IF_ERROR(files->ReplaceFileDurably(ContentsOf(folder, stage), contents));
     json["contents"][stage.sha256.Hex()] = Sha256Of(contents).Hex();
@@ -133,7 +150,14 @@ absl::StatusOr<RunMaterial> ReadRunFolder(const fs::path& folder, const Config& 
   ASSIGN_OR_RETURN(const Json plan, ParseJson(plan_text, "plan.json"));
   ASSIGN_OR_RETURN(material.plan, PlanFromJson(plan));
   ASSIGN_OR_RETURN(const Json* contents, JsonNested(json, "contents", kWhat));
+  ASSIGN_OR_RETURN(const Json* tokens_of, JsonNested(json, "tokens", kWhat));
   for (const StagePlan& stage : material.plan.stages) {
+    ASSIGN_OR_RETURN(const std::string digest,
+                     JsonString(*tokens_of, stage.sha256.Hex().c_str(), kWhat));
+    ASSIGN_OR_RETURN(const Digest found, Sha256OfFile(TokensOf(folder, stage)));
+    if (found.Hex() != digest)
+      return absl::DataLossError(
+          absl::StrCat(TokensOf(folder, stage).string(), " is not what the run wrote"));
     ASSIGN_OR_RETURN(const std::string bytes,
                      ReadProven(ContentsOf(folder, stage), *contents, stage.sha256.Hex()));
     material.contents.push_back(DigestsOf(bytes));

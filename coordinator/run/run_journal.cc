@@ -108,6 +108,12 @@ bool RunJournal::closed() const {
 std::vector<Checkpoint> RunJournal::Checkpoints() const {
   std::vector<Checkpoint> checkpoints;
   for (const JournalLine& line : lines_) {
+    // What stood behind the one that is gone on from was damaged.
+    if (line.kind == "damaged") {
+      std::erase_if(checkpoints, [&](const Checkpoint& checkpoint) {
+        return !line.checkpoint || checkpoint.next >= line.checkpoint->next;
+      });
+    }
     if (line.checkpoint) checkpoints.push_back(*line.checkpoint);
   }
   return checkpoints;

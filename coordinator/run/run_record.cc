@@ -29,6 +29,12 @@ std::set<StepOfStage> RunRecord::SkippedSteps(uint32_t stage) const {
   return skipped;
 }
 
+uint64_t RunRecord::StepsOf(uint32_t stage) const {
+  uint64_t steps = 0;
+  for (const StepLoss& step : steps_) steps += step.at.stage == stage;
+  return steps;
+}
+
 double RunRecord::StageLoss(uint32_t stage, const StepOfStage& last) const {
   uint32_t epoch = 0;
   double loss = 0;

@@ -24,6 +24,8 @@ class RunRecord {
 
   // The steps of a stage that no rank applied.
   std::set<StepOfStage> SkippedSteps(uint32_t stage) const;
+  // How many steps of a stage stand, skipped ones among them.
+  uint64_t StepsOf(uint32_t stage) const;
   // Token mean of the NLL over a stage's applied steps in the last epoch that has one of those up
   // to `last`; NaN when there is none.
   double StageLoss(uint32_t stage, const StepOfStage& last) const;

@@ -46,6 +46,7 @@ class Training {
   absl::StatusOr<bool> Begin();
   // Goes on with the run that was interrupted; false when none was.
   absl::StatusOr<bool> TakeUp();
+  absl::Status DropInterrupted();
   absl::StatusOr<std::vector<float>> FirstAdapter() const;
   RunSpec SpecOf() const;
   DriveInput InputOf(std::vector<float> adapter);
@@ -67,7 +68,8 @@ class Training {
   Preparation preparation_;  // of a new run
   RunMaterial material_;     // from the run's folder
   fs::path folder_;          // runs/<run>
-  std::optional<Position> resumed_;
+  bool goes_on_ = false;     // with a run that was interrupted
+  std::vector<InterruptedRun> dropped_;
   Access access_;
   std::unique_ptr<ShardSource> shards_;
   std::unique_ptr<RunDriver> driver_;
@@ -163,8 +165,8 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
   candidate.keep_backups = config_.keep_backups;
   candidate.settings = settings_;
   candidate.now = SystemClock::now();
-  candidate.training_seconds = driver_->seconds_before() +
-                               std::chrono::duration<double>(candidate.now - started_).count();
+  candidate.training_seconds =
+      driver_->seconds_before() + std::chrono::duration<double>(candidate.now - started_).count();
   bool any = false;
   for (const StagePlan& stage : material_.plan.stages) {
     if (!candidate.stages[stage.index].trained()) continue;
@@ -267,26 +269,32 @@ bool Training::NothingToTrain() {
 }
 
 absl::StatusOr<bool> Training::TakeUp() {
+  RemoveLeftCheckpoints(config_, *store_);
   std::vector<InterruptedRun> interrupted = InterruptedRuns(config_, *store_);
   if (request_.restart) {
-    for (const InterruptedRun& run : interrupted) RETURN_IF_ERROR(Drop(run));
+    dropped_ = std::move(interrupted);
     return false;
   }
   if (interrupted.empty()) return false;
   if (interrupted.size() > 1) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "more than one run is interrupted: ", interrupted[0].folder.string(), " and ",
-        interrupted[1].folder.string(),
-        "; move the copy away, or drop both: strata train --restart"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("more than one run is interrupted: ", interrupted[0].folder.string(), " and ",
+                     interrupted[1].folder.string(),
+                     "; move the copy away, or drop both: strata train --restart"));
   }
   const InterruptedRun& run = interrupted[0];
-  ASSIGN_OR_RETURN(material_, ReadRunFolder(run.folder, config_));
+  RETURN_IF_ERROR(run.damage);
+  absl::StatusOr<RunMaterial> material = ReadRunFolder(run.folder, config_);
+  if (!material.ok()) return CannotGoOn(run, material.status());
+  material_ = *std::move(material);
+  ASSIGN_OR_RETURN(const Lineage lineage, store_->LineageWithoutExamples());
   RETURN_IF_ERROR(CheckGoesOn(
-      run, material_, {request_.plan, base_.fingerprint, settings_, store_->current()}));
+      run, material_,
+      {request_.plan, base_.fingerprint, settings_, store_->current(), lineage.excluded}));
   result_.run = run.run;
   result_.skipped = material_.plan.skipped;
   folder_ = run.folder;
-  resumed_ = run.next;
+  goes_on_ = true;
   return true;
 }
 
@@ -309,10 +317,16 @@ absl::StatusOr<bool> Training::Begin() {
   RETURN_IF_ERROR(CheckMachine());
   result_.run = NewRunId(started_);
   folder_ = config_.RunsDir() / result_.run.value();
-  RETURN_IF_ERROR(WriteRunFolder(folder_, preparation_,
-                                 {request_.plan, base_.fingerprint, settings_}));
+  RETURN_IF_ERROR(
+      WriteRunFolder(folder_, preparation_, {request_.plan, base_.fingerprint, settings_}));
   ASSIGN_OR_RETURN(material_, ReadRunFolder(folder_, config_));
   return true;
+}
+
+// Last of all that can fail before the launch: what was interrupted is gone then.
+absl::Status Training::DropInterrupted() {
+  for (const InterruptedRun& run : dropped_) RETURN_IF_ERROR(Drop(run));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<TrainResult> Training::Run() {
@@ -320,6 +334,7 @@ absl::StatusOr<TrainResult> Training::Run() {
   ASSIGN_OR_RETURN(bool begun, TakeUp());
   if (!begun) {
     ASSIGN_OR_RETURN(begun, Begin());
+    if (begun || result_.nothing_pending) RETURN_IF_ERROR(DropInterrupted());
     if (!begun) return result_;
   }
   if (const std::string room = NoRoomText(micro_batch_, config_); !room.empty())
@@ -327,13 +342,16 @@ absl::StatusOr<TrainResult> Training::Run() {
   ASSIGN_OR_RETURN(std::vector<float> adapter, FirstAdapter());
   RETURN_IF_ERROR(CheckMachine());
   ASSIGN_OR_RETURN(access_, NewAccess(config_));
-  if (request_.on_start)
-    request_.on_start(
-        {material_.plan, base_.layout.elements, settings_, result_.run, resumed_});
   std::vector<const DatasetTokens*> tokens;
   for (const DatasetTokens& of_stage : material_.tokens) tokens.push_back(&of_stage);
   shards_ = std::make_unique<ShardSource>(&material_.plan, std::move(tokens));
   driver_ = std::make_unique<RunDriver>(InputOf(std::move(adapter)));
+  RETURN_IF_ERROR(driver_->Open());
+  if (request_.on_start) {
+    request_.on_start(
+        {material_.plan, base_.layout.elements, settings_, result_.run,
+         goes_on_ ? std::optional(driver_->begins_at().value_or(Position())) : std::nullopt});
+  }
   ASSIGN_OR_RETURN(const DriveOutcome outcome, driver_->Drive());
   Conclude(outcome);
   if (metadata_.is_null() && store_->current().value() != 0) {

@@ -7,6 +7,7 @@ import signal
 import unittest
 
 import branch
+import processes
 
 # 20 updates, slow enough to be met one by one.
 SLOW = ("--set", "packing=false", "--set", "global_batch_size=32", "--set", "micro_batch_size=1", "--set",
@@ -195,16 +196,86 @@ class ResumeTest(branch.BranchTest):
         self.run_strata("restore", "v0002")
         self.run_strata("train", *SLOW)
 
+    @staticmethod
+    def flip(file):
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+
+    def checkpoints(self):
+        return sorted((self.branch / "runs").glob("*/checkpoints/*.checkpoint"))
+
+    def run_folder(self):
+        return next((self.branch / "runs").iterdir())
+
     def test_a_damaged_checkpoint_falls_back_to_the_one_before(self):
         unbroken = self.unbroken()
         self.interrupt(signal.SIGTERM, 10)
-        checkpoints = sorted((self.branch / "runs").glob("*/checkpoints/*"))
-        self.assertEqual(len(checkpoints), 2)
-        data = bytearray(checkpoints[-1].read_bytes())
-        data[len(data) // 2] ^= 1
-        checkpoints[-1].write_bytes(data)
-        self.run_strata("train", *SLOW)
+        self.assertEqual(len(self.checkpoints()), 2)
+        places = [line["body"]["next"] for line in self.journal() if line["kind"] == "checkpoint"]
+        self.flip(self.checkpoints()[-1])
+        said = " ".join(self.run_strata("train", *SLOW).split())
+        self.assertIn("can't be used", said)
+        self.assertIn("from stage {}, epoch {}, step {} (".format(*places[-2]), said)
+        self.assertEqual(len(list((self.run_folder() / "quarantine").iterdir())), 1)
         self.assert_the_same(unbroken)
+
+    def test_a_checkpoint_damaged_during_the_run_falls_back_too(self):
+        unbroken = self.unbroken()
+        run = self.start(*SLOW)
+        self.addCleanup(run.kill)
+        self.wait_until(lambda: len(self.checkpoints()) == 2, 120, "two checkpoints")
+        self.flip(self.checkpoints()[-1])
+        for process in processes.ranks_of(self.branch):
+            os.kill(process, signal.SIGKILL)
+        self.assertEqual(run.wait(timeout=120), 0)
+        self.assertIn("damaged", [line["kind"] for line in self.journal()])
+        self.assert_the_same(unbroken)
+
+    def test_a_checkpoint_that_can_not_be_kept_costs_nothing_else(self):
+        run = self.start(*SLOW)
+        self.addCleanup(run.kill)
+        self.wait_until(lambda: list((self.branch / "runs").glob("*/run.json")), 60, "the run's folder")
+        (self.run_folder() / "checkpoints").write_text("in the way")
+        self.assertEqual(run.wait(timeout=120), 0)
+        self.assertEqual([line["kind"] for line in self.journal()].count("attempt"), 1)
+
+    def test_what_a_run_kept_and_is_damaged_is_refused_with_the_way_out(self):
+        self.interrupt(signal.SIGTERM, 4)
+        for name in ("journal.jsonl", "run.json", "plan.json", "steps.jsonl", "tokens"):
+            with self.subTest(name=name):
+                file = self.run_folder() / name
+                file = next(file.glob("*.tokens")) if name == "tokens" else file
+                kept = file.read_bytes()
+                file.unlink() if name == "steps.jsonl" else self.flip(file)
+                if name == "run.json":
+                    file.unlink()
+                said = self.run_strata("train", *SLOW, code=65)
+                self.assertIn("strata train --restart", " ".join(said.split()))
+                # Not the cache, of which the run has a link.
+                file.unlink(missing_ok=True)
+                file.write_bytes(kept)
+        self.run_strata("train", *SLOW)
+        self.assertEqual(len(list((self.branch / "runs").iterdir())), 1)
+
+    def test_a_damaged_journal_is_dropped_by_restart(self):
+        self.interrupt(signal.SIGTERM, 4)
+        self.flip(self.run_folder() / "journal.jsonl")
+        self.run_strata("train", *SLOW, "--restart")
+        self.assertEqual(self.checkpoints(), [])
+
+    def test_a_restart_that_can_not_begin_drops_nothing(self):
+        self.interrupt(signal.SIGTERM, 4)
+        self.run_strata("train", *SLOW, "--restart", "--dataset", "nosuch.jsonl", code=64)
+        self.run_strata("train", *SLOW, "--restart", "--set", "mpirun=/nosuch", code=69)
+        self.assertIn("going on with the run", self.run_strata("train", *SLOW))
+
+    def test_a_dataset_excluded_since_is_refused(self):
+        self.interrupt(signal.SIGTERM, 4)
+        self.run_strata("exclude", "train.jsonl")
+        self.assertIn("strata include train.jsonl", " ".join(self.run_strata("train", *SLOW, code=78).split()))
+        self.run_strata("include", "train.jsonl")
+        self.run_strata("train", *SLOW)
 
 
 if __name__ == "__main__":

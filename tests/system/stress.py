@@ -27,7 +27,7 @@ import processes
 SETTINGS = branch.SETTINGS + "packing: false\nsave_steps: 2\nmax_restarts: 2\nkeep_backups: 1\n"
 EPOCHS, BATCH = 2, 4  # as SETTINGS has them
 CYCLES_OF_A_BRANCH = 40
-END_SECONDS = 120  # no cycle takes so long, on however busy a machine
+END_SECONDS = 240  # no cycle takes so long: a rank that stops before it has joined is missed after 120
 ORPHAN_SECONDS = 60
 # How often each fault is drawn; a rank that is stopped for good costs its lease, 20 s.
 FAULTS = {"none": 8, "kill coordinator": 20, "kill mpirun": 8, "kill session": 8, "kill rank": 20, "pause rank": 8,

@@ -20,8 +20,7 @@ const Caller* CallerOf(const Event& event) {
 }  // namespace
 
 CoreOracle::CoreOracle(const LifePlan& plan, std::optional<Checkpoint> counting, AttemptId attempt)
-    : plan_(plan),
-      spec_(plan.spec),
+    : spec_(plan.spec),
       attempt_(attempt),
       world_(plan.spec.world),
       counting_(std::move(counting)) {

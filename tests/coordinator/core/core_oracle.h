@@ -80,12 +80,13 @@ class CoreOracle {
   void On(Duty& duty, const RankFailed& event, Millis now);
   void On(Duty& duty, const GroupExited& event, Millis now);
   void On(Duty& duty, const StopAsked& event, Millis now);
+  // Not of the simulated lives: run_core_attempts_scenario_test.cc has it.
+  void On(Duty&, const CheckpointDamaged&, Millis) {}
   void On(Duty& duty, const JournalFailed& event, Millis now);
   void On(Duty& duty, const CommitEnded& event, Millis now);
   void On(Duty& duty, const Tick& event, Millis now);
   Told& Of(const Caller& caller) { return ranks_[static_cast<size_t>(caller.rank.value())]; }
 
-  const LifePlan& plan_;
   const RunSpec& spec_;
   Phase phase_ = Phase::kIdle;
   AttemptId attempt_;

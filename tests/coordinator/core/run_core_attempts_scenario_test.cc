@@ -397,6 +397,61 @@ committed v0001
 )");
 }
 
+TEST(RunCoreAttempts, DamagedCheckpointGivesWayToAnOlderOneOrTheBeginning) {
+  Expect(R"(run world=1 steps=4 restarts=2
+start
+  joining, ok
+  | attempt: 1 ranks
+  launch attempt 1
+join 0/1 a
+  training, ok
+  | joined: rank 0 on host0, cpu
+step 0 a 0.0.0
+  training, ok
+  record the step
+saved 0 a 0.0.1 A
+  training, ok
+  | checkpoint: stage 0, epoch 0, step 1 A
+  the checkpoint counts
+damaged flipped-bit
+  training, ok
+step 0 a 0.0.1
+  training, ok
+  record the step
+saved 0 a 0.0.2 B
+  training, ok
+  | checkpoint: stage 0, epoch 0, step 2 B
+  the checkpoint counts
+exit 1 signal-9
+  leaving, ok: the workers ended before the training did (signal-9)
+  | lost: the workers ended before the training did (signal-9)
+  end the group
+damaged flipped-bit A instead=0.0.1
+  leaving, ok
+  | damaged: the checkpoint before stage 0, epoch 0, step 2 can't be used: flipped-bit; the run goes on from stage 0, epoch 0, step 1 A
+exit 1 ended
+  waiting, ok
+tick 5000
+  joining, ok
+  | attempt: 1 ranks, from stage 0, epoch 0, step 1
+  launch attempt 2
+join 0/1 b attempt=2
+  training, ok
+  | joined: rank 0 on host0, cpu
+step 0 b 0.0.1 attempt=2
+  training, ok
+  record the step
+crash
+damaged gone
+  idle, ok
+  | damaged: the checkpoint before stage 0, epoch 0, step 1 can't be used: gone; the run goes on from its beginning
+start
+  joining, ok
+  | attempt: 1 ranks
+  launch attempt 3
+)");
+}
+
 TEST(RunCoreAttempts, CommitThatMayWorkLaterCanBeGoneOnWith) {
   Expect(R"(run world=1 steps=1 restarts=1
 start

@@ -97,6 +97,13 @@ Event EventOf(const Words& words) {
     return Joined{caller, std::atoi(rank.at(1).c_str()), "host" + rank.at(0), "cpu"};
   }
   if (verb == "beat") return Heartbeat{caller, {}, ProgressOf(words)};
+  if (verb == "damaged") {
+    CheckpointDamaged damaged{words.at(1), std::nullopt};
+    if (words.has("instead"))
+      damaged.instead = Checkpoint{PositionOf(words.named.at("instead")), AttemptId(1),
+                                   Sha256Of(words.at(2))};
+    return damaged;
+  }
   if (verb == "saved")
     return CheckpointTaken{caller, PositionOf(words.at(3)), Sha256Of(words.at(4))};
   if (verb == "step") return StepDone{caller, PositionOf(words.at(3))};

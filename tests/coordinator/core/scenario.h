@@ -11,6 +11,7 @@
 //   journal-failed WHY | log-failed WHY
 //   join R/WORLD INCARNATION
 //   beat R INCARNATION [headway=N] [waits=1] [sums=N] [busy=MS]
+//   damaged WHY [DIGEST instead=STAGE.EPOCH.STEP]: the checkpoint that counts
 //   saved R INCARNATION STAGE.EPOCH.STEP DIGEST | step R INCARNATION STAGE.EPOCH.STEP
 //   stage R INCARNATION STAGE DIGEST [error=WHY] | candidate R INCARNATION DIGEST
 //   evaluation R INCARNATION | generation R INCARNATION | fail R INCARNATION WHY [permanent] | exit

@@ -63,6 +63,12 @@ struct Writer {
   std::string operator()(const GroupExited& e) const {
     return absl::StrCat("exit ", e.attempt.value(), " ", Word(e.how));
   }
+  std::string operator()(const CheckpointDamaged& e) const {
+    return absl::StrCat("damaged ", Word(e.why),
+                        e.instead ? absl::StrCat(" ", Word(e.instead->state),
+                                                 " instead=", PlaceWord(e.instead->next))
+                                  : "");
+  }
   std::string operator()(const StopAsked&) const { return "stop"; }
   std::string operator()(const JournalFailed& e) const {
     return absl::StrCat(e.decision ? "journal-failed " : "log-failed ", Word(e.reason));

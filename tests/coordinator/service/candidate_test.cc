@@ -124,7 +124,10 @@ TEST_F(CandidateTest, AfterTheEndOfTheRunItIsAborted) {
 
 TEST_F(CandidateTest, WithTheProofOfEveryRankItIsCommitted) {
   const std::string digest = stream_[0].adapter_sha256();
-  for (const int rank : {0, 1}) EXPECT_TRUE(NewRank(rank, "first").FinishStage(1, digest).ok());
+  for (const uint32_t stage : {0u, 1u}) {
+    for (const int rank : {0, 1})
+      EXPECT_TRUE(NewRank(rank, "first").FinishStage(stage, digest).ok());
+  }
   EXPECT_EQ(run_.seen().phase, Phase::kTraining);
   ExpectTaken(stream_);
   EXPECT_EQ(run_.seen().phase, Phase::kCommitting);
