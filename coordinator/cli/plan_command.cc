@@ -86,6 +86,8 @@ Json ToJson(const Planned& planned) {
   const auto& [config, base, micro_batch, prepared, unfinished] = planned;
   Json json = {
       {"stages", Json::array()}, {"skipped", Json::array()}, {"refused_lines", Json::array()}};
+  json["unfinished_runs"] = Json::array();
+  for (const InterruptedRun& run : unfinished) json["unfinished_runs"].push_back(run.run.value());
   for (const StagePlan& stage : prepared.plan.stages) {
     json["stages"].push_back({{"stage", stage.index},
                               {"dataset", stage.dataset},

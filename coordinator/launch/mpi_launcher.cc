@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <sstream>
 #include <thread>
 
@@ -80,12 +81,50 @@ void KillSession(pid_t session) {
   }
 }
 
+// The end of what the log has from `begin` on.
+std::string WordsSince(const std::filesystem::path& log, uint64_t begin) {
+  constexpr uint64_t kBytesMax = 64 << 10;
+  std::ifstream stream(log, std::ios::binary | std::ios::ate);
+  if (!stream) return "";
+  const auto end = static_cast<uint64_t>(stream.tellg());
+  begin = std::max(begin, end > kBytesMax ? end - kBytesMax : 0);
+  if (begin >= end) return "";
+  std::string words(end - begin, '\0');
+  stream.seekg(static_cast<std::streamoff>(begin));
+  stream.read(words.data(), static_cast<std::streamsize>(words.size()));
+  return words;
+}
+
+// The word behind `mark`, from `*at` on, which then stands behind it; "" when there is none.
+std::string WordBehind(const std::string& text, std::string_view mark, size_t* at) {
+  *at = text.find(mark, *at);
+  if (*at == std::string::npos) return "";
+  *at += mark.size();
+  const size_t end = text.find_first_of(" .", *at);
+  return text.substr(*at, end - *at);
+}
+
 bool IsProgram(const std::filesystem::path& path) {
   std::error_code error;
   return access(path.c_str(), X_OK) == 0 && std::filesystem::is_regular_file(path, error);
 }
 
 }  // namespace
+
+std::string RankThatDied(const std::string& words_of_mpirun) {
+  std::string text = words_of_mpirun;
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  size_t at = 0;
+  const std::string rank = WordBehind(text, "noticed that process rank ", &at);
+  if (rank.empty()) return "";
+  const std::string node = WordBehind(text, " on node ", &at);
+  const std::string signal = WordBehind(text, " exited on signal ", &at);
+  if (signal.empty()) return "";
+  const size_t name = text.find('(', at), name_end = text.find(')', at);
+  const bool named = name < name_end && name_end != std::string::npos && name - at < 4;
+  return absl::StrCat("rank ", rank, " on ", node, " died of signal ", signal,
+                      named ? " " + text.substr(name, name_end + 1 - name) : "");
+}
 
 std::filesystem::path FindProgram(const std::string& name) {
   if (name.find('/') != std::string::npos) return IsProgram(name) ? name : "";
@@ -125,13 +164,15 @@ absl::StatusOr<std::unique_ptr<WorkerGroup>> WorkerGroup::Start(const Launch& la
     return absl::UnavailableError(
         absl::StrCat("cannot write ", launch.log.string(), ": ", std::strerror(errno)));
   }
+  const off_t log_begin = lseek(log, 0, SEEK_END);
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid == 0) BecomeMpirun(argv.data(), variables.data(), log, parent);
   close(log);
   if (pid < 0)
     return absl::UnavailableError(absl::StrCat("cannot start mpirun: ", std::strerror(errno)));
-  return std::unique_ptr<WorkerGroup>(new WorkerGroup(pid));
+  return std::unique_ptr<WorkerGroup>(
+      new WorkerGroup(pid, launch.log, log_begin > 0 ? static_cast<uint64_t>(log_begin) : 0));
 }
 
 WorkerGroup::~WorkerGroup() { End(3); }
@@ -145,10 +186,12 @@ std::optional<GroupExit> WorkerGroup::Poll() {
   int status = 0;
   waitpid(pid_, &status, 0);
   pid_ = -1;
+  const std::string rank = RankThatDied(WordsSince(log_, log_begin_));
+  const std::string who = rank.empty() ? "" : ": " + rank;
   if (WIFSIGNALED(status))
-    return GroupExit{false, absl::StrCat("mpirun died of signal ", WTERMSIG(status))};
+    return GroupExit{false, absl::StrCat("mpirun died of signal ", WTERMSIG(status), who)};
   return GroupExit{WEXITSTATUS(status) == 0,
-                   absl::StrCat("mpirun's exit status ", WEXITSTATUS(status))};
+                   absl::StrCat("mpirun's exit status ", WEXITSTATUS(status), who)};
 }
 
 void WorkerGroup::End(int grace_s) {

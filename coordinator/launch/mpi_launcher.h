@@ -7,6 +7,7 @@
 // group: the parent-death signal is bound to it.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -36,7 +37,7 @@ struct Launch {
 
 struct GroupExit {
   bool clean = false;  // exit status 0
-  std::string how;     // "exit status 1", "signal 9"
+  std::string how;     // "mpirun's exit status 1", with the rank that mpirun says died of a signal
 };
 
 class WorkerGroup {
@@ -54,12 +55,19 @@ class WorkerGroup {
   void End(int grace_s);
 
  private:
-  explicit WorkerGroup(int pid) : pid_(pid) {}
+  WorkerGroup(int pid, std::filesystem::path log, uint64_t log_begin)
+      : pid_(pid), log_(std::move(log)), log_begin_(log_begin) {}
   int pid_;  // of mpirun and its session; -1 once reaped
+  std::filesystem::path log_;
+  uint64_t log_begin_;  // where this group's words begin in it
 };
 
 // NOT_FOUND when mpirun or the worker is missing, saying what to install.
 absl::Status CheckPrograms(const std::string& mpirun, const std::filesystem::path& worker);
+
+// "rank 1 on node7 died of signal 9 (Killed)": what mpirun wrote of the first rank that it lost;
+// "" when it wrote of none.
+std::string RankThatDied(const std::string& words_of_mpirun);
 
 // The absolute path of a program on PATH (or as given, when it has a slash); "" when there is none.
 std::filesystem::path FindProgram(const std::string& name);

@@ -53,7 +53,23 @@ TEST_F(GroupEndTest, ARankThatIsKilledEndsTheOthers) {
   const auto end = EndOf(*group);
   ASSERT_TRUE(end);
   EXPECT_FALSE(end->clean);
+  // Of its own words mpirun may lose the last.
+  EXPECT_THAT(end->how, testing::AnyOf(testing::EndsWith("137"),
+                                       testing::MatchesRegex(".*137: rank 1 on .* died of signal 9 "
+                                                             "\\(Killed\\)")));
   ExpectNobodyLeft();
+}
+
+TEST(RankThatDiedTest, IsReadFromWhatMpirunWrote) {
+  EXPECT_EQ(RankThatDied("mpirun noticed that process rank 12 with PID 7 on node gpu-3 exited on "
+                         "signal\n11 (Segmentation fault).\n"),
+            "rank 12 on gpu-3 died of signal 11 (Segmentation fault)");
+  EXPECT_EQ(
+      RankThatDied("mpirun noticed that process rank 0 with PID 7 on node a exited on signal 6."),
+      "rank 0 on a died of signal 6");
+  for (const char* words : {"", "Exit code: 69", "noticed that process rank ",
+                            "noticed that process rank 1 with PID 3 on node a"})
+    EXPECT_EQ(RankThatDied(words), "") << words;
 }
 
 TEST_F(GroupEndTest, AKilledMpirunIsNamedBySignalAndItsRanksEnd) {

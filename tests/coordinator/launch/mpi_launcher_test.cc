@@ -101,8 +101,10 @@ TEST_F(MpiLauncherTest, TheLogTakesWhatRanksAndMpirunSayAfterWhatItHeld) {
   folder_.Write("worker.log", "from before\n");
   const auto end = EndOf(*Start(LaunchOf("echo to stdout; echo to stderr >&2; exit 3")));
   ASSERT_TRUE(end);
-  EXPECT_THAT(Log(), AllOf(testing::StartsWith("from before\n"), HasSubstr("to stdout\n"),
-                           HasSubstr("to stderr\n"), HasSubstr("mpirun")));
+  // Of its own words mpirun may lose the last.
+  EXPECT_THAT(Log(),
+              AllOf(testing::StartsWith("from before\n"), HasSubstr("to stdout\n"),
+                    HasSubstr("to stderr\n"), HasSubstr("a non-zero exit code")));
 }
 
 TEST_F(MpiLauncherTest, TheGroupIsInASessionOfItsOwnAndReadsNothing) {
