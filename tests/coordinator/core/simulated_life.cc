@@ -131,7 +131,7 @@ void Life::EndGroup(int64_t after_ms) {
   if (GroupLives()) return group_->End(after_ms);
   // The driver finds nothing to end.
   SimulatedCoordinator* const coordinator = coordinators_.back().get();
-  clock_.After(100, [this, coordinator] {
+  clock_.After(100, [coordinator] {
     if (coordinator->verdict()) return coordinator->Leave();
     coordinator->Submit(GroupExited{coordinator->state().attempt, "ended", false});
   });
