@@ -58,9 +58,8 @@ void Progress::Begin(const RunStart& start) {
     const Position& at = *start.resumed;
     if (at.stage > 0) stage_ = at.stage - 1;
     std::printf("%s",
-                Sentence(absl::StrCat("going on with the run ", start.run.value(), " from stage ",
-                                      at.stage, ", epoch ", at.epoch, ", step ", at.step,
-                                      " (strata train --restart would drop it)"),
+                Sentence(absl::StrCat("going on with the run ", start.run.value(), " from ",
+                                      PlaceText(at), " (strata train --restart would drop it)"),
                          Style::kYellow, terminal_)
                     .c_str());
   }

@@ -65,8 +65,8 @@ enum class Answer { kOk, kStop, kAborted, kInvalid };
 // A line of the run's journal: what the run's life is folded from after a restart.
 struct JournalLine {
   // "attempt" began, "joined", "stage" ended with equal replicas or failed for its data,
-  // "checkpoint" counts, "damaged" is the one that did, "lost" is an attempt, "proved" for the commit, "stop" was asked for,
-  // "straggler" was noticed, "ended"
+  // "checkpoint" counts, "damaged" is the one that did, "lost" is an attempt, "proved" for the
+  // commit, "stop" was asked for, "straggler" was noticed, "ended"
   std::string kind;
   std::string words;  // with the reason, for people
   AttemptId attempt;  // 0 before the first
@@ -127,6 +127,9 @@ struct RunState {
   std::map<uint32_t, StageEnd> stage_ends;  // of the stages that were trained
   std::optional<Digest> candidate;
 };
+
+// "stage 2, epoch 1, step 30": for people, counted from 0.
+std::string PlaceText(const Position& at);
 
 // The state of a run not yet started. REQUIRES: spec.world ≥ 1; to train, at least one stage.
 RunState NewRun(RunSpec spec);

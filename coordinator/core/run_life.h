@@ -47,7 +47,4 @@ void ReturnToCheckpoint(RunState& state);
 // The steps of a stage, over its epochs.
 uint64_t StepsOf(const RunSpec& spec, uint32_t stage);
 
-// "stage 2, epoch 1, step 30": for people.
-std::string PlaceText(const Position& at);
-
 }  // namespace strata

@@ -37,10 +37,9 @@ const std::set<std::string>& FreeSettings() {
 }
 
 absl::Status Differs(const InterruptedRun& run, const std::string& how) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("the run ", run.run.value(), " was interrupted at stage ", run.next.stage,
-                   ", epoch ", run.next.epoch, ", step ", run.next.step, " and can't go on: ", how,
-                   "; or drop what it has trained: strata train --restart"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the run ", run.run.value(), " was interrupted at ", PlaceText(run.next),
+      " and can't go on: ", how, "; or drop what it has trained: strata train --restart"));
 }
 
 // The runs' folders that hold a checkpoint, by name.
@@ -109,8 +108,7 @@ absl::Status CannotGoOn(const InterruptedRun& run, const absl::Status& why) {
 
 std::string UnfinishedText(const InterruptedRun& run) {
   if (!run.damage.ok()) return std::string(run.damage.message());
-  return absl::StrCat("not finished; its last checkpoint is before stage ", run.next.stage,
-                      ", epoch ", run.next.epoch, ", step ", run.next.step);
+  return absl::StrCat("not finished; its last checkpoint is before ", PlaceText(run.next));
 }
 
 absl::Status CheckGoesOn(const InterruptedRun& run, const RunMaterial& material, const Terms& now) {

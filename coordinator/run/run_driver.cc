@@ -19,29 +19,6 @@ Millis Now() {
   return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch());
 }
 
-// What the run's results are counted from: without a step that the checkpoint stands on, losses and
-// examples would be wrong. Of a stage that ended, so many steps as its adapter has.
-absl::Status CheckCovers(const RunRecord& record, const RunState& state,
-                         const std::filesystem::path& file) {
-  const Position next = state.recorded;
-  for (uint32_t stage = 0; stage <= next.stage; ++stage) {
-    uint64_t expected = 0;
-    if (stage == next.stage) {
-      for (uint32_t epoch = 0; epoch < next.epoch; ++epoch)
-        expected += state.spec.stages[stage][epoch];
-      expected += next.step;
-    } else if (const auto end = state.stage_ends.find(stage); end != state.stage_ends.end()) {
-      expected = end->second.steps_kept;
-    }
-    if (record.StepsOf(stage) >= expected) continue;
-    return absl::DataLossError(absl::StrCat(
-        file.string(), " has ", record.StepsOf(stage), " of the ", expected, " steps of stage ",
-        stage,
-        " before the run's checkpoint: put it back, or drop the run: strata train --restart"));
-  }
-  return absl::OkStatus();
-}
-
 double SecondsSince1970() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -105,7 +82,7 @@ absl::Status RunDriver::Remember() {
     step.supervised = input_.shards->Totals(step.stage, step.epoch, step.step).supervised;
     record_.Add(step);
   }
-  return CheckCovers(record_, state_, input_.folder / "steps.jsonl");
+  return record_.CheckCovers(state_, input_.folder / "steps.jsonl");
 }
 
 Effects RunDriver::Submit(const Event& event) {

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "absl/strings/str_cat.h"
+
 namespace strata {
 
 void RunRecord::Add(const StepSeen& step) {
@@ -33,6 +35,26 @@ uint64_t RunRecord::StepsOf(uint32_t stage) const {
   uint64_t steps = 0;
   for (const StepLoss& step : steps_) steps += step.at.stage == stage;
   return steps;
+}
+
+absl::Status RunRecord::CheckCovers(const RunState& state,
+                                    const std::filesystem::path& file) const {
+  const Position next = state.recorded;
+  for (uint32_t stage = 0; stage <= next.stage; ++stage) {
+    uint64_t expected = 0;
+    if (stage == next.stage) {
+      for (uint32_t epoch = 0; epoch < next.epoch; ++epoch)
+        expected += state.spec.stages[stage][epoch];
+      expected += next.step;
+    } else if (const auto end = state.stage_ends.find(stage); end != state.stage_ends.end()) {
+      expected = end->second.steps_kept;
+    }
+    if (StepsOf(stage) >= expected) continue;
+    return absl::DataLossError(absl::StrCat(
+        file.string(), " has ", StepsOf(stage), " of the ", expected, " steps of stage ", stage,
+        " before the run's checkpoint: put it back, or drop the run: strata train --restart"));
+  }
+  return absl::OkStatus();
 }
 
 double RunRecord::StageLoss(uint32_t stage, const StepOfStage& last) const {

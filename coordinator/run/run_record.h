@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <vector>
 
-#include "coordinator/core/run_events.h"
+#include "absl/status/status.h"
+#include "coordinator/core/run_core.h"
 #include "coordinator/plan/shards.h"
 #include "coordinator/run/step_log.h"
 
@@ -24,8 +26,10 @@ class RunRecord {
 
   // The steps of a stage that no rank applied.
   std::set<StepOfStage> SkippedSteps(uint32_t stage) const;
-  // How many steps of a stage stand, skipped ones among them.
-  uint64_t StepsOf(uint32_t stage) const;
+  // DATA_LOSS, naming `file` where it was read from, when a step before state.recorded is missing:
+  // what a run's results are counted from would be wrong. Of a stage that ended, so many steps must
+  // be there as its adapter has.
+  absl::Status CheckCovers(const RunState& state, const std::filesystem::path& file) const;
   // Token mean of the NLL over a stage's applied steps in the last epoch that has one of those up
   // to `last`; NaN when there is none.
   double StageLoss(uint32_t stage, const StepOfStage& last) const;
@@ -42,6 +46,9 @@ class RunRecord {
     double seconds = 0;
     bool skipped = false;
   };
+  // How many steps of a stage stand, skipped ones among them.
+  uint64_t StepsOf(uint32_t stage) const;
+
   std::vector<StepLoss> steps_;              // in order
   std::vector<EvaluationSeen> evaluations_;  // in order
 };
