@@ -52,7 +52,7 @@ DOORS = [
     ("gRPC", r"(grpc|grpcpp)/|strata/v1/.*\.grpc\.pb\.h", ["coordinator/service/", "worker/task/"]),
     ("Protobuf", r"google/protobuf/|strata/v1/",
      ["coordinator/service/", "coordinator/core/", "coordinator/run/", "worker/task/"]),
-    ("CLI11", r"CLI/", ["coordinator/cli/", "worker/task/main.cc"]),
+    ("CLI11", r"CLI/", ["coordinator/cli/", "worker/task/worker_options.cc"]),
     ("the file system's calls", r"(fcntl\.h|sys/|linux/)",
      ["common/posix_file.", "common/huggingface/safetensors.cc", "common/huggingface/base_weights.cc",
       "coordinator/launch/", "coordinator/cli/terminal.cc", "coordinator/doctor/machine.cc",

@@ -7,13 +7,10 @@
 #include <stdexcept>
 
 #include "common/train_state_bytes.h"
+#include "worker/task/or_throw.h"
 
 namespace strata {
 namespace {
-
-void OrThrow(const absl::Status& status) {
-  if (!status.ok()) throw std::runtime_error(std::string(status.message()));
-}
 
 // The state's bytes, in parts that it owns.
 std::vector<std::string_view> PiecesOf(const std::string& header, const TrainState& state) {
@@ -64,21 +61,19 @@ void CheckpointSender::Send(TrainState state) {
 }
 
 TrainState FetchTrainState(CoordinatorClient* client) {
-  absl::StatusOr<std::string> bytes = client->FetchCheckpoint();
-  OrThrow(bytes.status());
-  const absl::StatusOr<TrainStateHeader> header = DecodeTrainStateHeader(*bytes);
-  OrThrow(header.status());
+  const std::string bytes = OrThrow(client->FetchCheckpoint());
+  const TrainStateHeader header = OrThrow(DecodeTrainStateHeader(bytes));
   const SavedState& announced = *client->task().resume;
-  if (header->elements != client->task().adapter_elements ||
-      TrainStateBytes(*header) != bytes->size() || header->stage != announced.next.stage ||
-      header->epoch != announced.next.epoch || header->step != announced.next.step) {
+  if (header.elements != client->task().adapter_elements ||
+      TrainStateBytes(header) != bytes.size() || header.stage != announced.next.stage ||
+      header.epoch != announced.next.epoch || header.step != announced.next.step) {
     throw std::runtime_error("the checkpoint is not of this task: train --restart begins anew");
   }
   TrainState state;
-  state.header = *header;
-  const char* at = bytes->data() + TrainStateHeaderBytes();
-  for (uint32_t section = 0; section < SectionsOf(*header); ++section) {
-    at::Tensor values_N = at::empty({static_cast<int64_t>(header->elements)}, at::kFloat);
+  state.header = header;
+  const char* at = bytes.data() + TrainStateHeaderBytes();
+  for (uint32_t section = 0; section < SectionsOf(header); ++section) {
+    at::Tensor values_N = at::empty({static_cast<int64_t>(header.elements)}, at::kFloat);
     std::memcpy(values_N.mutable_data_ptr(), at, values_N.nbytes());
     at += values_N.nbytes();
     state.sections_N.push_back(std::move(values_N));

@@ -1,19 +1,12 @@
 #include "worker/task/reporter.h"
 
-#include <numeric>
-#include <stdexcept>
-
+#include "worker/task/or_throw.h"
 #include "worker/train/stage_progress.h"
 
 namespace strata {
 namespace {
 
 constexpr std::chrono::milliseconds kReportEvery{100};
-
-// Steps of the stage up to this one, over its epochs.
-uint32_t StepsUntil(const StageTask& stage, const StagePosition& step) {
-  return std::accumulate(stage.steps.begin(), stage.steps.begin() + step.epoch, step.step + 1);
-}
 
 }  // namespace
 
@@ -45,7 +38,7 @@ bool Reporter::StopRequested() { return client_->StopRequested(); }
 bool Reporter::CheckpointDue(const StagePosition& step, bool last) {
   if (!reports_) return false;
   const WorkerTask& task = client_->task();
-  const uint32_t steps = StepsUntil(task.stages[step.stage], step);
+  const uint32_t steps = StepsUntil(task.stages[step.stage].steps, step);
   if (task.save_steps > 0 && steps % task.save_steps == 0) wants_checkpoint_ = true;
   const std::chrono::duration<double, std::ratio<60>> age = Clock::now() - saved_;
   if (task.save_minutes > 0 && age.count() >= task.save_minutes) wants_checkpoint_ = true;
@@ -66,8 +59,7 @@ void Reporter::OnStageBegins(uint32_t stage, const FlatAdapter& adapter) {
 
 void Reporter::Flush() {
   if (pending_.empty() && evaluations_.empty()) return;
-  const absl::Status sent = client_->ReportSteps(pending_, evaluations_);
-  if (!sent.ok()) throw std::runtime_error(std::string(sent.message()));
+  OrThrow(client_->ReportSteps(pending_, evaluations_));
   pending_.clear();
   evaluations_.clear();
   sent_ = Clock::now();

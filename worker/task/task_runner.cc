@@ -4,13 +4,13 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 
 #include <chrono>
-#include <stdexcept>
 
 #include "common/config_json.h"
 #include "worker/base/base_weight_source.h"
 #include "worker/collective/make_collective.h"
 #include "worker/generate/generation.h"
 #include "worker/task/checkpoint_sender.h"
+#include "worker/task/or_throw.h"
 #include "worker/task/reporter.h"
 #include "worker/task/shard_stream.h"
 #include "worker/task/watched_collective.h"
@@ -22,16 +22,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kTokensEvery{50};  // a reader sees them come
-
-void OrThrow(const absl::Status& status) {
-  if (!status.ok()) throw std::runtime_error(std::string(status.message()));
-}
-
-template <typename T>
-T OrThrow(absl::StatusOr<T> result) {
-  OrThrow(result.status());
-  return *std::move(result);
-}
 
 Digest DigestOf(const std::vector<float>& adapter) {
   return Sha256Of({reinterpret_cast<const char*>(adapter.data()), adapter.size() * sizeof(float)});

@@ -36,9 +36,6 @@ class HeldOut {
   uint32_t Leave(const StagePosition& last, FlatAdapter& adapter, std::string* reason) const;
 
  private:
-  // Of the stage, over its epochs, with the step at `last`.
-  uint32_t StepsUntil(const StagePosition& last) const;
-
   const HeldOutSettings settings_;
   const std::vector<uint32_t> steps_;
   uint32_t steps_planned_ = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 namespace strata {
@@ -33,6 +34,11 @@ struct StepWork {
 struct StagePosition {
   uint32_t stage = 0, epoch = 0, step = 0;
 };
+
+// Steps of a stage up to `last` and with it. `steps`: of each of its epochs.
+inline uint32_t StepsUntil(const std::vector<uint32_t>& steps, const StagePosition& last) {
+  return std::accumulate(steps.begin(), steps.begin() + last.epoch, last.step + 1);
+}
 
 struct StepReport {
   StagePosition position;

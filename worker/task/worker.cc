@@ -1,0 +1,85 @@
+#include "worker/task/worker.h"
+
+#include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "common/exit_code.h"
+#include "worker/task/probe.h"
+#include "worker/task/task_runner.h"
+
+namespace strata {
+namespace {
+
+// What libtorch says without its stack, and what to do about it.
+std::string WordsOf(const c10::Error& error) {
+  std::string words = error.what_without_backtrace();
+  for (const char* sign : {"out of memory", "not enough memory", "can't allocate memory"}) {
+    if (words.find(sign) == std::string::npos) continue;
+    return words + "; lower micro_batch_size or max_length (generate: --batch-size)";
+  }
+  return words;
+}
+
+// Ends all ranks: who waits in a collective for one that failed would wait for ever. Nothing is
+// destroyed: an end of a communicator waits for the others too.
+[[noreturn]] void Fail(const std::string& reason, MpiSession& session, CoordinatorClient* client,
+                       bool permanent = false) {
+  std::fprintf(stderr, "strata-worker: %s\n", reason.c_str());
+  if (client != nullptr) client->Fail(reason, permanent);
+  session.Abort(static_cast<int>(ExitCode::kUnavailable));
+}
+
+// Tells why there is no device, once the coordinator can be told.
+at::Device DeviceFor(const WorkerOptions& options, const MpiSession& session, std::string* why) {
+  try {
+    return ChooseDevice(options.device, session);
+  } catch (const std::exception& error) {
+    *why = error.what();
+    return at::Device(at::kCPU);
+  }
+}
+
+}  // namespace
+
+void JoinRun(WorkerOptions options, MpiSession& session) {
+  auto secrets = ReadRunSecrets(options.identity.coordinator);
+  if (!secrets.ok()) Fail(std::string(secrets.status().message()), session, nullptr);
+  std::string no_device;
+  const at::Device device = DeviceFor(options, session, &no_device);
+  options.identity.secrets = *std::move(secrets);
+  options.identity.rank = session.rank();
+  options.identity.world = session.world();
+  options.identity.device = no_device.empty() ? device.str() : "";
+  auto connected = CoordinatorClient::Connect(options.identity);
+  if (!connected.ok()) Fail(std::string(connected.status().message()), session, nullptr);
+  CoordinatorClient& client = **connected;
+  if (!no_device.empty()) Fail(no_device, session, &client, /*permanent=*/true);
+  at::set_num_threads(options.threads);
+  RunTask(client, session, device, [&](const std::exception& error) {
+    const auto* of_torch = dynamic_cast<const c10::Error*>(&error);
+    Fail(of_torch != nullptr ? WordsOf(*of_torch) : error.what(), session, &client,
+         dynamic_cast<const HopelessTask*>(&error) != nullptr);
+  });
+  // A rank that has nothing left to do keeps its lease while rank 0 hands in the candidate.
+  session.Barrier();
+}
+
+void ProbeMachine(const WorkerOptions& options, int* argc, char*** argv) {
+  alarm(options.probe_seconds_max);
+  if (options.probe == "machine") return TellMachine();
+  TellStarted();
+  MpiSession session(argc, argv);
+  at::set_num_threads(options.threads);
+  try {
+    ProbeRanks(session, {options.device, options.probe_elements});
+  } catch (const std::exception& error) {
+    const auto* of_torch = dynamic_cast<const c10::Error*>(&error);
+    Fail(of_torch != nullptr ? WordsOf(*of_torch) : error.what(), session, nullptr);
+  }
+}
+
+}  // namespace strata

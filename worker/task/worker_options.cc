@@ -1,0 +1,41 @@
+#include "worker/task/worker_options.h"
+
+#include <CLI/CLI.hpp>
+
+namespace strata {
+namespace {
+
+void AddProbeOptions(CLI::App* app, WorkerOptions* options) {
+  app->add_option("--probe", options->probe, "Measure for strata doctor: machine or ranks")
+      ->check(CLI::IsMember({"machine", "ranks"}));
+  app->add_option("--probe-elements", options->probe_elements, "Floats to add up over the ranks");
+  app->add_option("--probe-seconds-max", options->probe_seconds_max, "Ends itself after these");
+}
+
+}  // namespace
+
+std::optional<WorkerOptions> ReadWorkerOptions(int argc, char** argv, int* exit_code) {
+  CLI::App app("One worker of strata: started by strata through mpirun, not by hand",
+               "strata-worker");
+  WorkerOptions options;
+  CLI::Option* run = app.add_option("--run", options.identity.run, "The run");
+  CLI::Option* attempt =
+      app.add_option("--attempt", options.identity.attempt, "The launch within the run");
+  app.add_option("--coordinator", options.identity.coordinator, "HOST:PORT")
+      ->needs(run)
+      ->needs(attempt);
+  app.add_option("--threads", options.threads, "Threads to compute with");
+  app.add_option("--device", options.device, "auto, cpu or cuda");
+  AddProbeOptions(&app, &options);
+  try {
+    app.parse(argc, argv);
+    if (options.probe.empty() && options.identity.coordinator.empty())
+      throw CLI::RequiredError("--coordinator");
+    return options;
+  } catch (const CLI::ParseError& error) {
+    *exit_code = app.exit(error);
+    return std::nullopt;
+  }
+}
+
+}  // namespace strata
