@@ -102,6 +102,12 @@ absl::StatusOr<int64_t> JsonInteger(const Json& json, std::string_view key, std:
   return field->get<int64_t>();
 }
 
+absl::StatusOr<uint32_t> JsonUint32(const Json& json, std::string_view key, std::string_view what) {
+  ASSIGN_OR_RETURN(const int64_t number, JsonInteger(json, key, what));
+  if (number < 0 || number > UINT32_MAX) return WrongKind(key, what, "from 0 to 2^32 - 1");
+  return static_cast<uint32_t>(number);
+}
+
 absl::StatusOr<bool> JsonBool(const Json& json, std::string_view key, std::string_view what) {
   ASSIGN_OR_RETURN(const Json* field, Field(json, key, what));
   if (!field->is_boolean()) return WrongKind(key, what, "true or false");

@@ -27,6 +27,7 @@ absl::StatusOr<std::string> JsonString(const Json& json, std::string_view key,
                                        std::string_view what);
 absl::StatusOr<double> JsonNumber(const Json& json, std::string_view key, std::string_view what);
 absl::StatusOr<int64_t> JsonInteger(const Json& json, std::string_view key, std::string_view what);
+absl::StatusOr<uint32_t> JsonUint32(const Json& json, std::string_view key, std::string_view what);
 absl::StatusOr<bool> JsonBool(const Json& json, std::string_view key, std::string_view what);
 // An array or an object; the reference lives as long as `json`.
 absl::StatusOr<const Json*> JsonNested(const Json& json, std::string_view key,

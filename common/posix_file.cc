@@ -117,6 +117,7 @@ absl::Status FileSystem::FsyncAndClose(int descriptor, const fs::path& path) {
   Descriptor owned(descriptor);
   RETURN_IF_ERROR(Before("fsync", path));
   if (fsync(descriptor) != 0) return Failed("fsync", path, errno);
+  RETURN_IF_ERROR(Before("close", path));
   if (close(owned.Release()) != 0) return Failed("close", path, errno);
   return absl::OkStatus();
 }
@@ -174,7 +175,9 @@ absl::Status FileSystem::TruncateDurably(const fs::path& path, uint64_t bytes,
 absl::Status FileSystem::FsyncDirectory(const fs::path& folder) {
   Descriptor opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!opened.ok()) return Failed("open", folder, errno);
-  return FsyncAndClose(opened.Release(), folder);
+  RETURN_IF_ERROR(Before("fsync", folder));
+  if (fsync(opened.get()) != 0) return Failed("fsync", folder, errno);
+  return absl::OkStatus();
 }
 
 absl::Status FileSystem::FsyncFile(const fs::path& path) {

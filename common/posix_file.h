@@ -82,9 +82,9 @@ class FileSystem {
 
  protected:
   // Called before each system call that changes a file, a folder or what is durable of them
-  // ("create", "open", "write", "clone", "date", "fsync", "rename", "exchange", "remove", "mkdir",
-  // "symlink", "truncate"), which is made only if it returns OK. Tests fail or die here. Only
-  // FileLock, which keeps nothing, does without.
+  // ("create", "open", "write", "clone", "date", "fsync", "close", "rename", "exchange", "remove",
+  // "mkdir", "symlink", "truncate"), which is made only if it returns OK. Tests fail or die here.
+  // Only FileLock, which keeps nothing, does without.
   virtual absl::Status Before(std::string_view operation, const std::filesystem::path& path);
 
  private:

@@ -30,13 +30,6 @@ Json BodyOf(const JournalLine& line) {
   return body;
 }
 
-absl::StatusOr<uint32_t> Number(const Json& body, const char* key) {
-  ASSIGN_OR_RETURN(const int64_t number, JsonInteger(body, key, kWhat));
-  if (number < 0 || number > UINT32_MAX)
-    return absl::DataLossError(absl::StrCat(kWhat, ": ", key, " is ", number));
-  return static_cast<uint32_t>(number);
-}
-
 absl::StatusOr<Checkpoint> CheckpointOf(const Json& body, AttemptId attempt) {
   ASSIGN_OR_RETURN(const Json* next, JsonNested(body, "next", kWhat));
   Checkpoint checkpoint;
@@ -61,10 +54,10 @@ absl::StatusOr<JournalLine> LineOf(const LedgerEvent& event) {
   JournalLine line;
   line.kind = event.kind;
   ASSIGN_OR_RETURN(line.words, JsonString(body, "words", kWhat));
-  ASSIGN_OR_RETURN(const uint32_t attempt, Number(body, "attempt"));
+  ASSIGN_OR_RETURN(const uint32_t attempt, JsonUint32(body, "attempt", kWhat));
   line.attempt = AttemptId(attempt);
   if (body.contains("stage")) {
-    ASSIGN_OR_RETURN(line.stage, Number(body, "stage"));
+    ASSIGN_OR_RETURN(line.stage, JsonUint32(body, "stage", kWhat));
   }
   if (body.contains("adapter")) {
     ASSIGN_OR_RETURN(const std::string adapter, JsonString(body, "adapter", kWhat));
@@ -72,7 +65,7 @@ absl::StatusOr<JournalLine> LineOf(const LedgerEvent& event) {
   }
   if (body.contains("steps_kept")) {
     StageEnd end;
-    ASSIGN_OR_RETURN(end.steps_kept, Number(body, "steps_kept"));
+    ASSIGN_OR_RETURN(end.steps_kept, JsonUint32(body, "steps_kept", kWhat));
     ASSIGN_OR_RETURN(end.reason, JsonString(body, "reason", kWhat));
     line.end = std::move(end);
   }

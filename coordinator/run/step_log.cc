@@ -33,12 +33,6 @@ Json LineOf(const EvaluationSeen& evaluation) {
 
 constexpr char kWhat[] = "steps.jsonl";
 
-absl::StatusOr<uint32_t> Number(const Json& json, const char* key) {
-  ASSIGN_OR_RETURN(const int64_t number, JsonInteger(json, key, kWhat));
-  if (number < 0 || number > UINT32_MAX) return absl::DataLossError("no such number");
-  return static_cast<uint32_t>(number);
-}
-
 // JSON has no word for what is not finite: null then.
 double FigureOf(const Json& json, const char* key) {
   return json.contains(key) && json[key].is_number() ? json[key].get<double>() : std::nan("");
@@ -46,9 +40,9 @@ double FigureOf(const Json& json, const char* key) {
 
 template <typename Seen>
 absl::Status ReadPlace(const Json& json, Seen* seen) {
-  ASSIGN_OR_RETURN(seen->stage, Number(json, "stage"));
-  ASSIGN_OR_RETURN(seen->epoch, Number(json, "epoch"));
-  ASSIGN_OR_RETURN(seen->step, Number(json, "step"));
+  ASSIGN_OR_RETURN(seen->stage, JsonUint32(json, "stage", kWhat));
+  ASSIGN_OR_RETURN(seen->epoch, JsonUint32(json, "epoch", kWhat));
+  ASSIGN_OR_RETURN(seen->step, JsonUint32(json, "step", kWhat));
   ASSIGN_OR_RETURN(seen->dataset, JsonString(json, "dataset", kWhat));
   return absl::OkStatus();
 }
@@ -69,7 +63,7 @@ absl::StatusOr<StepEvent> EventOf(const Json& json) {
   RETURN_IF_ERROR(ReadPlace(json, &seen));
   ASSIGN_OR_RETURN(const int64_t tokens, JsonInteger(json, "tokens", kWhat));
   ASSIGN_OR_RETURN(seen.skipped, JsonBool(json, "skipped", kWhat));
-  ASSIGN_OR_RETURN(seen.attempt, Number(json, "attempt"));
+  ASSIGN_OR_RETURN(seen.attempt, JsonUint32(json, "attempt", kWhat));
   seen.loss = FigureOf(json, "loss");
   seen.learning_rate = FigureOf(json, "learning_rate");
   seen.grad_norm = FigureOf(json, "grad_norm");

@@ -92,5 +92,13 @@ TEST(JsonTest, AWholeNumberThatDoesNotFitIsRefused) {
   EXPECT_TRUE(absl::IsDataLoss(JsonInteger(*json, "far", "it").status()));
 }
 
+TEST(JsonTest, ANumberOf32BitsIsBounded) {
+  const Json json = {{"largest", 4294967295u}, {"beyond", 4294967296u}, {"negative", -1}};
+  EXPECT_EQ(JsonUint32(json, "largest", "it").value(), UINT32_MAX);
+  EXPECT_TRUE(absl::IsDataLoss(JsonUint32(json, "negative", "it").status()));
+  EXPECT_EQ(JsonUint32(json, "beyond", "it").status().message(),
+            "beyond of it is not from 0 to 2^32 - 1");
+}
+
 }  // namespace
 }  // namespace strata

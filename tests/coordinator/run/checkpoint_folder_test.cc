@@ -102,7 +102,7 @@ TEST_F(CheckpointFolderTest, ALieLeavesTheTrueOneOfThatPlace) {
 TEST_F(CheckpointFolderTest, AFullDiskLeavesNothingAndALaterOneIsKept) {
   const std::string bytes = StateAt({0, 0, 4});
   const Checkpoint checkpoint{{0, 0, 4}, AttemptId(1), Sha256Of(bytes)};
-  for (const char* operation : {"create", "write", "fsync", "rename"}) {
+  for (const char* operation : {"create", "write", "fsync", "close", "rename"}) {
     disk_.fails = operation;
     EXPECT_TRUE(absl::IsResourceExhausted(Keep(checkpoint, bytes, bytes.size()))) << operation;
     EXPECT_FALSE(checkpoints_.Verify(checkpoint).ok()) << operation;

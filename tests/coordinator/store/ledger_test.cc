@@ -102,7 +102,7 @@ TEST_F(LedgerTest, LedgerOfTheSameLengthWithAnotherEndIsNotFollowed) {
 }
 
 TEST_F(LedgerTest, NothingIsDoneToTheFileAfterAFailure) {
-  for (const char* operation : {"open", "write", "fsync"}) {
+  for (const char* operation : {"open", "write", "fsync", "close"}) {
     Ledger ledger = Read();
     ASSERT_TRUE(Append(&ledger, 1).ok());
     FailsAt files(operation);
