@@ -156,9 +156,11 @@ absl::StatusOr<std::vector<v1::StepShard>> RunDriver::Shard(const ShardWindow& w
   return input_.shards->Window(window, world);
 }
 
-void RunDriver::RecordStep(const v1::StepRecord& step) {
-  const StepTotals totals = input_.shards->Totals(step.stage(), step.epoch(), step.step());
+Effects RunDriver::SubmitStep(const StepDone& done, const v1::StepRecord& step) {
   const std::lock_guard lock(mutex_);
+  Effects effects = SubmitLocked(done);
+  if (!effects.record_step) return effects;
+  const StepTotals totals = input_.shards->Totals(step.stage(), step.epoch(), step.step());
   StepSeen seen{.stage = step.stage(),
                 .epoch = step.epoch(),
                 .step = step.step(),
@@ -176,9 +178,14 @@ void RunDriver::RecordStep(const v1::StepRecord& step) {
                 .device = state_.ranks[0].device};
   record_.Add(seen);
   steps_->Add(std::move(seen));
+  return effects;
 }
 
-void RunDriver::RecordEvaluation(const v1::EvaluationRecord& evaluation) {
+Effects RunDriver::SubmitEvaluation(const EvaluationDone& done,
+                                    const v1::EvaluationRecord& evaluation) {
+  const std::lock_guard lock(mutex_);
+  Effects effects = SubmitLocked(done);
+  if (!effects.record_evaluation) return effects;
   EvaluationSeen seen{.stage = evaluation.stage(),
                       .epoch = evaluation.epoch(),
                       .step = evaluation.step(),
@@ -188,9 +195,9 @@ void RunDriver::RecordEvaluation(const v1::EvaluationRecord& evaluation) {
                       .tokens = evaluation.tokens(),
                       .best = evaluation.best(),
                       .ends_stage = evaluation.ends_stage()};
-  const std::lock_guard lock(mutex_);
   record_.Add(seen);
   steps_->Add(std::move(seen));
+  return effects;
 }
 
 absl::Status RunDriver::KeepCheckpoint(const Checkpoint& checkpoint, uint64_t bytes,

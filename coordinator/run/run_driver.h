@@ -80,8 +80,9 @@ class RunDriver final : public RunHost {
   v1::JoinReply Task() const override;
   const std::vector<float>& Adapter() const override { return input_.adapter; }
   absl::StatusOr<std::vector<v1::StepShard>> Shard(const ShardWindow& window) override;
-  void RecordStep(const v1::StepRecord& step) override;
-  void RecordEvaluation(const v1::EvaluationRecord& evaluation) override;
+  Effects SubmitStep(const StepDone& done, const v1::StepRecord& step) override;
+  Effects SubmitEvaluation(const EvaluationDone& done,
+                           const v1::EvaluationRecord& evaluation) override;
   absl::Status KeepCheckpoint(const Checkpoint& checkpoint, uint64_t bytes,
                               const NextPiece& next) override;
   absl::StatusOr<std::filesystem::path> CheckpointToFetch() const override;

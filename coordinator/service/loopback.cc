@@ -21,8 +21,10 @@ class Echo final : public RunHost {
   absl::StatusOr<std::vector<v1::StepShard>> Shard(const ShardWindow& window) override {
     return absl::InvalidArgumentError("no run");
   }
-  void RecordStep(const v1::StepRecord& step) override {}
-  void RecordEvaluation(const v1::EvaluationRecord&) override {}
+  Effects SubmitStep(const StepDone&, const v1::StepRecord&) override { return {}; }
+  Effects SubmitEvaluation(const EvaluationDone&, const v1::EvaluationRecord&) override {
+    return {};
+  }
   absl::Status KeepCheckpoint(const Checkpoint&, uint64_t, const NextPiece&) override {
     return absl::InvalidArgumentError("no run");
   }

@@ -34,10 +34,11 @@ class RunHost {
   virtual const std::vector<float>& Adapter() const = 0;
   // INVALID_ARGUMENT when the plan has no such window.
   virtual absl::StatusOr<std::vector<v1::StepShard>> Shard(const ShardWindow& window) = 0;
-  // A step that the core took as new.
-  virtual void RecordStep(const v1::StepRecord& step) = 0;
-  // An evaluation of held-out rows that the core took as new.
-  virtual void RecordEvaluation(const v1::EvaluationRecord& evaluation) = 0;
+  // The same, and records the step if the core took it as new: nothing comes between the two.
+  virtual Effects SubmitStep(const StepDone& done, const v1::StepRecord& step) = 0;
+  // Likewise for an evaluation of held-out rows.
+  virtual Effects SubmitEvaluation(const EvaluationDone& done,
+                                   const v1::EvaluationRecord& evaluation) = 0;
   // Makes a rank 0's state durable and reads it back; the core is told afterwards. Errors as
   // CheckpointFolder::Keep.
   virtual absl::Status KeepCheckpoint(const Checkpoint& checkpoint, uint64_t bytes,

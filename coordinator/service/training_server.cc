@@ -119,14 +119,13 @@ class Handlers final : public v1::Training::Service {
     for (const v1::StepRecord& step : request->steps()) {
       if (!step.skipped() && !std::isfinite(step.loss()))
         return {grpc::StatusCode::INVALID_ARGUMENT, "a step that was applied has a finite loss"};
-      const Effects effects = host_->Submit(DoneOf(request->caller(), step));
-      if (effects.record_step) host_->RecordStep(step);
+      const Effects effects = host_->SubmitStep(DoneOf(request->caller(), step), step);
       if (effects.answer == Answer::kStop) reply->set_directive(v1::DIRECTIVE_STOP);
       if (grpc::Status status = ToGrpc(effects); !status.ok()) return status;
     }
     for (const v1::EvaluationRecord& evaluation : request->evaluations()) {
-      const Effects effects = host_->Submit(DoneOf(request->caller(), evaluation));
-      if (effects.record_evaluation) host_->RecordEvaluation(evaluation);
+      const Effects effects =
+          host_->SubmitEvaluation(DoneOf(request->caller(), evaluation), evaluation);
       if (grpc::Status status = ToGrpc(effects); !status.ok()) return status;
     }
     return grpc::Status::OK;

@@ -13,31 +13,12 @@
 #include "coordinator/service/run_host.h"
 #include "strata/v1/training.grpc.pb.h"
 #include "tests/coordinator/service/held_run.h"
+#include "tests/coordinator/service/server_channel.h"
 
 namespace strata {
 
-inline constexpr char kToken[] = "0a1b2c3d4e5f0a1b2c3d4e5f0a1b2c3d";
-
 inline std::string BytesOf(const std::vector<float>& adapter) {
   return {reinterpret_cast<const char*>(adapter.data()), adapter.size() * sizeof(float)};
-}
-
-// Where a server is called, and the certificate that is trusted there; "" speaks plaintext.
-struct Server {
-  std::string address, certificate;
-};
-
-// A connection of its own.
-inline std::shared_ptr<grpc::Channel> ChannelTo(const Server& server) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  grpc::SslCredentialsOptions trusted;
-  trusted.pem_root_certs = server.certificate;
-  return grpc::CreateCustomChannel(server.address,
-                                   server.certificate.empty() ? grpc::InsecureChannelCredentials()
-                                                              : grpc::SslCredentials(trusted),
-                                   arguments);
 }
 
 // One process of a rank. Its calls are what a worker would send; `caller` may be made to lie.

@@ -45,11 +45,7 @@ class HeldRun final : public RunHost {
   const RunId& Run() const override { return run_; }
   Effects Submit(const Event& event) override {
     const std::lock_guard lock(mutex_);
-    ++submitted_;
-    Effects effects = Step(state_, event, Millis(0));
-    for (const JournalLine& line : effects.journal) seen_.journal.push_back(line.words);
-    if (effects.verdict) seen_.verdict = effects.why;
-    return effects;
+    return SubmitLocked(event);
   }
   v1::JoinReply Task() const override { return task_; }
   const std::vector<float>& Adapter() const override { return adapter_; }
@@ -63,13 +59,19 @@ class HeldRun final : public RunHost {
     }
     return steps;
   }
-  void RecordStep(const v1::StepRecord& step) override {
+  Effects SubmitStep(const StepDone& done, const v1::StepRecord& step) override {
     const std::lock_guard lock(mutex_);
-    seen_.steps.push_back({step.stage(), step.epoch(), step.step()});
+    Effects effects = SubmitLocked(done);
+    if (effects.record_step) seen_.steps.push_back({step.stage(), step.epoch(), step.step()});
+    return effects;
   }
-  void RecordEvaluation(const v1::EvaluationRecord& evaluation) override {
+  Effects SubmitEvaluation(const EvaluationDone& done,
+                           const v1::EvaluationRecord& evaluation) override {
     const std::lock_guard lock(mutex_);
-    seen_.held_out.push_back({evaluation.stage(), evaluation.epoch(), evaluation.step()});
+    Effects effects = SubmitLocked(done);
+    if (effects.record_evaluation)
+      seen_.held_out.push_back({evaluation.stage(), evaluation.epoch(), evaluation.step()});
+    return effects;
   }
   absl::Status KeepCheckpoint(const Checkpoint& checkpoint, uint64_t bytes,
                               const NextPiece& next) override {
@@ -134,6 +136,14 @@ class HeldRun final : public RunHost {
     spec.stages = {{4}, {4}};
     return spec;
   }
+  Effects SubmitLocked(const Event& event) {
+    ++submitted_;
+    Effects effects = Step(state_, event, Millis(0));
+    for (const JournalLine& line : effects.journal) seen_.journal.push_back(line.words);
+    if (effects.verdict) seen_.verdict = effects.why;
+    return effects;
+  }
+
   const RunId run_{kRun};
   mutable std::mutex mutex_;
   RunState state_;
