@@ -2,7 +2,7 @@
 // Method: PATHs of folders that the test fills.
 #include <cstdlib>
 
-#include "coordinator/launch/mpi_launcher.h"
+#include "coordinator/launch/program_path.h"
 #include "gmock/gmock.h"
 #include "tests/common/folder.h"
 

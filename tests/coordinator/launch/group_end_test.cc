@@ -2,6 +2,7 @@
 // real mpirun with ranks that end, die, ignore signals, or lose mpirun or the launching process.
 #include <sys/wait.h>
 
+#include "coordinator/launch/mpirun_launcher.h"
 #include "tests/coordinator/launch/script_group.h"
 
 namespace strata {
@@ -125,7 +126,7 @@ TEST_F(GroupEndTest, DiesWithAParentThatIsKilled) {
   const Launch launch = LaunchOf(kIgnoreTerm, 2);
   const pid_t parent = fork();
   if (parent == 0) {
-    const auto group = WorkerGroup::Start(launch);
+    const auto group = MakeLauncher(settings_)->Start(launch);
     for (;;) pause();
   }
   EXPECT_TRUE(Within(10, [&] { return PidOf(0) > 0 && PidOf(1) > 0; })) << Log();

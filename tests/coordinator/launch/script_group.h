@@ -1,5 +1,5 @@
-// Gives the launcher's tests workers that are shell scripts under the real mpirun, and a view of
-// the processes that come of them.
+// Gives the launchers' tests workers that are shell scripts under the real mpirun or srun, and a
+// view of the processes that come of them.
 #pragma once
 
 #include <signal.h>
@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-#include "coordinator/launch/mpi_launcher.h"
+#include "coordinator/launch/launcher.h"
 #include "gmock/gmock.h"
 #include "tests/common/folder.h"
 
@@ -26,25 +26,25 @@ class ScriptGroup : public testing::Test {
  protected:
   using Clock = std::chrono::steady_clock;
 
-  // Each rank begins by writing its process id to rank.N; then `body` runs.
+  // Each rank begins by writing its process id to rank.N; then `body` runs, with $rank.
   Launch LaunchOf(const std::string& body, int ranks = 1) {
     Launch launch;
     launch.ranks = ranks;
-    launch.worker =
-        folder_.Write("worker.sh",
-                      "#!/bin/sh\n"
-                      "cd " +
-                          folder_.path().string() +
-                          "\n"
-                          "echo $$ > rank.part.$OMPI_COMM_WORLD_RANK\n"
-                          "mv rank.part.$OMPI_COMM_WORLD_RANK rank.$OMPI_COMM_WORLD_RANK\n" +
-                          body + "\n");
+    launch.worker = folder_.Write("worker.sh",
+                                  "#!/bin/sh\n"
+                                  "cd " +
+                                      folder_.path().string() +
+                                      "\n"
+                                      "rank=${OMPI_COMM_WORLD_RANK:-$SLURM_PROCID}\n"
+                                      "echo $$ > rank.part.$rank\n"
+                                      "mv rank.part.$rank rank.$rank\n" +
+                                      body + "\n");
     std::filesystem::permissions(launch.worker, std::filesystem::perms::owner_all);
     launch.log = folder_.path() / "worker.log";
     return launch;
   }
   std::unique_ptr<WorkerGroup> Start(const Launch& launch) {
-    auto group = WorkerGroup::Start(launch);
+    auto group = MakeLauncher(settings_)->Start(launch);
     EXPECT_TRUE(group.ok()) << group.status();
     return group.ok() ? *std::move(group) : nullptr;
   }
@@ -112,6 +112,7 @@ class ScriptGroup : public testing::Test {
     for (const pid_t left : Session()) kill(left, SIGKILL);
   }
 
+  LauncherSettings settings_;
   Folder folder_;
   pid_t session_ = -1;  // of mpirun, which leads it: its process id too
 };

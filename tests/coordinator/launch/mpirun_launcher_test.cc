@@ -14,10 +14,10 @@ using testing::HasSubstr;
 constexpr char kSecret[] = "5e3d0b2a9c8f7d6e";
 constexpr char kSleep[] = "exec sleep 30";
 
-class MpiLauncherTest : public ScriptGroup {
+class MpirunLauncherTest : public ScriptGroup {
  protected:
   void ExpectNotFound(const Launch& launch, const std::string& what, const std::string& cure) {
-    const auto group = WorkerGroup::Start(launch);
+    const auto group = MakeLauncher(settings_)->Start(launch);
     EXPECT_EQ(group.status().code(), absl::StatusCode::kNotFound);
     EXPECT_THAT(std::string(group.status().message()), AllOf(HasSubstr(what), HasSubstr(cure)));
     EXPECT_FALSE(std::filesystem::exists(launch.log));
@@ -41,19 +41,19 @@ class MpiLauncherTest : public ScriptGroup {
   }
 };
 
-TEST_F(MpiLauncherTest, AMissingMpirunSaysWhatToInstall) {
+TEST_F(MpirunLauncherTest, AMissingMpirunSaysWhatToInstall) {
   Launch launch = LaunchOf("exit 0");
-  launch.mpirun = "no-such-mpirun";
+  settings_.mpirun = "no-such-mpirun";
   ExpectNotFound(launch, "no-such-mpirun", "apt-get install openmpi-bin");
 }
 
-TEST_F(MpiLauncherTest, AMissingWorkerSaysWhatToBuild) {
+TEST_F(MpirunLauncherTest, AMissingWorkerSaysWhatToBuild) {
   Launch launch = LaunchOf("exit 0");
   launch.worker = folder_.path() / "no-such-worker";
   ExpectNotFound(launch, "no-such-worker", "deploy/setup.sh");
 }
 
-TEST_F(MpiLauncherTest, AWorkerThatCannotBeStartedIsMissing) {
+TEST_F(MpirunLauncherTest, AWorkerThatCannotBeStartedIsMissing) {
   Launch launch = LaunchOf("exit 0");
   launch.worker = folder_.path();
   ExpectNotFound(launch, folder_.path().string(), "deploy/setup.sh");
@@ -61,15 +61,15 @@ TEST_F(MpiLauncherTest, AWorkerThatCannotBeStartedIsMissing) {
   ExpectNotFound(launch, "text", "deploy/setup.sh");
 }
 
-TEST_F(MpiLauncherTest, ALogThatCannotBeWrittenIsUnavailable) {
+TEST_F(MpirunLauncherTest, ALogThatCannotBeWrittenIsUnavailable) {
   Launch launch = LaunchOf("exit 0");
   launch.log = folder_.path() / "missing/worker.log";
-  const auto group = WorkerGroup::Start(launch);
+  const auto group = MakeLauncher(settings_)->Start(launch);
   EXPECT_EQ(group.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(group.status().message()), HasSubstr(launch.log.string()));
 }
 
-TEST_F(MpiLauncherTest, EveryRankIsGivenArgumentsAndEnvironment) {
+TEST_F(MpirunLauncherTest, EveryRankIsGivenArgumentsAndEnvironment) {
   Launch launch = LaunchOf("echo \"$# $2 $STRATA_TOKEN\" > said.$OMPI_COMM_WORLD_RANK", 2);
   launch.arguments = {"--run", "a run's name"};
   launch.environment = {{"STRATA_TOKEN", kSecret}};
@@ -79,7 +79,7 @@ TEST_F(MpiLauncherTest, EveryRankIsGivenArgumentsAndEnvironment) {
     EXPECT_EQ(Read("said." + rank), "2 a run's name " + std::string(kSecret) + "\n");
 }
 
-TEST_F(MpiLauncherTest, TheTokenStandsOnNoCommandLine) {
+TEST_F(MpirunLauncherTest, TheTokenStandsOnNoCommandLine) {
   Launch launch = LaunchOf(kSleep, 2);
   launch.environment = {{"STRATA_TOKEN", kSecret}};
   const auto group = StartAndWait(launch);
@@ -88,7 +88,7 @@ TEST_F(MpiLauncherTest, TheTokenStandsOnNoCommandLine) {
   EXPECT_THAT(OfEveryProcess("environ"), testing::Contains(HasSubstr(kSecret)));
 }
 
-TEST_F(MpiLauncherTest, TheLaunchsEnvironmentWinsOverTheParents) {
+TEST_F(MpirunLauncherTest, TheLaunchsEnvironmentWinsOverTheParents) {
   setenv("STRATA_TOKEN", "of an outer run", 1);
   Launch launch = LaunchOf("echo \"$STRATA_TOKEN\"");
   launch.environment = {{"STRATA_TOKEN", kSecret}};
@@ -97,17 +97,16 @@ TEST_F(MpiLauncherTest, TheLaunchsEnvironmentWinsOverTheParents) {
   EXPECT_EQ(Log(), std::string(kSecret) + "\n");
 }
 
-TEST_F(MpiLauncherTest, TheLogTakesWhatRanksAndMpirunSayAfterWhatItHeld) {
+TEST_F(MpirunLauncherTest, TheLogTakesWhatRanksAndMpirunSayAfterWhatItHeld) {
   folder_.Write("worker.log", "from before\n");
   const auto end = EndOf(*Start(LaunchOf("echo to stdout; echo to stderr >&2; exit 3")));
   ASSERT_TRUE(end);
   // Of its own words mpirun may lose the last.
-  EXPECT_THAT(Log(),
-              AllOf(testing::StartsWith("from before\n"), HasSubstr("to stdout\n"),
-                    HasSubstr("to stderr\n"), HasSubstr("a non-zero exit code")));
+  EXPECT_THAT(Log(), AllOf(testing::StartsWith("from before\n"), HasSubstr("to stdout\n"),
+                           HasSubstr("to stderr\n"), HasSubstr("a non-zero exit code")));
 }
 
-TEST_F(MpiLauncherTest, TheGroupIsInASessionOfItsOwnAndReadsNothing) {
+TEST_F(MpirunLauncherTest, TheGroupIsInASessionOfItsOwnAndReadsNothing) {
   const auto group =
       StartAndWait(LaunchOf("read line || echo nothing to read > said\nexec sleep 30"));
   EXPECT_GT(session_, 0);
@@ -115,7 +114,7 @@ TEST_F(MpiLauncherTest, TheGroupIsInASessionOfItsOwnAndReadsNothing) {
   EXPECT_TRUE(Within(5, [&] { return Read("said") == "nothing to read\n"; }));
 }
 
-TEST_F(MpiLauncherTest, ALockOfTheParentIsFreeWhenTheParentLetsItGo) {
+TEST_F(MpirunLauncherTest, ALockOfTheParentIsFreeWhenTheParentLetsItGo) {
   const std::filesystem::path path = folder_.path() / "lock";
   std::optional<FileLock> lock = FileLock::TryAcquire(path).value();
   const auto group = StartAndWait(LaunchOf(kSleep));
@@ -123,7 +122,7 @@ TEST_F(MpiLauncherTest, ALockOfTheParentIsFreeWhenTheParentLetsItGo) {
   EXPECT_TRUE(FileLock::TryAcquire(path).ok());
 }
 
-TEST_F(MpiLauncherTest, NoFileThatTheParentHoldsOpenIsInherited) {
+TEST_F(MpirunLauncherTest, NoFileThatTheParentHoldsOpenIsInherited) {
   const std::ofstream steps(folder_.path() / "steps.jsonl");
   const auto group = StartAndWait(LaunchOf(kSleep));
   const std::vector<std::string> open = OpenFiles();

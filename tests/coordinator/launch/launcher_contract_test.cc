@@ -1,0 +1,140 @@
+// Goal: whoever starts the workers, a run sees the same: every rank is there with what it was
+// given, the end is told once, and nobody stays behind. Method: one suite for every launcher that
+// starts processes, with workers of a few shell lines; srun's part runs in a Slurm allocation alone
+// (tests/system/slurm_test.py runs it there).
+#include <sys/wait.h>
+
+#include <cstdlib>
+
+#include "tests/coordinator/launch/script_group.h"
+
+namespace strata {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr char kSecret[] = "5e3d0b2a9c8f7d6e";
+constexpr char kSleep[] = "exec sleep 60";
+constexpr char kIgnoreTerm[] = "trap '' TERM INT HUP\nsleep 60\nsleep 60";
+
+class LauncherContract : public ScriptGroup, public testing::WithParamInterface<const char*> {
+ protected:
+  void SetUp() override {
+    const std::string kind = GetParam();
+    if (kind == "srun" && std::getenv("SLURM_JOB_ID") == nullptr)
+      GTEST_SKIP() << "srun needs an allocation";
+    settings_.kind = kind == "srun"    ? LauncherKind::kSrun
+                     : kind == "local" ? LauncherKind::kLocal
+                                       : LauncherKind::kMpirun;
+    if (kind == "mpirun over hosts") settings_.hosts = {"localhost:2"};
+  }
+  static bool Lives(pid_t pid) {
+    std::ifstream stream("/proc/" + std::to_string(pid) + "/stat");
+    const std::string stat{std::istreambuf_iterator<char>(stream), {}};
+    const size_t state = stat.rfind(") ");
+    return state != std::string::npos && stat[state + 2] != 'Z';
+  }
+  void ExpectRanksEnd(int ranks, int seconds) {
+    for (int rank = 0; rank < ranks; ++rank) {
+      const pid_t pid = PidOf(rank);
+      EXPECT_TRUE(Within(seconds, [&] { return !Lives(pid); })) << "rank " << rank;
+    }
+  }
+};
+
+TEST_P(LauncherContract, EveryRankHasItsNumberArgumentsAndEnvironment) {
+  settings_.worker_env = {"OF_THE_USER=a b", "HOME"};
+  Launch launch = LaunchOf("echo \"$# $2 $STRATA_TOKEN $OF_THE_USER $HOME\" > said.$rank", 2);
+  launch.arguments = {"--run", "a run's name"};
+  launch.environment = {{"STRATA_TOKEN", kSecret}};
+  const auto end = EndOf(*Start(launch));
+  EXPECT_TRUE(end && end->clean) << Log();
+  const std::string home = std::getenv("HOME");
+  for (const std::string rank : {"0", "1"})
+    EXPECT_EQ(Read("said." + rank),
+              "2 a run's name " + std::string(kSecret) + " a b " + home + "\n");
+}
+
+TEST_P(LauncherContract, NoCommandLineHoldsTheToken) {
+  Launch launch = LaunchOf(kSleep, 2);
+  launch.environment = {{"STRATA_TOKEN", kSecret}};
+  const auto group = StartAndWait(launch);
+  for (const auto& process : std::filesystem::directory_iterator("/proc"))
+    EXPECT_THAT(Read(process.path() / "cmdline"), testing::Not(HasSubstr(kSecret)));
+  EXPECT_THAT(Read("/proc/" + std::to_string(PidOf(1)) + "/environ"), HasSubstr(kSecret));
+}
+
+TEST_P(LauncherContract, ACleanEndIsToldOnce) {
+  const auto group = Start(LaunchOf("echo from rank $rank", 2));
+  const auto end = EndOf(*group);
+  ASSERT_TRUE(end);
+  EXPECT_TRUE(end->clean) << end->how;
+  EXPECT_FALSE(group->alive());
+  EXPECT_FALSE(group->Poll());
+  EXPECT_THAT(Log(), testing::AllOf(HasSubstr("from rank 0"), HasSubstr("from rank 1")));
+}
+
+TEST_P(LauncherContract, NothingIsToldWhileItLives) {
+  const auto group = StartAndWait(LaunchOf(kSleep, 2));
+  EXPECT_FALSE(group->Poll());
+  EXPECT_TRUE(group->alive());
+}
+
+TEST_P(LauncherContract, ARankThatFailsEndsAll) {
+  const auto group = Start(LaunchOf("[ $rank = 1 ] && exit 3\nexec sleep 60", 2));
+  const auto end = EndOf(*group);
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->clean);
+  EXPECT_THAT(end->how, HasSubstr("3"));
+  ExpectRanksEnd(1, 10);
+}
+
+TEST_P(LauncherContract, ARankThatIsKilledEndsAllAndIsNamed) {
+  const auto group = StartAndWait(LaunchOf(kSleep, 2));
+  Signal(PidOf(1), SIGKILL);
+  const auto end = EndOf(*group);
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->clean);
+  // Of its own words mpirun may lose the last.
+  EXPECT_THAT(end->how, testing::AnyOf(testing::EndsWith("137"), HasSubstr("rank 1 on ")));
+  ExpectRanksEnd(2, 10);
+}
+
+TEST_P(LauncherContract, RanksThatIgnoreTermAreEnded) {
+  const auto group = StartAndWait(LaunchOf(kIgnoreTerm, 2));
+  group->End(3);
+  EXPECT_FALSE(group->alive());
+  ExpectRanksEnd(2, 10);
+}
+
+TEST_P(LauncherContract, ItDiesWithWhatStartedIt) {
+  const Launch launch = LaunchOf(kIgnoreTerm, 2);
+  const pid_t parent = fork();
+  if (parent == 0) {
+    const auto group = MakeLauncher(settings_)->Start(launch);
+    for (;;) pause();
+  }
+  EXPECT_TRUE(Within(10, [&] { return PidOf(0) > 0 && PidOf(1) > 0; })) << Log();
+  Signal(parent, SIGKILL);
+  waitpid(parent, nullptr, 0);
+  ExpectRanksEnd(2, 15);
+}
+
+TEST_P(LauncherContract, AMissingWorkerSaysWhatToBuild) {
+  Launch launch = LaunchOf("exit 0");
+  launch.worker = folder_.path() / "no-such-worker";
+  const absl::Status status = MakeLauncher(settings_)->Check(launch);
+  EXPECT_TRUE(absl::IsNotFound(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("deploy/setup.sh"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Launchers, LauncherContract,
+                         testing::Values("local", "mpirun over hosts", "srun"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::erase(name, ' ');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace strata
