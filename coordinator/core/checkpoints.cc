@@ -21,7 +21,7 @@ std::string Differing(const RunState& state) {
   for (size_t rank = 1; rank < state.ranks.size(); ++rank) {
     if (state.ranks[rank].proof->state == state.ranks[0].proof->state) continue;
     absl::StrAppend(&differing, differing.empty() ? "" : ", ", rank, " on ",
-                    state.ranks[rank].host);
+                    state.ranks[rank].seat.host);
   }
   return differing;
 }

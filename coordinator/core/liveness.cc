@@ -37,7 +37,7 @@ void NoticeStraggler(RunState& state, Effects& effects, RankState& rank, int num
   if (median <= 0 || BusyOf(rank) <= kStraggling * median) return;
   rank.straggles = true;
   const std::string words =
-      absl::StrCat("rank ", number, " on ", rank.host, " computes ",
+      absl::StrCat("rank ", number, " on ", rank.seat.host, " computes ",
                    static_cast<int64_t>(BusyOf(rank) / median * 10) / 10.0,
                    " times as long as the median rank; the others wait for it in every step");
   effects.journal.push_back(Line(state, "straggler", words));
@@ -50,7 +50,7 @@ std::string WhoHangs(const RunState& state, Millis now) {
   for (size_t i = 0; i < state.ranks.size(); ++i) {
     const RankState& rank = state.ranks[i];
     if (now - rank.headway_at <= state.spec.headway_max) return "";
-    const std::string name = absl::StrCat(i, " on ", rank.host);
+    const std::string name = absl::StrCat(i, " on ", rank.seat.host);
     absl::StrAppend(&all, all.empty() ? "" : ", ", name);
     if (!rank.progress.in_collective) absl::StrAppend(&hanging, hanging.empty() ? "" : ", ", name);
   }
@@ -85,7 +85,7 @@ std::string WhatIsLost(const RunState& state, Millis now) {
                           state.first_join ? "the first rank" : "its launch");
     }
     if (now - rank.seen > state.spec.lease) {
-      return absl::StrCat("rank ", i, " on ", rank.host, " was not heard of for ",
+      return absl::StrCat("rank ", i, " on ", rank.seat.host, " was not heard of for ",
                           state.spec.lease.count() / 1000, " s");
     }
   }

@@ -89,14 +89,20 @@ Effects On(RunState& state, const Joined& event, Millis now) {
   if (!known.incarnation.empty() && known.incarnation != event.caller.incarnation) {
     return Refuse(Answer::kAborted, absl::StrCat("rank ", rank, " has joined already"));
   }
+  if (state.first_join && state.joining != event.launch) {
+    return Refuse(
+        Answer::kInvalid,
+        absl::StrCat("rank ", rank, " is of another launch than the ranks that have joined"));
+  }
   Effects effects;
   if (known.incarnation.empty()) {
     effects.journal.push_back(
-        Line(state, "joined", absl::StrCat("rank ", rank, " on ", event.host, ", ", event.device)));
+        Line(state, "joined",
+             absl::StrCat("rank ", rank, " on ", event.seat.host, ", ", event.seat.device)));
   }
   known.incarnation = event.caller.incarnation;
-  known.host = event.host;
-  known.device = event.device;
+  known.seat = event.seat;
+  state.joining = event.launch;
   known.seen = known.headway_at = now;
   if (!state.first_join) state.first_join = now;
   const bool all = std::none_of(state.ranks.begin(), state.ranks.end(),

@@ -98,7 +98,7 @@ struct Effects {
 
 struct RankState {
   std::string incarnation;  // "" before it joined
-  std::string host, device;
+  RankSeat seat;
   Millis seen{0};
   Position position;
   RankProgress progress;
@@ -115,6 +115,7 @@ struct RunState {
   int world = 1;  // ranks of the attempt
   Millis launched{0};
   std::optional<Millis> first_join;
+  std::string joining;  // the launch that the ranks which have joined come from
   std::vector<RankState> ranks;
   Position recorded;                     // the first step not yet recorded
   Position evaluated;                    // the first step after which an evaluation would be new

@@ -32,10 +32,19 @@ struct Position {
 };
 
 struct Started {};
+// What a rank computes with, for people.
+struct RankSeat {
+  std::string host;
+  std::string device;       // "cpu", "cuda:0"
+  std::string device_name;  // "NVIDIA H200"
+  std::string cpus;         // "0-7"
+  uint32_t threads = 0;
+};
 struct Joined {
   Caller caller;
   int world = 0;
-  std::string host, device;
+  RankSeat seat = {};
+  std::string launch = {};  // the same for all ranks that MPI started together
 };
 // What a rank has got done, by its own account.
 struct RankProgress {
@@ -125,7 +134,7 @@ struct CommitEnded {
 struct Tick {};
 
 using Event = std::variant<Started, Joined, Heartbeat, StepDone, EvaluationDone, CheckpointTaken,
-                           CheckpointDamaged, StageFinished, CandidateArrived, ResultArrived, RankFailed, GroupExited,
-                           StopAsked, JournalFailed, CommitEnded, Tick>;
+                           CheckpointDamaged, StageFinished, CandidateArrived, ResultArrived,
+                           RankFailed, GroupExited, StopAsked, JournalFailed, CommitEnded, Tick>;
 
 }  // namespace strata

@@ -34,8 +34,12 @@ absl::StatusOr<Joined> JoinedOf(const v1::JoinRequest& request) {
   const size_t bytes = request.caller().incarnation().size();
   if (bytes == 0 || bytes > kIncarnationBytesMax)
     return absl::AbortedError("an incarnation has 1 to 64 bytes");
-  return Joined{CallerOf(request.caller()), request.world(),
-                PeerText(request.host(), kNameBytesMax), PeerText(request.device(), kNameBytesMax)};
+  return Joined{CallerOf(request.caller()),
+                request.world(),
+                {PeerText(request.host(), kNameBytesMax), PeerText(request.device(), kNameBytesMax),
+                 PeerText(request.device_name(), kNameBytesMax),
+                 PeerText(request.cpus(), kNameBytesMax), request.threads()},
+                request.launch().substr(0, kIncarnationBytesMax)};
 }
 
 Heartbeat HeartbeatOf(const v1::HeartbeatRequest& request) {

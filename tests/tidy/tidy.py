@@ -67,7 +67,7 @@ DOORS = [
       "coordinator/service/connection", "coordinator/service/listening_socket."]),
     ("abseil", r"absl/", ["coordinator/", "common/", "worker/task/", "worker/collective/",
                           "worker/bench/folder_model.cc"]),
-    ("CUDA's runtime", r"cuda_runtime_api\.h", ["worker/task/probe.cc", "worker/model/keep_mask_kernel.cc"]),
+    ("CUDA's runtime", r"cuda_runtime_api\.h", ["worker/task/probe.cc", "worker/task/device_choice.cc", "worker/model/keep_mask_kernel.cc"]),
     ("NVRTC", r"nvrtc\.h", ["worker/model/keep_mask_kernel.cc"]),
 ]
 

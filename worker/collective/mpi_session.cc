@@ -17,6 +17,22 @@ void Require(int code, const char* what) {
     throw std::runtime_error(std::string(what) + " failed with MPI error " + std::to_string(code));
 }
 
+// The ranks of one host; freed with it.
+class HostRanks {
+ public:
+  explicit HostRanks(int rank) {
+    Require(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &comm_),
+            "MPI_Comm_split_type");
+  }
+  ~HostRanks() { MPI_Comm_free(&comm_); }
+  HostRanks(const HostRanks&) = delete;
+  HostRanks& operator=(const HostRanks&) = delete;
+  MPI_Comm comm() const { return comm_; }
+
+ private:
+  MPI_Comm comm_ = MPI_COMM_NULL;
+};
+
 }  // namespace
 
 MpiSession::MpiSession(int* argc, char*** argv) {
@@ -28,12 +44,9 @@ MpiSession::MpiSession(int* argc, char*** argv) {
   }
   Require(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "MPI_Comm_rank");
   Require(MPI_Comm_size(MPI_COMM_WORLD, &world_), "MPI_Comm_size");
-  MPI_Comm local = MPI_COMM_NULL;
-  Require(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &local),
-          "MPI_Comm_split_type");
-  Require(MPI_Comm_rank(local, &local_rank_), "MPI_Comm_rank");
-  Require(MPI_Comm_size(local, &local_world_), "MPI_Comm_size");
-  MPI_Comm_free(&local);
+  const HostRanks local(rank_);
+  Require(MPI_Comm_rank(local.comm(), &local_rank_), "MPI_Comm_rank");
+  Require(MPI_Comm_size(local.comm(), &local_world_), "MPI_Comm_size");
 }
 
 MpiSession::~MpiSession() { MPI_Finalize(); }
@@ -47,6 +60,27 @@ std::string MpiSession::BroadcastBytes(std::string from_rank0) {
     Require(MPI_Bcast(from_rank0.data() + at, count, MPI_BYTE, 0, MPI_COMM_WORLD), "MPI_Bcast");
   }
   return from_rank0;
+}
+
+std::vector<std::string> MpiSession::GatherLocal(const std::string& own) const {
+  const HostRanks local(rank_);
+  const int bytes = static_cast<int>(own.size());
+  std::vector<int> sizes(static_cast<size_t>(local_world_)), begins;
+  Require(MPI_Allgather(&bytes, 1, MPI_INT, sizes.data(), 1, MPI_INT, local.comm()),
+          "MPI_Allgather");
+  int total = 0;
+  for (const int size : sizes) {
+    begins.push_back(total);
+    total += size;
+  }
+  std::string all(static_cast<size_t>(total), '\0');
+  Require(MPI_Allgatherv(own.data(), bytes, MPI_BYTE, all.data(), sizes.data(), begins.data(),
+                         MPI_BYTE, local.comm()),
+          "MPI_Allgatherv");
+  std::vector<std::string> gathered;
+  for (size_t i = 0; i < sizes.size(); ++i)
+    gathered.push_back(all.substr(static_cast<size_t>(begins[i]), static_cast<size_t>(sizes[i])));
+  return gathered;
 }
 
 void MpiSession::Barrier() { Require(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier"); }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace strata {
 
@@ -26,6 +27,8 @@ class MpiSession {
 
   // Rank 0's bytes on every rank; what others pass is ignored. Every rank calls it.
   std::string BroadcastBytes(std::string from_rank0);
+  // What each rank of this host gave, by local rank. Every rank calls it.
+  std::vector<std::string> GatherLocal(const std::string& own) const;
   void Barrier();
 
   // Ends all ranks of the job with `code`.

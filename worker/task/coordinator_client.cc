@@ -199,8 +199,14 @@ absl::StatusOr<std::unique_ptr<CoordinatorClient>> CoordinatorClient::Connect(
   request.set_host(HostName());
   request.set_pid(getpid());
   request.set_device(identity.device);
+  request.set_launch(identity.launch);
+  request.set_device_name(identity.device_name);
+  request.set_cpus(identity.cpus);
+  request.set_threads(identity.threads);
   v1::JoinReply reply;
   RETURN_IF_ERROR(impl->Join(request, &reply));
+  impl->caller.set_run_id(reply.run_id());
+  impl->caller.set_attempt(reply.attempt());
   ASSIGN_OR_RETURN(impl->task, TaskOf(reply));
   impl->lease = std::chrono::milliseconds(reply.lease_ms());
   impl->heartbeat = std::chrono::milliseconds(reply.heartbeat_ms());

@@ -27,10 +27,13 @@ namespace strata {
 struct WorkerIdentity {
   std::string coordinator;  // "127.0.0.1:PORT"
   RunSecrets secrets;
-  std::string run;
-  uint32_t attempt = 0;
+  std::string run;       // "": the one that the coordinator has
+  uint32_t attempt = 0;  // 0: the live one
   int rank = 0, world = 1;
+  std::string launch;  // random, the same for all ranks that MPI started together
   std::string device;  // "cpu" or "cuda:0"; "" when none can be had
+  std::string device_name, cpus;
+  uint32_t threads = 1;
 };
 
 struct StageTask {

@@ -1,6 +1,7 @@
 #include "worker/task/probe.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <torch/headeronly/version.h>
 #include <unistd.h>
 #ifdef STRATA_WITH_CUDA
@@ -15,7 +16,7 @@
 
 #include "common/json.h"
 #include "worker/collective/make_collective.h"
-#include "worker/task/task_runner.h"
+#include "worker/task/rank_place.h"
 
 namespace strata {
 namespace {
@@ -128,11 +129,15 @@ void TellStarted() {
 }
 
 void ProbeRanks(MpiSession& session, const ProbeOptions& options) {
-  const at::Device device = ChooseDevice(options.device, session);
+  const RankPlace place = FindPlace(options.device, options.threads, session);
+  const at::Device device = place.device;
+  at::set_num_threads(place.threads);
   Tell("joined", {{"rank", session.rank()},
                   {"world", session.world()},
                   {"host", HostName()},
-                  {"device", device.str()}});
+                  {"device", device.str()},
+                  {"cpus", place.cpus},
+                  {"threads", place.threads}});
   const std::unique_ptr<Collective> collective = MakeCollective(session, device);
   Reduce(*collective, options.elements, device, session);
   session.Barrier();

@@ -17,6 +17,7 @@ namespace strata {
 
 struct ProbeOptions {
   std::string device = "auto";
+  int threads = 0;             // as FindPlace has it
   int64_t elements = 1 << 20;  // of the buffer that is reduced
 };
 

@@ -1,7 +1,6 @@
 #include "worker/task/task_runner.h"
 
 #include <ATen/Context.h>
-#include <ATen/detail/CUDAHooksInterface.h>
 
 #include <chrono>
 
@@ -10,6 +9,7 @@
 #include "worker/collective/make_collective.h"
 #include "worker/generate/generation.h"
 #include "worker/task/checkpoint_sender.h"
+#include "worker/task/device_choice.h"
 #include "worker/task/or_throw.h"
 #include "worker/task/reporter.h"
 #include "worker/task/shard_stream.h"
@@ -113,18 +113,6 @@ void GenerateTexts(CoordinatorClient& client, const Decoder& decoder, const Flat
 }
 
 }  // namespace
-
-at::Device ChooseDevice(const std::string& wish, const MpiSession& session) {
-  const int devices =
-      at::detail::getCUDAHooks().hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
-  if (wish == "cpu" || (wish == "auto" && devices == 0)) return at::Device(at::kCPU);
-  if (session.local_world() > devices) {
-    throw HopelessTask("this host has " + std::to_string(devices) + " CUDA devices for " +
-                       std::to_string(session.local_world()) +
-                       " ranks; start one rank for each device (workers), or set device: cpu");
-  }
-  return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(session.local_rank()));
-}
 
 void RunTask(CoordinatorClient& client, MpiSession& session, at::Device device,
              const FailTask& fail) {

@@ -8,7 +8,10 @@
 #include <cstdio>
 
 #include "common/exit_code.h"
+#include "common/sha256.h"
+#include "worker/task/device_choice.h"
 #include "worker/task/probe.h"
+#include "worker/task/rank_place.h"
 #include "worker/task/task_runner.h"
 
 namespace strata {
@@ -33,13 +36,13 @@ std::string WordsOf(const c10::Error& error) {
   session.Abort(static_cast<int>(ExitCode::kUnavailable));
 }
 
-// Tells why there is no device, once the coordinator can be told.
-at::Device DeviceFor(const WorkerOptions& options, const MpiSession& session, std::string* why) {
+// Tells why there is no place, once the coordinator can be told.
+RankPlace PlaceOrWhy(const WorkerOptions& options, const MpiSession& session, std::string* why) {
   try {
-    return ChooseDevice(options.device, session);
+    return FindPlace(options.device, options.threads, session);
   } catch (const std::exception& error) {
     *why = error.what();
-    return at::Device(at::kCPU);
+    return {};
   }
 }
 
@@ -48,18 +51,23 @@ at::Device DeviceFor(const WorkerOptions& options, const MpiSession& session, st
 void JoinRun(WorkerOptions options, MpiSession& session) {
   auto secrets = ReadRunSecrets(options.identity.coordinator);
   if (!secrets.ok()) Fail(std::string(secrets.status().message()), session, nullptr);
-  std::string no_device;
-  const at::Device device = DeviceFor(options, session, &no_device);
-  options.identity.secrets = *std::move(secrets);
-  options.identity.rank = session.rank();
-  options.identity.world = session.world();
-  options.identity.device = no_device.empty() ? device.str() : "";
-  auto connected = CoordinatorClient::Connect(options.identity);
+  WorkerIdentity& identity = options.identity;
+  std::string no_place;
+  const RankPlace place = PlaceOrWhy(options, session, &no_place);
+  identity.secrets = *std::move(secrets);
+  identity.rank = session.rank();
+  identity.world = session.world();
+  identity.launch = session.BroadcastBytes(RandomHex(8));
+  identity.device = no_place.empty() ? place.device.str() : "";
+  identity.device_name = place.device_name;
+  identity.cpus = place.cpus;
+  identity.threads = static_cast<uint32_t>(place.threads);
+  auto connected = CoordinatorClient::Connect(identity);
   if (!connected.ok()) Fail(std::string(connected.status().message()), session, nullptr);
   CoordinatorClient& client = **connected;
-  if (!no_device.empty()) Fail(no_device, session, &client, /*permanent=*/true);
-  at::set_num_threads(options.threads);
-  RunTask(client, session, device, [&](const std::exception& error) {
+  if (!no_place.empty()) Fail(no_place, session, &client, /*permanent=*/true);
+  at::set_num_threads(place.threads);
+  RunTask(client, session, place.device, [&](const std::exception& error) {
     const auto* of_torch = dynamic_cast<const c10::Error*>(&error);
     Fail(of_torch != nullptr ? WordsOf(*of_torch) : error.what(), session, &client,
          dynamic_cast<const HopelessTask*>(&error) != nullptr);
@@ -73,9 +81,8 @@ void ProbeMachine(const WorkerOptions& options, int* argc, char*** argv) {
   if (options.probe == "machine") return TellMachine();
   TellStarted();
   MpiSession session(argc, argv);
-  at::set_num_threads(options.threads);
   try {
-    ProbeRanks(session, {options.device, options.probe_elements});
+    ProbeRanks(session, {options.device, options.threads, options.probe_elements});
   } catch (const std::exception& error) {
     const auto* of_torch = dynamic_cast<const c10::Error*>(&error);
     Fail(of_torch != nullptr ? WordsOf(*of_torch) : error.what(), session, nullptr);

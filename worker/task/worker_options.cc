@@ -15,16 +15,16 @@ void AddProbeOptions(CLI::App* app, WorkerOptions* options) {
 }  // namespace
 
 std::optional<WorkerOptions> ReadWorkerOptions(int argc, char** argv, int* exit_code) {
-  CLI::App app("One worker of strata: started by strata through mpirun, not by hand",
-               "strata-worker");
+  CLI::App app(
+      "One worker of strata: started through mpirun or srun, by strata or for train --launcher "
+      "external",
+      "strata-worker");
   WorkerOptions options;
-  CLI::Option* run = app.add_option("--run", options.identity.run, "The run");
-  CLI::Option* attempt =
-      app.add_option("--attempt", options.identity.attempt, "The launch within the run");
-  app.add_option("--coordinator", options.identity.coordinator, "HOST:PORT")
-      ->needs(run)
-      ->needs(attempt);
-  app.add_option("--threads", options.threads, "Threads to compute with");
+  app.add_option("--run", options.identity.run, "The run; else the coordinator's");
+  app.add_option("--attempt", options.identity.attempt,
+                 "The launch within the run; else the live one");
+  app.add_option("--coordinator", options.identity.coordinator, "HOST:PORT");
+  app.add_option("--threads", options.threads, "To compute with; 0: as many as there are cpus");
   app.add_option("--device", options.device, "auto, cpu or cuda");
   AddProbeOptions(&app, &options);
   try {

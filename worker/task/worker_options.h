@@ -12,7 +12,7 @@ namespace strata {
 struct WorkerOptions {
   WorkerIdentity identity;  // run, attempt and coordinator; the rest is the joining rank's
   std::string device = "auto";
-  int threads = 1;
+  int threads = 0;    // to compute with; 0: as many as the rank has cpus
   std::string probe;  // "machine" or "ranks": measures instead of joining a coordinator
   int64_t probe_elements = 1 << 20;
   unsigned probe_seconds_max = 60;

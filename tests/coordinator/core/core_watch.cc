@@ -16,7 +16,7 @@ uint64_t Number(const std::optional<Checkpoint>& checkpoint) {
 }
 
 uint64_t Number(const RankState& rank) {
-  uint64_t hash = Mix(Number(rank.incarnation), Number(rank.host));
+  uint64_t hash = Mix(Number(rank.incarnation), Number(rank.seat.host));
   hash = Mix(hash, static_cast<uint64_t>(rank.seen.count()));
   hash = Mix(hash, static_cast<uint64_t>(rank.headway_at.count()));
   hash = Mix(hash, Number(rank.position));

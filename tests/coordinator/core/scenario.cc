@@ -94,14 +94,14 @@ Event EventOf(const Words& words) {
   }
   if (verb == "join") {
     const std::vector<std::string> rank = Split(words.at(1), '/');
-    return Joined{caller, std::atoi(rank.at(1).c_str()), "host" + rank.at(0), "cpu"};
+    return Joined{caller, std::atoi(rank.at(1).c_str()), {"host" + rank.at(0), "cpu"}};
   }
   if (verb == "beat") return Heartbeat{caller, {}, ProgressOf(words)};
   if (verb == "damaged") {
     CheckpointDamaged damaged{words.at(1), std::nullopt};
     if (words.has("instead"))
-      damaged.instead = Checkpoint{PositionOf(words.named.at("instead")), AttemptId(1),
-                                   Sha256Of(words.at(2))};
+      damaged.instead =
+          Checkpoint{PositionOf(words.named.at("instead")), AttemptId(1), Sha256Of(words.at(2))};
     return damaged;
   }
   if (verb == "saved")

@@ -23,7 +23,7 @@ SimulatedGroup::SimulatedGroup(const World& world, const GroupOrder& order)
     process.alive = true;
     process.answered = world.clock.now() + 5'000;
     Main(process, 200 + world.draw.Below(2'000), [this, &process] {
-      Ask(process, Joined{process.caller, order_.world, "host", "cpu"},
+      Ask(process, Joined{process.caller, order_.world, {"host", "cpu"}},
           [this, &process] { Begin(process); });
     });
   }

@@ -269,7 +269,7 @@ void Life::Strange(const Fault& fault) {
         GroupExited{AttemptId(state.attempt.value() + 1), "nonsense"},
         GroupExited{AttemptId(state.attempt.value() - 1), "nonsense"},
         // Who comes first is no stranger.
-        Joined{caller, state.world + (kind == 2 && !known), "host", "cpu"}};
+        Joined{caller, state.world + (kind == 2 && !known), {"host", "cpu"}}};
     coordinator.Submit(events[draw.Below(std::size(events))]);
   }
 }
