@@ -12,6 +12,7 @@
 #include "coordinator/cli/command.h"
 #include "coordinator/cli/error_text.h"
 #include "coordinator/cli/progress.h"
+#include "coordinator/cli/rank_table.h"
 #include "coordinator/cli/stop_signals.h"
 #include "coordinator/cli/text_table.h"
 #include "coordinator/run/training.h"
@@ -25,7 +26,7 @@ struct TrainOptions {
   bool all = false, rebuild = false, restart = false;
   std::vector<std::string> datasets;
   int workers = 0;
-  std::string device;
+  std::string device, launcher, listen;
 };
 
 // In a terminal the lines of the stages that ended well stand there already.
@@ -126,6 +127,7 @@ Json ToJson(const TrainResult& result) {
       {"parked", result.parked},
       {"seconds", result.seconds},
       {"backups_created", result.backups},
+      {"ranks", RanksJson(result.ranks)},
       {"datasets", Json::array()}};
   for (const StageResult& stage : result.stages) {
     json["datasets"].push_back(
@@ -156,7 +158,11 @@ ExitCode CodeOf(const TrainResult& result) {
 absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
   BranchOptions branch = options.branch;
   if (options.workers > 0) branch.set.push_back("workers=" + std::to_string(options.workers));
-  if (!options.device.empty()) branch.set.push_back("device=" + options.device);
+  for (const auto& [key, value] :
+       {std::pair{"device=", options.device}, std::pair{"launcher=", options.launcher},
+        std::pair{"listen=", options.listen}}) {
+    if (!value.empty()) branch.set.push_back(key + value);
+  }
   ASSIGN_OR_RETURN(const Config config, branch.Load());
   CatchStops("strata: stopped before the training began; nothing was changed\n");
   // A closed pipe does not take the run with it: the run only loses its watcher.
@@ -176,6 +182,15 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
   request.on_start = [&](const RunStart& start) {
     WorkBegins();
     progress.Begin(start);
+  };
+  request.on_invitation = [&](const std::string& lines) {
+    progress.MakeRoom();
+    std::fprintf(stderr, "%s\n", lines.c_str());
+  };
+  request.on_joined = [&](const std::vector<RankSeat>& by_rank) {
+    if (by_rank.size() < 2) return;
+    progress.MakeRoom();
+    std::fprintf(stderr, "%s", RankTable(by_rank, Terminal::Of(fileno(stderr))).c_str());
   };
   request.on_step = [&](const StepSeen& step) { progress.OnStep(step); };
   request.on_evaluation = [&](const EvaluationSeen& seen) { progress.OnEvaluation(seen); };
@@ -198,6 +213,12 @@ CLI::App* AddTraining(CLI::App* app, Action* action, const char* name, const cha
       ->check(CLI::Range(1, 65536));
   command->add_option("--device", options->device, "cpu or cuda, instead of branch.yaml's")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  command
+      ->add_option("--launcher", options->launcher,
+                   "Who starts the workers, instead of branch.yaml's")
+      ->check(CLI::IsMember({"auto", "local", "mpirun", "srun", "external"}));
+  command->add_option("--listen", options->listen,
+                      "HOST or HOST:PORT where workers join, instead of branch.yaml's");
   command->add_flag("--restart", options->restart,
                     "Drop a run that was interrupted, instead of going on with it");
   command->callback([=] { *action = [=] { return RunTrain(*options); }; });

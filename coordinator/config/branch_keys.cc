@@ -43,10 +43,38 @@ absl::StatusOr<std::string> TemplateName(const YamlValue& value) {
       absl::StrCat("must be default, model or the path of a .jinja file, is ", name));
 }
 
+constexpr char kAuto[] = "auto";
+
 absl::StatusOr<std::string> ListenText(const YamlValue& value) {
   ASSIGN_OR_RETURN(std::string text, value.Text());
+  if (text == kAuto) return text;
   const absl::Status parsed = ParseListenAddress(text).status();
   if (!parsed.ok()) return value.Error(std::string(parsed.message()));
+  return text;
+}
+
+// A list of hosts is one argument of mpirun, with commas.
+absl::StatusOr<std::string> HostAndSlots(const YamlValue& value) {
+  ASSIGN_OR_RETURN(std::string text, NonEmpty(value));
+  const bool plain = text.find_first_of(", \t/") == std::string::npos && text.front() != '-';
+  const size_t colon = text.find(':');
+  const bool counted =
+      colon == std::string::npos ||
+      (colon + 1 < text.size() && text.find_first_not_of("0123456789", colon + 1) == text.npos);
+  if (plain && counted && colon != 0) return text;
+  return value.Error(absl::StrCat("must be HOST or HOST:SLOTS, as node7:4; is ", text));
+}
+
+absl::StatusOr<std::string> Variable(const YamlValue& value) {
+  ASSIGN_OR_RETURN(std::string text, NonEmpty(value));
+  const std::string name = text.substr(0, text.find('='));
+  const bool is_name = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+  if (!is_name) return value.Error(absl::StrCat("must be NAME=VALUE or NAME; is ", text));
+  // They let a worker in to the run, and are the run's to set.
+  if (name.starts_with("STRATA_"))
+    return value.Error(absl::StrCat("is strata's own to set: ", name));
   return text;
 }
 
@@ -75,7 +103,6 @@ KeyRow<Config> ChatTemplateRow() {
   return row;
 }
 
-constexpr char kAuto[] = "auto";
 constexpr RealRange kShare = {0, 1, /*min_included=*/true, /*max_included=*/false};
 constexpr uint32_t kRowsMax = 1 << 20, kTokensMax = 1 << 20;
 
@@ -186,9 +213,15 @@ std::vector<KeyRow<Config>> RunKeys() {
       Whole("workers", &Config::workers, 1, 65536),
       Whole("min_workers", &Config::min_workers, 0, 65536),
       Choice("device", &Config::device, Words({"auto", "cpu", "cuda"})),
+      Choice("launcher", &Config::launcher, Words({"auto", "local", "mpirun", "srun", "external"})),
+      Texts("hosts", &Config::hosts, &HostAndSlots),
+      Text("hostfile", &Config::hostfile),
       Row("mpirun", &Config::mpirun, &NonEmpty, "a program"),
       Texts("mpirun_args", &Config::mpirun_args, &NonEmpty),
-      Row("listen", &Config::listen, &ListenText, "HOST or HOST:PORT"),
+      Texts("srun_args", &Config::srun_args, &NonEmpty),
+      Texts("worker_env", &Config::worker_env, &Variable),
+      Text("network_interface", &Config::network_interface),
+      Row("listen", &Config::listen, &ListenText, "auto, HOST or HOST:PORT"),
       Text("tls_certificate_file", &Config::tls_certificate_file),
       Text("tls_key_file", &Config::tls_key_file),
 

@@ -70,8 +70,9 @@ void Complete(Loading* loading) {
     config.chat_template =
         (loading->folders["chat_template"] / config.chat_template).lexically_normal().string();
   }
-  for (const auto& [key, file] : {std::pair{"tls_certificate_file", &config.tls_certificate_file},
-                                  std::pair{"tls_key_file", &config.tls_key_file}}) {
+  for (const auto& [key, file] :
+       {std::pair{"tls_certificate_file", &config.tls_certificate_file},
+        std::pair{"tls_key_file", &config.tls_key_file}, std::pair{"hostfile", &config.hostfile}}) {
     if (!file->empty()) *file = (loading->folders[key] / *file).lexically_normal();
   }
   if (!config.backup_mirror.empty()) {

@@ -76,6 +76,19 @@ absl::Status ValidateWatchdog(const Config& config) {
       config.loss_watchdog_patience));
 }
 
+// Hosts that nobody starts anything on would be believed in.
+absl::Status ValidateLauncher(const Config& config) {
+  if (!config.hosts.empty() && !config.hostfile.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "hosts: the hostfile names hosts too; keep one of them: ", config.hostfile.string()));
+  }
+  const bool takes_hosts = config.launcher == "auto" || config.launcher == "mpirun";
+  if (takes_hosts || (config.hosts.empty() && config.hostfile.empty())) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      config.hosts.empty() ? "hostfile" : "hosts",
+      ": only mpirun takes it; set launcher: mpirun, or remove it: launcher is ", config.launcher));
+}
+
 absl::Status ValidateTls(const Config& config) {
   if (config.tls_certificate_file.empty() == config.tls_key_file.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(
@@ -171,6 +184,7 @@ absl::Status Validate(const Config& config) {
   RETURN_IF_ERROR(ValidateSchedule(config));
   RETURN_IF_ERROR(ValidateEvaluation(config));
   RETURN_IF_ERROR(ValidateWatchdog(config));
+  RETURN_IF_ERROR(ValidateLauncher(config));
   RETURN_IF_ERROR(ValidateTls(config));
   RETURN_IF_ERROR(ValidateMirror(config));
   RETURN_IF_ERROR(ValidateTierNames(config));

@@ -104,14 +104,21 @@ struct Config {
   // Evaluations in a row without a new least loss that end a stage; 0 is never. Needs val_set_size.
   uint32_t early_stopping_patience = 0;
 
-  uint32_t workers = 1;           // MPI ranks, 1 … 65536
+  uint32_t workers = 1;  // MPI ranks, 1 … 65536
   // Ranks that will do for a further attempt when not all could be had, 0 … 65536; 0 is `workers`.
   uint32_t min_workers = 0;
-  std::string device = "auto";    // "auto", "cpu", "cuda"
+  std::string device = "auto";  // "auto", "cpu", "cuda"
+  // "auto", "local", "mpirun", "srun", "external": who starts them (coordinator/launch/launcher.h)
+  std::string launcher = "auto";
   std::string mpirun = "mpirun";  // program, found on PATH or absolute
-  std::vector<std::string> mpirun_args;
-  // HOST or HOST:PORT that workers call (listen_address.h); any but loopback speaks TLS.
-  std::string listen = "127.0.0.1";
+  std::vector<std::string> mpirun_args, srun_args;
+  std::vector<std::string> hosts;       // HOST or HOST:SLOTS, for mpirun
+  std::filesystem::path hostfile;       // likewise; absolute here
+  std::vector<std::string> worker_env;  // NAME=VALUE, or NAME, whose value is that of strata
+  std::string network_interface;        // that hosts share; "" is MPI's and NCCL's choice
+  // HOST or HOST:PORT that workers call (listen_address.h); any but loopback speaks TLS. "auto" is
+  // loopback for workers on this machine alone, else every address of it.
+  std::string listen = "auto";
   // PEM files, absolute here; in branch.yaml absolute or relative to it. Both or neither; with
   // neither, a run that speaks TLS makes a certificate for itself.
   std::filesystem::path tls_certificate_file, tls_key_file;

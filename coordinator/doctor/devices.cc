@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "coordinator/doctor/examination.h"
+#include "coordinator/run/launcher_choice.h"
 #include "coordinator/run/micro_batch_choice.h"
 
 namespace strata {
@@ -99,7 +100,7 @@ Finding JudgeDevices(const DeviceQuestion& question) {
   const std::string more =
       absl::StrCat(found, " for ", question.ranks, " ranks: each rank needs one");
   return question.elsewhere
-             ? Warning("devices", more + ", unless mpirun_args spreads them over hosts", less)
+             ? Warning("devices", more + ", unless the launcher spreads them over hosts", less)
              : Problem("devices", more, less);
 }
 
@@ -132,7 +133,7 @@ void ExamineDevices(Examination* examination) {
   DeviceQuestion question;
   question.wish = settings.device;
   question.ranks = examination->ranks();
-  question.elsewhere = !settings.mpirun_args.empty();
+  question.elsewhere = !settings.mpirun_args.empty() || LauncherOf(settings)->leaves_this_machine();
   question.nvidia_card = HasNvidiaCard();
   if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES")) question.visible = visible;
   if (examination->machine) {

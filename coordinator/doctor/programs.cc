@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "coordinator/doctor/examination.h"
 #include "coordinator/doctor/machine.h"
-#include "coordinator/launch/mpi_launcher.h"
+#include "coordinator/launch/program_path.h"
 #include "coordinator/run/preparation.h"
 
 namespace strata {

@@ -14,7 +14,7 @@
 #include "common/sha256.h"
 #include "coordinator/doctor/examination.h"
 #include "coordinator/doctor/programs.h"
-#include "coordinator/launch/mpi_launcher.h"
+#include "coordinator/run/launcher_choice.h"
 #include "coordinator/run/preparation.h"
 
 namespace strata {
@@ -136,22 +136,18 @@ Launch LaunchOf(const Examination& examination) {
   const int64_t elements = examination.base && examination.base->layout.elements > 0
                                ? examination.base->layout.elements
                                : kElements;
-  return {.mpirun = settings.mpirun,
-          .mpirun_args = settings.mpirun_args,
-          .ranks = ranks,
-          .threads = ThreadsPerRank(ranks),
+  return {.ranks = ranks,
           .worker = WorkerProgram(),
-          .arguments = {"--probe", "ranks", "--device", settings.device, "--threads",
-                        std::to_string(ThreadsPerRank(ranks)), "--probe-elements",
+          .arguments = {"--probe", "ranks", "--device", settings.device, "--probe-elements",
                         std::to_string(elements), "--probe-seconds-max",
                         std::to_string(examination.request.patience.count() + 5)},
           .environment = {kShortSpin},
           .log = PlaceOfLog(examination)};
 }
 
-GroupRun RunGroup(const Launch& launch, std::chrono::seconds patience) {
+GroupRun RunGroup(Launcher& launcher, const Launch& launch, std::chrono::seconds patience) {
   GroupRun run{.ranks = launch.ranks, .patience = patience, .log = launch.log};
-  const auto group = WorkerGroup::Start(launch);
+  const auto group = launcher.Start(launch);
   if (!group.ok()) {
     run.how = std::string(group.status().message());
     return run;
@@ -233,8 +229,14 @@ void ExamineRanks(Examination* examination) {
     findings.Add(NotTried("speed", obstacle));
     return;
   }
+  const std::unique_ptr<Launcher> launcher = LauncherOf(examination->settings());
+  if (launcher->waits_for_user()) {
+    for (const char* check : {"all-reduce", "speed"})
+      findings.Add(NotTried(check, "launcher: external; they are yours to start"));
+    return;
+  }
   const Launch launch = LaunchOf(*examination);
-  const GroupRun run = RunGroup(launch, examination->request.patience);
+  const GroupRun run = RunGroup(*launcher, launch, examination->request.patience);
   const Finding reduced = JudgeAllReduce(run);
   const bool well = reduced.state == Health::kOk;
   findings.Add(reduced);

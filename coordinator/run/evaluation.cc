@@ -6,6 +6,7 @@
 #include "common/posix_file.h"
 #include "common/status_macros.h"
 #include "coordinator/run/branch_start.h"
+#include "coordinator/run/launcher_choice.h"
 #include "coordinator/run/micro_batch_choice.h"
 #include "coordinator/run/named_adapter.h"
 #include "coordinator/run/preparation.h"
@@ -51,12 +52,10 @@ absl::StatusOr<EvaluateResult> Evaluate(const Config& config, const EvaluateRequ
   ASSIGN_OR_RETURN(input.adapter,
                    AdapterNamed(config, store, base, request.adapter, request.on_warning));
   input.shards = &shards;
-  ASSIGN_OR_RETURN(input.access, NewAccess(config));
+  ASSIGN_OR_RETURN(input.access, NewAccess(config, /*elsewhere=*/false));
   RETURN_IF_ERROR(FileSystem::Real()->CreateDirectories(config.CacheDir()));
-  input.launch = {.mpirun = config.mpirun,
-                  .mpirun_args = config.mpirun_args,
-                  .ranks = 1,
-                  .threads = ThreadsPerRank(1),
+  input.launcher = LocalLauncher(config);
+  input.launch = {.ranks = 1,
                   .worker = WorkerProgram(),
                   .arguments = {"--device", config.device},
                   .environment = {},

@@ -9,6 +9,7 @@
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "coordinator/run/branch_start.h"
+#include "coordinator/run/launcher_choice.h"
 #include "coordinator/run/named_adapter.h"
 #include "coordinator/run/preparation.h"
 #include "coordinator/run/run_access.h"
@@ -179,17 +180,16 @@ absl::StatusOr<std::vector<Generated>> Generate(const Config& config,
   SetTask(request, prompts, tokenizer.stop_ids(), input.task.mutable_generate());
   ASSIGN_OR_RETURN(input.adapter,
                    AdapterNamed(config, store, base, request.adapter, request.on_warning));
-  ASSIGN_OR_RETURN(input.access, NewAccess(config));
+  ASSIGN_OR_RETURN(input.access, NewAccess(config, /*elsewhere=*/false));
   RETURN_IF_ERROR(FileSystem::Real()->CreateDirectories(config.CacheDir()));
   const std::filesystem::path log = config.CacheDir() / "generate.log";
-  input.launch = {.mpirun = config.mpirun,
-                  .mpirun_args = config.mpirun_args,
-                  .ranks = 1,
-                  .threads = ThreadsFor(base.model),
-                  .worker = WorkerProgram(),
-                  .arguments = {"--device", config.device},
-                  .environment = {},
-                  .log = log};
+  input.launcher = LocalLauncher(config);
+  input.launch = {
+      .ranks = 1,
+      .worker = WorkerProgram(),
+      .arguments = {"--device", config.device, "--threads", std::to_string(ThreadsFor(base.model))},
+      .environment = {},
+      .log = log};
   input.stops = request.stops;
   Answers answers(request, prompts, &tokenizer.tokenizer());
   input.on_tokens = [&answers](const TokenPiece& piece) { answers.Take(piece); };

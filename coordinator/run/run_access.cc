@@ -23,8 +23,11 @@ absl::StatusOr<std::string> ReadPem(const char* key, const std::filesystem::path
 
 }  // namespace
 
-absl::StatusOr<Access> NewAccess(const Config& config) {
-  ASSIGN_OR_RETURN(ListenAddress listen, ParseListenAddress(config.listen));
+absl::StatusOr<Access> NewAccess(const Config& config, bool elsewhere) {
+  const std::string where = config.listen != "auto" ? config.listen
+                            : elsewhere             ? "0.0.0.0"
+                                                    : "127.0.0.1";
+  ASSIGN_OR_RETURN(ListenAddress listen, ParseListenAddress(where));
   Access access;
   access.token = RandomHex(kTokenBytes);
   access.host = std::move(listen.host);

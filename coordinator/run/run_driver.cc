@@ -50,7 +50,7 @@ std::optional<Position> RunDriver::begins_at() const {
 }
 
 void RunDriver::CheckCheckpoint() {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (!state_.checkpoint) return;
   absl::Status whole = checkpoints_.Verify(*state_.checkpoint);
   if (whole.ok()) return;
@@ -61,7 +61,7 @@ void RunDriver::CheckCheckpoint() {
     if (!counted_.empty()) whole = checkpoints_.Verify(counted_.back());
   }
   if (!counted_.empty()) damaged.instead = counted_.back();
-  SubmitLocked(damaged);
+  Take(damaged, lock);
 }
 
 absl::Status RunDriver::Remember() {
@@ -86,32 +86,56 @@ absl::Status RunDriver::Remember() {
 }
 
 Effects RunDriver::Submit(const Event& event) {
-  const std::lock_guard lock(mutex_);
-  return SubmitLocked(event);
+  std::unique_lock lock(mutex_);
+  return Take(event, lock);
 }
 
-absl::Status RunDriver::Keep(const std::vector<JournalLine>& lines) {
-  if (input_.folder.empty()) return absl::OkStatus();
-  for (const JournalLine& line : lines) {
-    RETURN_IF_ERROR(journal_.Append(line));
+absl::Status RunDriver::KeepUntil(uint64_t line) {
+  const std::lock_guard journal_lock(journal_mutex_);
+  while (kept_.ok() && lines_kept_ < line) {
+    JournalLine next;
+    {
+      const std::lock_guard lock(mutex_);
+      next = std::move(unkept_.front());
+      unkept_.pop_front();
+    }
+    ++lines_kept_;
+    if (!input_.folder.empty()) kept_ = journal_.Append(next);
   }
-  return absl::OkStatus();
+  return kept_;
 }
 
-Effects RunDriver::SubmitLocked(const Event& event) {
+// They may come while the journal is being written, and are answered at once: a disk that stalls
+// must cost neither a lease nor a step.
+bool RunDriver::IsReport(const Event& event) {
+  return std::holds_alternative<Heartbeat>(event) || std::holds_alternative<StepDone>(event) ||
+         std::holds_alternative<EvaluationDone>(event);
+}
+
+Effects RunDriver::Take(const Event& event, std::unique_lock<std::mutex>& lock) {
   Effects effects = Step(state_, event, Now());
-  // Effects that could not be kept are not carried out. A verdict stands: a commit that happened
-  // stays one.
-  if (const absl::Status kept = Keep(effects.journal); !kept.ok() && !effects.verdict) {
-    effects = Step(state_, JournalFailed{std::string(kept.message())}, Now());
+  // As this event left them: others may come while its lines are being kept.
+  const std::optional<Checkpoint> checkpoint = state_.checkpoint;
+  const Position recorded = state_.recorded;
+  unkept_.insert(unkept_.end(), effects.journal.begin(), effects.journal.end());
+  lines_queued_ += effects.journal.size();
+  if (!effects.journal.empty() || !IsReport(event)) {
+    const uint64_t last = lines_queued_;
+    lock.unlock();
+    const absl::Status kept = KeepUntil(last);
+    lock.lock();
+    // Effects that could not be kept are not carried out. A verdict stands: a commit that happened
+    // stays one.
+    if (!kept.ok() && !effects.verdict)
+      effects = Step(state_, JournalFailed{std::string(kept.message())}, Now());
   }
   due_.commit |= effects.commit;
   due_.end_group |= effects.end_group;
-  if (effects.checkpoint) CountCheckpoint();
+  if (effects.checkpoint) Count(*checkpoint);
   if (effects.launch) {
     due_.launch = effects.launch;
-    launched_from_ = state_.checkpoint;
-    record_.ForgetFrom(state_.recorded);
+    launched_from_ = checkpoint;
+    record_.ForgetFrom(recorded);
     // What the attempts before took and did not count.
     if (!input_.folder.empty()) checkpoints_.RemoveBut(counted_);
   }
@@ -124,8 +148,8 @@ Effects RunDriver::SubmitLocked(const Event& event) {
   return effects;
 }
 
-void RunDriver::CountCheckpoint() {
-  counted_.push_back(*state_.checkpoint);
+void RunDriver::Count(const Checkpoint& checkpoint) {
+  counted_.push_back(checkpoint);
   // Only those that counted: rank 0 may be ahead, with the next one on its way or on disk.
   while (counted_.size() > kCheckpointsKept) {
     checkpoints_.Remove(counted_.front());
@@ -136,6 +160,8 @@ void RunDriver::CountCheckpoint() {
 v1::JoinReply RunDriver::Task() const {
   const std::lock_guard lock(mutex_);
   v1::JoinReply task = input_.task;
+  task.set_run_id(input_.spec.run.value());
+  task.set_attempt(state_.attempt.value());
   if (!launched_from_ || !task.has_train()) return task;
   v1::CheckpointInfo* info = task.mutable_train()->mutable_resume();
   info->mutable_next()->set_stage(launched_from_->next.stage);
@@ -157,8 +183,8 @@ absl::StatusOr<std::vector<v1::StepShard>> RunDriver::Shard(const ShardWindow& w
 }
 
 Effects RunDriver::SubmitStep(const StepDone& done, const v1::StepRecord& step) {
-  const std::lock_guard lock(mutex_);
-  Effects effects = SubmitLocked(done);
+  std::unique_lock lock(mutex_);
+  Effects effects = Take(done, lock);
   if (!effects.record_step) return effects;
   const StepTotals totals = input_.shards->Totals(step.stage(), step.epoch(), step.step());
   StepSeen seen{.stage = step.stage(),
@@ -175,7 +201,7 @@ Effects RunDriver::SubmitStep(const StepDone& done, const v1::StepRecord& step) 
                 .skipped = step.skipped(),
                 .ranks = state_.world,
                 .attempt = state_.attempt.value(),
-                .device = state_.ranks[0].device};
+                .device = state_.ranks[0].seat.device};
   record_.Add(seen);
   steps_->Add(std::move(seen));
   return effects;
@@ -183,8 +209,8 @@ Effects RunDriver::SubmitStep(const StepDone& done, const v1::StepRecord& step) 
 
 Effects RunDriver::SubmitEvaluation(const EvaluationDone& done,
                                     const v1::EvaluationRecord& evaluation) {
-  const std::lock_guard lock(mutex_);
-  Effects effects = SubmitLocked(done);
+  std::unique_lock lock(mutex_);
+  Effects effects = Take(done, lock);
   if (!effects.record_evaluation) return effects;
   EvaluationSeen seen{.stage = evaluation.stage(),
                       .epoch = evaluation.epoch(),
@@ -265,14 +291,13 @@ absl::Status RunDriver::LaunchDue() {
   lock.unlock();
   const std::vector<std::string> of_run = {"--coordinator", address_,
                                            "--run",         input_.spec.run.value(),
-                                           "--attempt",     std::to_string(attempt.value()),
-                                           "--threads",     std::to_string(launch.threads)};
+                                           "--attempt",     std::to_string(attempt.value())};
   launch.arguments.insert(launch.arguments.end(), of_run.begin(), of_run.end());
   launch.environment.emplace_back("STRATA_TOKEN", input_.access.token);
   // Also when it is empty: what the shell may have is not this run's.
   launch.environment.emplace_back("STRATA_TLS_CERTIFICATE", certificate_);
   launch.environment.push_back(kShortSpin);
-  absl::StatusOr<std::unique_ptr<WorkerGroup>> group = WorkerGroup::Start(launch);
+  absl::StatusOr<std::unique_ptr<WorkerGroup>> group = input_.launcher->Start(launch);
   if (group.ok()) {
     group_ = *std::move(group);
     launched_once_ = true;
@@ -282,6 +307,20 @@ absl::Status RunDriver::LaunchDue() {
     return group.status();
   }
   return absl::OkStatus();
+}
+
+void RunDriver::ShowJoined() {
+  std::vector<RankSeat> seats;
+  {
+    const std::lock_guard lock(mutex_);
+    if (shown_ == state_.attempt) return;
+    for (const RankState& rank : state_.ranks) {
+      if (rank.incarnation.empty()) return;
+      seats.push_back(rank.seat);
+    }
+    shown_ = state_.attempt;
+  }
+  if (input_.on_joined) input_.on_joined(seats);
 }
 
 void RunDriver::Watch() {
@@ -344,11 +383,16 @@ absl::StatusOr<DriveOutcome> RunDriver::Drive() {
                    TrainingServer::Start(this, input_.access));
   address_ = server->address();
   certificate_ = server->certificate();
+  if (input_.on_listening) {
+    RETURN_IF_ERROR(
+        input_.on_listening({address_, input_.access.token, certificate_, input_.spec.world}));
+  }
   const Effects started = Submit(Started{});
   if (!started.launch) return absl::UnavailableError(started.why);
   for (;;) {
     RETURN_IF_ERROR(LaunchDue());
     Watch();
+    ShowJoined();
     EndLost();
     CarryOut();
     HandOver();
@@ -357,6 +401,7 @@ absl::StatusOr<DriveOutcome> RunDriver::Drive() {
     wake_.wait_for(lock, kTick);
     if (due_.verdict) break;
   }
+  ShowJoined();
   HandOver();
   return Concluded();
 }
@@ -374,6 +419,7 @@ DriveOutcome RunDriver::Concluded() {
   }
   if (group_ != nullptr && due.end_group) group_->End(kLeaveSeconds);
   group_.reset();
+  const std::lock_guard journal_lock(journal_mutex_);
   const std::lock_guard lock(mutex_);
   if (journal_.closed()) checkpoints_.RemoveBut({});
   outcome_.verdict = *due.verdict;

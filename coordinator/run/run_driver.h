@@ -5,11 +5,12 @@
 // last checkpoint that is whole. Durability: journal lines are on disk before the call that made
 // them is answered, and the steps before a checkpoint before its line. Threads: Drive runs on the
 // caller's; the RunHost's functions on the server's; the step log has its own. One mutex orders all
-// events.
+// events; it is not held while the journal is written, when heartbeats and steps are still taken.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -19,7 +20,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "coordinator/launch/mpi_launcher.h"
+#include "coordinator/launch/launcher.h"
 #include "coordinator/run/checkpoint_folder.h"
 #include "coordinator/run/generated_tokens.h"
 #include "coordinator/run/run_journal.h"
@@ -31,12 +32,21 @@
 
 namespace strata {
 
+// What a worker joins by.
+struct JoinAddress {
+  std::string address;      // HOST:PORT
+  std::string token;        // secret
+  std::string certificate;  // PEM; "" without TLS
+  int ranks = 1;
+};
+
 struct DriveInput {
   RunSpec spec;
   v1::JoinReply task;
   std::vector<float> adapter;
   ShardSource* shards = nullptr;  // none for a generation
   Access access;                  // of the workers to the service; its ranks are the spec's
+  std::unique_ptr<Launcher> launcher;
   Launch launch;  // its ranks, arguments and environment are completed by the driver
   // Of the run: journal.jsonl, steps.jsonl and checkpoints/; empty for what changes nothing.
   std::filesystem::path folder;
@@ -44,7 +54,10 @@ struct DriveInput {
   std::function<void(const StepSeen&)> on_step;              // from the step log's thread
   std::function<void(const EvaluationSeen&)> on_evaluation;  // likewise
   std::function<void(const std::string&)> on_warning;        // from the thread that called Drive
-  std::function<void(const TokenPiece&)> on_tokens;          // likewise
+  // Likewise: once there is a service for workers to join, and when all of an attempt's have.
+  std::function<absl::Status(const JoinAddress&)> on_listening;
+  std::function<void(const std::vector<RankSeat>& by_rank)> on_joined;
+  std::function<void(const TokenPiece&)> on_tokens;  // likewise
   // Checks and commits the candidate; its message is shown. DATA_LOSS and FAILED_PRECONDITION mean
   // that the adapter itself is refused.
   std::function<absl::Status(const std::vector<float>& adapter, const RunState& state)> commit;
@@ -96,16 +109,22 @@ class RunDriver final : public RunHost {
   absl::Status Remember();
   // Between two attempts: makes sure that the checkpoint to go on from is whole.
   void CheckCheckpoint();
-  Effects SubmitLocked(const Event& event);
-  // Makes journal lines durable.
-  absl::Status Keep(const std::vector<JournalLine>& lines);
-  // The core's newest checkpoint counts: those that nobody can need any more go.
-  void CountCheckpoint();
+  static bool IsReport(const Event& event);
+  // Moves the core, makes the event's journal lines durable, and all before them, and then notes
+  // what is to be carried out. `lock` is of mutex_; it is let go while lines are written.
+  Effects Take(const Event& event, std::unique_lock<std::mutex>& lock);
+  // Makes the journal's lines durable in their order, up to this one, counted from 1. Without
+  // mutex_. Once a line could not be written, none is any more.
+  absl::Status KeepUntil(uint64_t line);
+  // A checkpoint counts: those that nobody can need any more go.
+  void Count(const Checkpoint& checkpoint);
   absl::Status LaunchDue();
   void Watch();
   // Ends a group whose attempt is lost.
   void EndLost();
   void CarryOut();
+  // Tells of an attempt's ranks once all have joined.
+  void ShowJoined();
   // Gives the tokens and warnings that have come since the last call to whoever asked for them.
   void HandOver();
   // Ends the group as the verdict asks.
@@ -115,6 +134,7 @@ class RunDriver final : public RunHost {
   std::string address_, certificate_;   // of the service
   std::unique_ptr<WorkerGroup> group_;  // of the live attempt
   bool launched_once_ = false;
+  AttemptId shown_;  // whose ranks on_joined was told of
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   RunState state_;                           // guarded by mutex_
@@ -122,10 +142,15 @@ class RunDriver final : public RunHost {
   GeneratedTokens generated_;                // guarded by mutex_
   std::vector<float> candidate_;             // guarded by mutex_
   RunRecord record_;                         // guarded by mutex_
-  RunJournal journal_;                       // guarded by mutex_
+  std::deque<JournalLine> unkept_;           // still to be written; guarded by mutex_
+  uint64_t lines_queued_ = 0;                // guarded by mutex_
   std::optional<Checkpoint> launched_from_;  // of the live attempt; guarded by mutex_
   std::vector<Checkpoint> counted_;          // the last that count; guarded by mutex_
   DriveOutcome outcome_;                     // guarded by mutex_
+  std::mutex journal_mutex_;                 // taken before mutex_
+  RunJournal journal_;                       // guarded by journal_mutex_
+  uint64_t lines_kept_ = 0;                  // guarded by journal_mutex_
+  absl::Status kept_;                        // guarded by journal_mutex_
   CheckpointFolder checkpoints_;
   int stops_seen_ = 0;
   double seconds_before_ = 0;

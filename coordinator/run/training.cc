@@ -6,10 +6,11 @@
 #include "common/posix_file.h"
 #include "common/status_macros.h"
 #include "coordinator/config/branch_yaml.h"
-#include "coordinator/launch/open_files.h"
 #include "coordinator/plan/initial_adapter.h"
 #include "coordinator/run/branch_start.h"
 #include "coordinator/run/interrupted_run.h"
+#include "coordinator/run/join_files.h"
+#include "coordinator/run/launcher_choice.h"
 #include "coordinator/run/micro_batch_choice.h"
 #include "coordinator/run/preparation.h"
 #include "coordinator/run/rebuild.h"
@@ -27,6 +28,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using SystemClock = std::chrono::system_clock;
+
+constexpr std::chrono::hours kUserJoinMax{24 * 30};  // a queue may be long; a stop ends the wait
 
 void Warn(const TrainRequest& request, const std::string& sentence) {
   if (request.on_warning) request.on_warning(sentence);
@@ -49,7 +52,10 @@ class Training {
   absl::Status DropInterrupted();
   absl::StatusOr<std::vector<float>> FirstAdapter() const;
   RunSpec SpecOf() const;
+  Launch LaunchOf() const;
   DriveInput InputOf(std::vector<float> adapter);
+  // Where the user starts the workers: leaves them what they join by, and says how.
+  absl::Status Invite(const JoinAddress& join);
   absl::Status Commit(const std::vector<float>& adapter, const RunState& state);
   bool NothingToTrain();
   // The programs are there, and the adapters' folder takes a version.
@@ -71,12 +77,20 @@ class Training {
   bool goes_on_ = false;     // with a run that was interrupted
   std::vector<InterruptedRun> dropped_;
   Access access_;
+  std::unique_ptr<JoinFiles> join_files_;
   std::unique_ptr<ShardSource> shards_;
   std::unique_ptr<RunDriver> driver_;
   TrainResult result_;
   Json metadata_;
   absl::Status refused_;  // why a rebuild that was trained is not committed
 };
+
+absl::Status Training::Invite(const JoinAddress& join) {
+  join_files_ = std::make_unique<JoinFiles>(folder_ / "join");
+  RETURN_IF_ERROR(join_files_->Write(join));
+  if (request_.on_invitation) request_.on_invitation(join_files_->Invitation(join));
+  return absl::OkStatus();
+}
 
 // The base, and what the settings mean on it.
 absl::Status Training::OpenModel() {
@@ -98,8 +112,7 @@ absl::StatusOr<std::vector<float>> Training::FirstAdapter() const {
 }
 
 absl::Status Training::CheckMachine() const {
-  RETURN_IF_ERROR(CheckPrograms(config_.mpirun, WorkerProgram()));
-  RETURN_IF_ERROR(CheckOpenFiles(static_cast<int>(config_.workers)));
+  RETURN_IF_ERROR(LauncherOf(config_)->Check(LaunchOf()));
   RETURN_IF_ERROR(CheckWritable(config_.AdaptersDir(), FileSystem::Real()));
   return CheckTrainingRoom(config_, base_, *store_, FileSystem::Real());
 }
@@ -112,29 +125,38 @@ RunSpec Training::SpecOf() const {
   spec.stop_on_dataset_error = config_.on_dataset_error == OnDatasetError::kStop;
   spec.restarts_max = config_.max_restarts;
   spec.headway_max = std::chrono::seconds(config_.ddp_timeout);
+  if (LauncherOf(config_)->waits_for_user()) spec.join_max = kUserJoinMax;
   for (const StagePlan& stage : material_.plan.stages) spec.stages.push_back(stage.steps);
   return spec;
 }
 
+Launch Training::LaunchOf() const {
+  return {.ranks = static_cast<int>(config_.workers),
+          .worker = WorkerProgram(),
+          .arguments = {"--device", config_.device},
+          .environment = {},
+          .log = folder_ / "worker.log"};
+}
+
 DriveInput Training::InputOf(std::vector<float> adapter) {
   DriveInput input;
-  const int ranks = static_cast<int>(config_.workers);
   input.spec = SpecOf();
   for (const StagePlan& stage : material_.plan.stages) input.stage_names.push_back(stage.dataset);
   input.task = TrainTaskOf(config_, base_, material_.plan);
   input.adapter = std::move(adapter);
   input.shards = shards_.get();
   input.access = access_;
-  input.launch = {.mpirun = config_.mpirun,
-                  .mpirun_args = config_.mpirun_args,
-                  .ranks = ranks,
-                  .threads = ThreadsPerRank(ranks),
-                  .worker = WorkerProgram(),
-                  .arguments = {"--device", config_.device},
-                  .environment = {},
-                  .log = folder_ / "worker.log"};
+  input.launcher = LauncherOf(config_);
+  input.launch = LaunchOf();
   input.folder = folder_;
   input.on_warning = request_.on_warning;
+  input.on_joined = [this](const std::vector<RankSeat>& by_rank) {
+    result_.ranks = by_rank;
+    if (request_.on_joined) request_.on_joined(by_rank);
+  };
+  if (LauncherOf(config_)->waits_for_user()) {
+    input.on_listening = [this](const JoinAddress& join) { return Invite(join); };
+  }
   input.on_step = request_.on_step;
   input.on_evaluation = request_.on_evaluation;
   input.stops = request_.stops;
@@ -341,7 +363,7 @@ absl::StatusOr<TrainResult> Training::Run() {
     Warn(request_, room);
   ASSIGN_OR_RETURN(std::vector<float> adapter, FirstAdapter());
   RETURN_IF_ERROR(CheckMachine());
-  ASSIGN_OR_RETURN(access_, NewAccess(config_));
+  ASSIGN_OR_RETURN(access_, NewAccess(config_, LauncherOf(config_)->leaves_this_machine()));
   std::vector<const DatasetTokens*> tokens;
   for (const DatasetTokens& of_stage : material_.tokens) tokens.push_back(&of_stage);
   shards_ = std::make_unique<ShardSource>(&material_.plan, std::move(tokens));

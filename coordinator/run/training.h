@@ -37,9 +37,12 @@ struct RunStart {
 
 struct TrainRequest {
   PlanRequest plan;
-  bool restart = false;  // an interrupted run is dropped, not gone on with
+  bool restart = false;                           // an interrupted run is dropped, not gone on with
   const std::atomic<int>* stops = nullptr;        // how often the user has asked to stop
   std::function<void(const RunStart&)> on_start;  // before the launch
+  // Where the user starts the workers: how, in lines of text.
+  std::function<void(const std::string&)> on_invitation;
+  std::function<void(const std::vector<RankSeat>& by_rank)> on_joined;  // of each attempt
   std::function<void(const StepSeen&)> on_step;
   std::function<void(const EvaluationSeen&)> on_evaluation;
   TokenizeProgress on_tokenize;
@@ -57,6 +60,7 @@ struct TrainResult {
   std::vector<StageResult> stages;
   std::vector<SkippedDataset> skipped;
   std::vector<std::string> backups;
+  std::vector<RankSeat> ranks;  // of the last attempt whose ranks all joined
   double seconds = 0;
   bool data_at_fault =
       false;  // no dataset could be trained, or one of them stopped the run or a rebuild's commit
