@@ -34,10 +34,10 @@ struct Position {
 struct Started {};
 // What a rank computes with, for people.
 struct RankSeat {
-  std::string host;
-  std::string device;       // "cpu", "cuda:0"
-  std::string device_name;  // "NVIDIA H200"
-  std::string cpus;         // "0-7"
+  std::string host = {};
+  std::string device = {};       // "cpu", "cuda:0"
+  std::string device_name = {};  // "NVIDIA H200"
+  std::string cpus = {};         // "0-7"
   uint32_t threads = 0;
 };
 struct Joined {

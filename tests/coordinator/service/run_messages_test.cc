@@ -43,8 +43,13 @@ TEST(RunMessagesTest, NamesHaveABound) {
   v1::JoinRequest request = Join();
   request.set_host(std::string(1 << 20, 'x'));
   request.set_device(std::string(1 << 20, 'x'));
-  EXPECT_LE(JoinedOf(request)->host.size(), kNameBytesMax);
-  EXPECT_LE(JoinedOf(request)->device.size(), kNameBytesMax);
+  request.set_device_name(std::string(1 << 20, 'x'));
+  request.set_cpus(std::string(1 << 20, 'x'));
+  request.set_launch(std::string(1 << 20, 'x'));
+  const Joined joined = JoinedOf(request).value();
+  for (const std::string& name :
+       {joined.seat.host, joined.seat.device, joined.seat.device_name, joined.seat.cpus, joined.launch})
+    EXPECT_LE(name.size(), kNameBytesMax);
   for (const size_t bytes : {size_t{0}, kIncarnationBytesMax + 1}) {
     request.mutable_caller()->set_incarnation(std::string(bytes, 'i'));
     EXPECT_TRUE(absl::IsAborted(JoinedOf(request).status())) << bytes;
