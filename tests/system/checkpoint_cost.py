@@ -23,7 +23,7 @@ SETTINGS = f"""model_name_or_path: base
 lora_r: 16
 max_length: 128
 packing: true
-global_batch_size: 8
+global_batch_size: 4
 micro_batch_size: 2
 num_train_epochs: 1000
 max_steps: {BLOCK + 2 * BLOCK * PAIRS + 1}
