@@ -65,7 +65,7 @@ class PosixFileTest : public testing::Test {
 TEST_F(PosixFileTest, ANewFileIsSyncedBeforeItIsReported) {
   ASSERT_TRUE(files_.WriteFileDurably(Path("a"), "bytes").ok());
   EXPECT_EQ(folder_.Read("a"), "bytes");
-  EXPECT_THAT(files_.calls(), ElementsAre("create a", "write a", "fsync a"));
+  EXPECT_THAT(files_.calls(), ElementsAre("create a", "write a", "fsync a", "close a"));
 }
 
 TEST_F(PosixFileTest, AFileThatExistsIsNeverWrittenOver) {
@@ -126,8 +126,8 @@ TEST_F(PosixFileTest, AReplacedFileIsSyncedBeforeItIsRenamedAndItsFolderAfter) {
   EXPECT_EQ(folder_.Read("a"), "new");
   const std::string fresh = "a." + std::to_string(getpid()) + ".new";
   EXPECT_THAT(files_.calls(),
-              ElementsAre("create " + fresh, "write " + fresh, "fsync " + fresh, "rename a",
-                          "fsync " + Path("").parent_path().filename().string()));
+              ElementsAre("create " + fresh, "write " + fresh, "fsync " + fresh, "close " + fresh,
+                          "rename a", "fsync " + Path("").parent_path().filename().string()));
 }
 
 TEST_F(PosixFileTest, AFailedReplaceLeavesTheOldFileAndNothingBeside) {
@@ -139,13 +139,13 @@ TEST_F(PosixFileTest, AFailedReplaceLeavesTheOldFileAndNothingBeside) {
     struck = files.struck();
     EXPECT_EQ(replaced.ok(), !struck) << "call " << nth;
     // The last call syncs the folder: the rename is made by then.
-    EXPECT_EQ(folder_.Read("a"), nth < 5 ? "old" : "new") << "call " << nth;
+    EXPECT_EQ(folder_.Read("a"), nth < 6 ? "old" : "new") << "call " << nth;
     EXPECT_THAT(Names(), ElementsAre("a")) << "call " << nth;
   }
 }
 
 TEST_F(PosixFileTest, AReplaceAfterADeadDiskClearsWhatItLeft) {
-  for (int nth = 1; nth <= 5; ++nth) {
+  for (int nth = 1; nth <= 6; ++nth) {
     folder_.Write("a", "old");
     FaultyFileSystem dead(nth, Fault::kFromThenOn);
     EXPECT_TRUE(absl::IsResourceExhausted(dead.ReplaceFileDurably(Path("a"), "new")));
@@ -157,7 +157,7 @@ TEST_F(PosixFileTest, AReplaceAfterADeadDiskClearsWhatItLeft) {
 }
 
 TEST_F(PosixFileTest, AKilledReplaceShowsTheOldFileOrTheNew) {
-  for (int nth = 1; nth <= 6; ++nth) {
+  for (int nth = 1; nth <= 7; ++nth) {
     folder_.Write("a", "old");
     const pid_t child = fork();
     if (child == 0) {
@@ -166,8 +166,8 @@ TEST_F(PosixFileTest, AKilledReplaceShowsTheOldFileOrTheNew) {
     }
     int status = 0;
     waitpid(child, &status, 0);
-    EXPECT_EQ(WEXITSTATUS(status), nth <= 5 ? 1 : 0) << "call " << nth;
-    EXPECT_EQ(folder_.Read("a"), nth < 5 ? "old" : "new") << "call " << nth;
+    EXPECT_EQ(WEXITSTATUS(status), nth <= 6 ? 1 : 0) << "call " << nth;
+    EXPECT_EQ(folder_.Read("a"), nth < 6 ? "old" : "new") << "call " << nth;
   }
 }
 
@@ -188,7 +188,7 @@ TEST_F(PosixFileTest, AFileInPiecesIsSyncedOnceWhole) {
   ASSERT_TRUE(
       files_.WritePiecesDurably(Path("a"), [&] { return std::string_view(pieces[next++]); }).ok());
   EXPECT_EQ(folder_.Read("a"), "bytes");
-  EXPECT_THAT(files_.calls(), ElementsAre("create a", "write a", "write a", "fsync a"));
+  EXPECT_THAT(files_.calls(), ElementsAre("create a", "write a", "write a", "fsync a", "close a"));
 }
 
 TEST_F(PosixFileTest, APieceThatCannotBeMadeEndsTheFile) {
@@ -217,10 +217,10 @@ TEST_F(PosixFileTest, AppendAddsAndSyncsTheFolderOfANewFile) {
   ASSERT_TRUE(files_.AppendDurably(Path("log"), "1\n").ok());
   const std::string folder = folder_.path().filename().string();
   EXPECT_THAT(files_.calls(),
-              ElementsAre("create log", "write log", "fsync log", "fsync " + folder));
+              ElementsAre("create log", "write log", "fsync log", "close log", "fsync " + folder));
   ASSERT_TRUE(files_.AppendDurably(Path("log"), "2\n").ok());
   EXPECT_EQ(folder_.Read("log"), "1\n2\n");
-  EXPECT_EQ(files_.calls().size(), 7u);
+  EXPECT_EQ(files_.calls().size(), 9u);
 }
 
 TEST_F(PosixFileTest, AppendAndTruncateWriteNothingWhereAnotherHasWritten) {
@@ -241,7 +241,7 @@ TEST_F(PosixFileTest, FsyncFileMakesTheFileAndItsNameDurable) {
   folder_.Write("log", "1");
   ASSERT_TRUE(files_.FsyncFile(Path("log")).ok());
   EXPECT_THAT(files_.calls(),
-              ElementsAre("fsync log", "fsync " + folder_.path().filename().string()));
+              ElementsAre("fsync log", "close log", "fsync " + folder_.path().filename().string()));
   EXPECT_TRUE(absl::IsNotFound(files_.FsyncFile(Path("none"))));
 }
 
@@ -307,8 +307,8 @@ TEST_F(PosixFileTest, EachCallOfACopyCanBeStruck) {
   ASSERT_TRUE(files_.CopyTreeDurably(Path("from"), Path("to")).ok());
   std::vector<std::string> calls = files_.calls();
   std::erase(calls, "write a");  // none where the file system clones
-  EXPECT_THAT(calls,
-              ElementsAre("mkdir to", "create a", "clone a", "date a", "fsync a", "fsync to"));
+  EXPECT_THAT(calls, ElementsAre("mkdir to", "create a", "clone a", "date a", "fsync a", "close a",
+                                 "fsync to"));
 }
 
 TEST_F(PosixFileTest, ACopyNeverMergesAndReportsEveryFailedCall) {

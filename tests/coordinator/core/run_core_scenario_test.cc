@@ -53,6 +53,24 @@ committed v0001
 )");
 }
 
+// Ranks of two worlds of MPI would wait for one another for ever.
+TEST(RunCoreScenario, AnAttemptTakesTheRanksOfOneLaunch) {
+  Expect(R"(run world=2 steps=4
+start
+  joining, ok
+  | attempt: 2 ranks
+  launch attempt 1
+join 0/2 a launch=one
+  joining, ok
+  | joined: rank 0 on host0, cpu
+join 1/2 b launch=two
+  joining, invalid: rank 1 is of another launch than the ranks that have joined
+join 1/2 c launch=one
+  training, ok
+  | joined: rank 1 on host1, cpu
+)");
+}
+
 TEST(RunCoreScenario, StageThatEndsEarlyIsTrainedAndItsReasonIsKept) {
   Expect(R"(run world=2 steps=4,4
 start

@@ -94,7 +94,10 @@ Event EventOf(const Words& words) {
   }
   if (verb == "join") {
     const std::vector<std::string> rank = Split(words.at(1), '/');
-    return Joined{caller, std::atoi(rank.at(1).c_str()), {"host" + rank.at(0), "cpu"}};
+    return Joined{caller,
+                  std::atoi(rank.at(1).c_str()),
+                  {"host" + rank.at(0), "cpu"},
+                  words.has("launch") ? words.named.at("launch") : ""};
   }
   if (verb == "beat") return Heartbeat{caller, {}, ProgressOf(words)};
   if (verb == "damaged") {

@@ -47,7 +47,13 @@ class HeldRun final : public RunHost {
     const std::lock_guard lock(mutex_);
     return SubmitLocked(event);
   }
-  v1::JoinReply Task() const override { return task_; }
+  v1::JoinReply Task() const override {
+    const std::lock_guard lock(mutex_);
+    v1::JoinReply task = task_;
+    task.set_run_id(kRun);
+    task.set_attempt(state_.attempt.value());
+    return task;
+  }
   const std::vector<float>& Adapter() const override { return adapter_; }
   absl::StatusOr<std::vector<v1::StepShard>> Shard(const ShardWindow& window) override {
     if (window.stage > 1 || window.epoch > 0 || window.first_step + window.step_count > 4)

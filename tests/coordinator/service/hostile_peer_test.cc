@@ -140,6 +140,7 @@ TEST_P(HostilePeerTest, ACallerOfAnotherRunIsAbortedAndChangesNothing) {
     for (const auto& [name, call] : EveryRpc()) {
       CallingRank rank = NewRank(0, "first");
       rank.caller.set_run_id(run);
+      if (run.empty() && name == "Join") continue;  // it asks which run there is
       EXPECT_EQ(call(rank).error_code(), StatusCode::ABORTED) << name;
     }
   }

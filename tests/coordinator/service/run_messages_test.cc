@@ -47,8 +47,8 @@ TEST(RunMessagesTest, NamesHaveABound) {
   request.set_cpus(std::string(1 << 20, 'x'));
   request.set_launch(std::string(1 << 20, 'x'));
   const Joined joined = JoinedOf(request).value();
-  for (const std::string& name :
-       {joined.seat.host, joined.seat.device, joined.seat.device_name, joined.seat.cpus, joined.launch})
+  for (const std::string& name : {joined.seat.host, joined.seat.device, joined.seat.device_name,
+                                  joined.seat.cpus, joined.launch})
     EXPECT_LE(name.size(), kNameBytesMax);
   for (const size_t bytes : {size_t{0}, kIncarnationBytesMax + 1}) {
     request.mutable_caller()->set_incarnation(std::string(bytes, 'i'));

@@ -101,6 +101,19 @@ TEST_F(TrainingServerTest, JoinRepeatedGivesTheSameTask) {
   EXPECT_THAT(run_.seen().incarnations, ElementsAre("first", ""));
 }
 
+// Who starts workers by hand has the token, and knows neither.
+TEST_F(TrainingServerTest, AJoinWithoutRunAndAttemptIsToldBoth) {
+  v1::JoinReply reply;
+  CallingRank rank = NewRank(0, "first");
+  rank.caller.clear_run_id();
+  rank.caller.set_attempt(0);
+  EXPECT_TRUE(rank.Join(2, 1, &reply).ok());
+  EXPECT_EQ(rank.Heartbeat().error_code(), StatusCode::ABORTED);
+  rank.caller.set_run_id(reply.run_id());
+  rank.caller.set_attempt(reply.attempt());
+  EXPECT_TRUE(rank.Heartbeat().ok());
+}
+
 TEST_F(TrainingServerTest, JoinOfAnotherWorldOrProtocolIsAFailedPrecondition) {
   CallingRank rank = NewRank(0, "first");
   EXPECT_EQ(rank.Join(2, 0).error_code(), StatusCode::FAILED_PRECONDITION);

@@ -196,8 +196,9 @@ TEST_F(CrashTest, KilledUnpinIsFinishedByTheNextStartAtEveryCall) {
 TEST_F(CrashTest, WhatIsFoundIsMadeDurableBeforeItIsBelieved) {
   WatchingFileSystem files;
   ASSERT_TRUE(Open(&files).Recover().ok());
-  EXPECT_THAT(files.calls(), testing::ElementsAre("fsync ledger.jsonl", "fsync lora_adapters",
-                                                  "fsync versions", "fsync backups"));
+  EXPECT_THAT(files.calls(),
+              testing::ElementsAre("fsync ledger.jsonl", "close ledger.jsonl",
+                                   "fsync lora_adapters", "fsync versions", "fsync backups"));
 }
 
 TEST_F(CrashTest, RecoveryMayBeKilledToo) {
@@ -229,7 +230,8 @@ TEST_F(CrashTest, FullDiskFailsTheCommitBeforeItsLineAndOnlyPutsOffTheRestAfterI
       const absl::StatusOr<CommitOutcome> committed = store.Commit(Next(4, Version(3)));
       struck = files.struck();
       EXPECT_EQ(committed.ok() && committed->rotation_pending.empty(), !struck);
-      const bool in_doubt = files.first() == "fsync ledger.jsonl";
+      const bool in_doubt =
+          files.first() == "fsync ledger.jsonl" || files.first() == "close ledger.jsonl";
       EXPECT_TRUE(committed.ok() == LedgerHasRun(4) || in_doubt) << committed.status();
       put_off += committed.ok() && struck;
       ExpectHealthyAfterRecovery(4);
