@@ -13,7 +13,7 @@ LauncherKind Resolved(const LauncherSettings& settings) {
   if (settings.kind != LauncherKind::kAuto) return settings.kind;
   if (!settings.hosts.empty() || !settings.hostfile.empty()) return LauncherKind::kMpirun;
   if (std::getenv("SLURM_JOB_ID") == nullptr) return LauncherKind::kLocal;
-  return SrunLauncher(settings).Check({}).ok() ? LauncherKind::kSrun : LauncherKind::kMpirun;
+  return SrunHasPmix() ? LauncherKind::kSrun : LauncherKind::kMpirun;
 }
 
 }  // namespace

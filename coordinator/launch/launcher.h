@@ -19,10 +19,10 @@
 namespace strata {
 
 enum class LauncherKind {
-  kAuto,      // kMpirun with hosts, kSrun or kMpirun in a Slurm allocation, else kLocal
-  kLocal,     // mpirun, on this machine alone, also within an allocation
-  kMpirun,    // mpirun, over the hosts named or, without any, those of the allocation
-  kSrun,      // srun, over the tasks of the allocation
+  kAuto,    // kMpirun with hosts; in a Slurm allocation kSrun, or kMpirun without PMIx; else kLocal
+  kLocal,   // mpirun, on this machine alone, also within an allocation
+  kMpirun,  // mpirun, over the hosts named or, without any, those of the allocation
+  kSrun,    // srun, over the tasks of the allocation
   kExternal,  // nobody: the user starts the workers
 };
 

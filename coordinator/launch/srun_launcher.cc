@@ -58,6 +58,12 @@ std::string TaskThatDied(const std::string& words_of_srun) {
   return "";
 }
 
+bool SrunHasPmix() {
+  if (FindProgram("srun").empty()) return false;
+  const absl::StatusOr<std::string> pmi = PmiHere();
+  return pmi.ok() && *pmi == "pmix";
+}
+
 absl::Status SrunLauncher::Check(const Launch& launch) const {
   if (FindProgram("srun").empty())
     return absl::NotFoundError("srun is no program on PATH: take launcher: mpirun, or local");

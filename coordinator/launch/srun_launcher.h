@@ -10,7 +10,7 @@ class SrunLauncher final : public Launcher {
  public:
   explicit SrunLauncher(LauncherSettings settings) : settings_(std::move(settings)) {}
   std::string_view name() const override { return "srun"; }
-  // Also FAILED_PRECONDITION when srun and MPI have no PMI in common.
+  // Also FAILED_PRECONDITION when srun has no PMI.
   absl::Status Check(const Launch& launch) const override;
   absl::StatusOr<std::unique_ptr<WorkerGroup>> Start(const Launch& launch) override;
   bool leaves_this_machine() const override { return true; }
@@ -20,6 +20,10 @@ class SrunLauncher final : public Launcher {
 
   LauncherSettings settings_;
 };
+
+// Whether srun can start ranks of any Open MPI here: all have PMIx, few PMI2, which is therefore
+// for who asks for srun himself.
+bool SrunHasPmix();
 
 // What `srun --mpi=list` prints → the PMI to ask for: "pmix" or, failing that, "pmi2"; "" when it
 // has neither.

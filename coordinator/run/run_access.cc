@@ -7,6 +7,7 @@
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "coordinator/config/listen_address.h"
+#include "coordinator/service/listening_socket.h"
 #include "coordinator/service/run_certificate.h"
 
 namespace strata {
@@ -24,9 +25,13 @@ absl::StatusOr<std::string> ReadPem(const char* key, const std::filesystem::path
 }  // namespace
 
 absl::StatusOr<Access> NewAccess(const Config& config, bool elsewhere) {
-  const std::string where = config.listen != "auto" ? config.listen
-                            : elsewhere             ? "0.0.0.0"
-                                                    : "127.0.0.1";
+  std::string where = config.listen;
+  if (where == "auto") {
+    where = elsewhere ? "0.0.0.0" : "127.0.0.1";
+    if (elsewhere && !config.network_interface.empty()) {
+      ASSIGN_OR_RETURN(where, AddressOfInterface(config.network_interface));
+    }
+  }
   ASSIGN_OR_RETURN(ListenAddress listen, ParseListenAddress(where));
   Access access;
   access.token = RandomHex(kTokenBytes);

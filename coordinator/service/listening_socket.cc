@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -76,8 +78,31 @@ absl::StatusOr<Name> BoundName(int descriptor) {
   return NameOf(bound);
 }
 
-// The address that a packet to another machine would leave from; nothing is sent. "" when there is
-// no way to other machines.
+// Of the interface of that name or, for "", of the first that is up and leads to other machines; ""
+// when it has none. IPv4 before IPv6.
+std::string AddressOf(const std::string& interface) {
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) return "";
+  std::string found;
+  for (const int family : {AF_INET, AF_INET6}) {
+    for (const ifaddrs* at = all; at != nullptr && found.empty(); at = at->ifa_next) {
+      const bool meant = interface.empty()
+                             ? (at->ifa_flags & IFF_UP) != 0 && (at->ifa_flags & IFF_LOOPBACK) == 0
+                             : interface == at->ifa_name;
+      if (!meant || at->ifa_addr == nullptr || at->ifa_addr->sa_family != family) continue;
+      sockaddr_storage address{};
+      std::memcpy(&address, at->ifa_addr,
+                  family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+      const absl::StatusOr<Name> name = NameOf(address);
+      if (name.ok()) found = name->host;
+    }
+  }
+  freeifaddrs(all);
+  return found;
+}
+
+// The address that a packet to another machine would leave from; nothing is sent. Hosts of a
+// cluster may have no way to all the world: then that of their first network. "" without any.
 std::string AddressTowardsOthers() {
   const int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   sockaddr_in other{};
@@ -90,7 +115,7 @@ std::string AddressTowardsOthers() {
     if (name.ok()) host = name->host;
   }
   if (probe >= 0) close(probe);
-  return host;
+  return host.empty() ? AddressOf("") : host;
 }
 
 std::string MachineName() {
@@ -152,6 +177,14 @@ ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
       exhausted_(other.exhausted_),
       address_(std::move(other.address_)),
       names_(std::move(other.names_)) {}
+
+absl::StatusOr<std::string> AddressOfInterface(const std::string& interface) {
+  std::string address = AddressOf(interface);
+  if (!address.empty()) return address;
+  return absl::FailedPreconditionError(
+      absl::StrCat("network_interface: this machine has no address on ", interface,
+                   "; `ip address` lists what there is"));
+}
 
 absl::StatusOr<ListeningSocket> ListeningSocket::Bind(const std::string& host, uint16_t port) {
   addrinfo hints{}, *found = nullptr;

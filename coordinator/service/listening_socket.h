@@ -51,4 +51,8 @@ class ListeningSocket {
   std::vector<std::string> names_;
 };
 
+// The address that this machine has on a network, as "10.0.0.5". FAILED_PRECONDITION when there is
+// no such interface, or it has none.
+absl::StatusOr<std::string> AddressOfInterface(const std::string& interface);
+
 }  // namespace strata
