@@ -133,6 +133,8 @@ Json ToJson(const Planned& planned) {
   json["updates"] = totals.steps;
   json["trainable_params"] = base.layout.elements;
   json["micro_batch_size"] = micro_batch.rows;
+  json["gradient_checkpointing"] = micro_batch.checkpointing;
+  json["gradient_checkpointing_reason"] = micro_batch.why.empty() ? Json() : Json(micro_batch.why);
   json["memory_estimate_bytes"] = micro_batch.estimate.total();
   json["memory_bytes"] = MemoryJson(micro_batch);
   json["estimated_seconds"] = rate > 0 ? Json(static_cast<double>(totals.tokens) / rate) : Json();
@@ -167,10 +169,14 @@ std::vector<std::string> MemoryTexts(const Planned& planned) {
         std::pair("activations", estimate.activations), std::pair("working", estimate.working)})
     terms.push_back(absl::StrCat(name, " ", gb(bytes)));
   if (estimate.heap_holes > 0) terms.push_back("holes in the heap " + gb(estimate.heap_holes));
+  const std::string checkpointing = absl::StrCat(
+      "gradient_checkpointing ", planned.micro_batch.checkpointing ? "true" : "false",
+      planned.micro_batch.why.empty() ? "" : ", chosen by auto: ", planned.micro_batch.why);
   return {absl::StrCat("micro_batch_size ", planned.micro_batch.rows,
                        planned.micro_batch.chosen ? ", chosen by auto" : "", ": estimated ",
                        gb(estimate.total()), " of ", gb(budget.bytes), " GB a worker (",
                        budget.source, ")"),
+          checkpointing,
           absl::StrCat("memory of a worker in GB, ", budget.on_cuda ? "on a GPU" : "on the CPU",
                        " in ", planned.base.dtype, ": ", absl::StrJoin(terms, ", "))};
 }

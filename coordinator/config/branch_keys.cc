@@ -123,6 +123,23 @@ KeyRow<Config> MicroBatchRow() {
   return {"micro_batch_size", set, show, allowed, {kAuto}};
 }
 
+// A switch, or auto, which is kept as unset.
+KeyRow<Config> CheckpointingRow() {
+  const auto set = [](const YamlValue& value, Config* config) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::string text, value.Text());
+    const absl::StatusOr<bool> on = value.Bool();
+    if (text != kAuto && !on.ok())
+      return value.Error(absl::StrCat("must be auto, true or false; is ", text));
+    config->gradient_checkpointing = text == kAuto ? std::nullopt : std::optional(*on);
+    return absl::OkStatus();
+  };
+  const auto show = [](const Config& config) {
+    return config.gradient_checkpointing ? Show(*config.gradient_checkpointing)
+                                         : Show(std::string(kAuto));
+  };
+  return {"gradient_checkpointing", set, show, "auto, true or false", {kAuto, "true", "false"}};
+}
+
 std::vector<KeyRow<Config>> BaseKeys() {
   return {
       Text("name", &Config::name),
@@ -160,7 +177,7 @@ std::vector<KeyRow<Config>> BatchKeys() {
       Whole("global_batch_size", &Config::global_batch_size, 1, kRowsMax),
       MicroBatchRow(),
       Real("gpu_memory_gb", &Config::gpu_memory_gb, {0, 1e6}),
-      Bool("gradient_checkpointing", &Config::gradient_checkpointing),
+      CheckpointingRow(),
       Whole("num_train_epochs", &Config::num_train_epochs, 1, kEpochsMax),
   };
 }

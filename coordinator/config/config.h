@@ -81,11 +81,12 @@ struct Config {
   // Rows a rank computes at once, 1 … 1048576: memory only, never the mathematics. 0 is auto: as
   // many as fit.
   uint32_t micro_batch_size = 4;
-  double gpu_memory_gb = 0;             // of each device, 0 … 1e6; 0 is not known
-  bool gradient_checkpointing = false;  // layers are computed again in the backward pass
-  uint32_t num_train_epochs = 3;        // 1 … 10000
-  uint32_t max_steps = 0;               // per stage; 0 is no limit
-  double learning_rate = 2e-4;          // 0 < r ≤ 1
+  double gpu_memory_gb = 0;  // of each device, 0 … 1e6; 0 is not known
+  // Layers are computed again in the backward pass; unset is auto: where memory asks for it.
+  std::optional<bool> gradient_checkpointing = false;
+  uint32_t num_train_epochs = 3;  // 1 … 10000
+  uint32_t max_steps = 0;         // per stage; 0 is no limit
+  double learning_rate = 2e-4;    // 0 < r ≤ 1
   Schedule lr_scheduler_type = Schedule::kCosine;
   double warmup_ratio = 0.03;  // 0 ≤ r < 1, of the stage's steps
   uint32_t warmup_steps = 0;   // per stage; 0 goes by warmup_ratio

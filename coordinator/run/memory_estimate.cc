@@ -176,7 +176,7 @@ uint64_t WeightBytes(const Shapes& shapes) {
 
 MemoryEstimate EstimateMemory(const Config& config, const Base& base, uint32_t rows, bool on_cuda) {
   const Shapes shapes = ShapesOf(config, base, rows, on_cuda);
-  const bool checkpointing = config.gradient_checkpointing;
+  const bool checkpointing = config.gradient_checkpointing.value_or(false);
   MemoryEstimate estimate;
   estimate.program = on_cuda ? kProgramOnCuda : kProgramOnCpu;
   estimate.kernels = !on_cuda && shapes.width == 2 ? kKernelsOnCpu : 0;

@@ -33,6 +33,7 @@ struct MemoryEstimate {
 };
 
 // Main memory for the CPU, a device's for CUDA. `rows` are computed at once.
+// gradient_checkpointing: auto counts as false; the choice of the micro-batch asks for both.
 MemoryEstimate EstimateMemory(const Config& config, const Base& base, uint32_t rows, bool on_cuda);
 
 }  // namespace strata

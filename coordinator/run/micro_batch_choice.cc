@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "common/counted.h"
 #include "common/machine_memory.h"
 
 namespace strata {
@@ -18,6 +20,36 @@ constexpr double kMainShare = 0.8;  // the rest is the system's and the coordina
 
 uint32_t ShareOf(const Config& config) {
   return (config.global_batch_size + config.workers - 1) / config.workers;
+}
+
+Config With(Config config, bool checkpointing) {
+  config.gradient_checkpointing = checkpointing;
+  return config;
+}
+
+MicroBatch Because(MicroBatch micro_batch, std::string why) {
+  micro_batch.why = std::move(why);
+  return micro_batch;
+}
+
+// REQUIRES: gradient_checkpointing is true or false.
+MicroBatch ChooseRows(const Config& config, const Base& base, const MemoryBudget& budget) {
+  const uint32_t share = ShareOf(config);
+  const auto of = [&](uint32_t rows) {
+    MicroBatch micro_batch{.rows = rows, .estimate = {}, .budget = budget};
+    micro_batch.chosen = config.micro_batch_size == 0;
+    micro_batch.checkpointing = *config.gradient_checkpointing;
+    micro_batch.estimate = EstimateMemory(config, base, std::min(rows, share), budget.on_cuda);
+    return micro_batch;
+  };
+  if (config.micro_batch_size > 0) return of(config.micro_batch_size);
+  MicroBatch chosen = of(1);
+  for (uint64_t rows = 2; rows <= share && chosen.fits(); rows *= 2) {
+    const MicroBatch larger = of(static_cast<uint32_t>(rows));
+    if (!larger.fits()) break;
+    chosen = larger;
+  }
+  return chosen;
 }
 
 }  // namespace
@@ -50,27 +82,36 @@ MemoryBudget BudgetHere(const Config& config) {
 }
 
 MicroBatch ChooseMicroBatch(const Config& config, const Base& base, const MemoryBudget& budget) {
-  const uint32_t share = ShareOf(config);
-  const auto of = [&](uint32_t rows) {
-    MicroBatch micro_batch{.rows = rows, .estimate = {}, .budget = budget};
-    micro_batch.chosen = config.micro_batch_size == 0;
-    micro_batch.estimate = EstimateMemory(config, base, std::min(rows, share), budget.on_cuda);
-    return micro_batch;
-  };
-  if (config.micro_batch_size > 0) return of(config.micro_batch_size);
-  MicroBatch chosen = of(1);
-  for (uint64_t rows = 2; rows <= share && chosen.fits(); rows *= 2) {
-    const MicroBatch larger = of(static_cast<uint32_t>(rows));
-    if (!larger.fits()) break;
-    chosen = larger;
+  if (config.gradient_checkpointing.has_value()) return ChooseRows(config, base, budget);
+  const MicroBatch kept = ChooseRows(With(config, false), base, budget);
+  const uint64_t tokens = uint64_t{std::min(kept.rows, ShareOf(config))} * config.max_length;
+  const bool whole = kept.rows >= ShareOf(config) || !kept.chosen;
+  if (kept.fits() && (whole || tokens >= kTokensThatFill)) {
+    return Because(kept, absl::StrCat(Counted(kept.rows, "row"), " at once fit",
+                                      kept.rows == 1 ? "s" : "", " without it"));
   }
-  return chosen;
+  const MicroBatch again = ChooseRows(With(config, true), base, budget);
+  if (!kept.fits()) {
+    return Because(again, absl::StrCat("without it ", Counted(kept.rows, "row"), " at once ",
+                                       kept.rows == 1 ? "does" : "do", " not fit"));
+  }
+  // More memory that makes no more rows fit is not worth the time.
+  if (again.rows <= kept.rows) return Because(kept, "with it no more rows would fit at once");
+  return Because(again, absl::StrCat("without it only ", Counted(kept.rows, "row"), ", ", tokens,
+                                     " tokens, would fit at once, and fewer than ", kTokensThatFill,
+                                     " cost more time than computing again"));
+}
+
+Config Settled(Config config, const MicroBatch& micro_batch) {
+  config.micro_batch_size = micro_batch.rows;
+  config.gradient_checkpointing = micro_batch.checkpointing;
+  return config;
 }
 
 std::string NoRoomText(const MicroBatch& micro_batch, const Config& config) {
   if (!micro_batch.chosen || micro_batch.fits()) return "";
   std::vector<std::string> ways = {"lower max_length"};
-  if (!config.gradient_checkpointing) ways.push_back("set gradient_checkpointing: true");
+  if (!micro_batch.checkpointing) ways.push_back("set gradient_checkpointing: true");
   if (!micro_batch.budget.on_cuda && config.workers > 1) ways.push_back("lower workers");
   return absl::StrFormat(
       "one row at a time takes an estimated %.1f GB, and %.1f GB are there (%s): %s",

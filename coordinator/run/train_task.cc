@@ -23,7 +23,7 @@ v1::JoinReply TrainTaskOf(const Config& config, const Base& base, const Plan& pl
   optimizer->set_weight_decay(config.weight_decay);
   optimizer->set_max_grad_norm(config.max_grad_norm);
   optimizer->set_loraplus_lr_ratio(config.loraplus_lr_ratio);
-  train->mutable_pass()->set_gradient_checkpointing(config.gradient_checkpointing);
+  train->mutable_pass()->set_gradient_checkpointing(config.gradient_checkpointing.value_or(false));
   train->mutable_pass()->set_neftune_noise_alpha(config.neftune_noise_alpha);
   train->set_nonfinite_steps_max(config.max_nonfinite_steps);
   train->set_eval_steps(plan.eval_steps);

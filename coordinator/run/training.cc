@@ -35,6 +35,12 @@ void Warn(const TrainRequest& request, const std::string& sentence) {
   if (request.on_warning) request.on_warning(sentence);
 }
 
+// Of many branches, one may be stopped while it is planned.
+absl::Status CheckNotStopped(const TrainRequest& request) {
+  if (request.stops == nullptr || request.stops->load() == 0) return absl::OkStatus();
+  return absl::CancelledError("stopped before its training began; nothing was changed");
+}
+
 // One run in the making; its parts live as long as it does.
 class Training {
  public:
@@ -96,7 +102,7 @@ absl::Status Training::Invite(const JoinAddress& join) {
 absl::Status Training::OpenModel() {
   ASSIGN_OR_RETURN(base_, OpenBase(config_));
   micro_batch_ = ChooseMicroBatch(config_, base_, BudgetHere(config_));
-  config_.micro_batch_size = micro_batch_.rows;
+  config_ = Settled(config_, micro_batch_);
   Config effective = config_;
   effective.dtype = base_.dtype;
   settings_ = EffectiveValues(effective);
@@ -336,6 +342,7 @@ absl::StatusOr<bool> Training::Begin() {
   }
   for (const std::string& warning : preparation_.template_warnings) Warn(request_, warning);
   RETURN_IF_ERROR(FirstAdapter().status());
+  RETURN_IF_ERROR(CheckNotStopped(request_));
   RETURN_IF_ERROR(CheckMachine());
   result_.run = NewRunId(started_);
   folder_ = config_.RunsDir() / result_.run.value();

@@ -311,6 +311,15 @@ TEST_F(LoadConfigTest, AMicroBatchIsANumberOrAuto) {
   EXPECT_THAT(MessageOfSet("gpu_memory_gb=-1"), HasSubstr("gpu_memory_gb must be a number"));
 }
 
+TEST_F(LoadConfigTest, CheckpointingIsASwitchOrAuto) {
+  EXPECT_EQ(branch_.Load("")->gradient_checkpointing, false);
+  EXPECT_EQ(branch_.Load("gradient_checkpointing: True\n")->gradient_checkpointing, true);
+  EXPECT_EQ(branch_.Load("gradient_checkpointing: auto\n")->gradient_checkpointing, std::nullopt);
+  EXPECT_EQ(MessageOfSet("gradient_checkpointing=maybe"),
+            "--set gradient_checkpointing=maybe: gradient_checkpointing must be auto, true or "
+            "false; is maybe");
+}
+
 TEST_F(LoadConfigTest, OtherTypesAreRefusedByName) {
   EXPECT_THAT(MessageOfSet("packing=1"), HasSubstr("packing must be true or false, is 1"));
   EXPECT_THAT(MessageOfSet("packing=\"true\""), HasSubstr("is the text \"true\""));

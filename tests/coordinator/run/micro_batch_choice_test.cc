@@ -50,7 +50,7 @@ TEST_F(MicroBatchChoiceTest, WhatDoesNotFitEvenOnceIsSaidWithWhatToDo) {
                     HasSubstr("a test"), Not(HasSubstr("workers"))));
   config_.gradient_checkpointing = true;
   config_.workers = 2;
-  EXPECT_THAT(NoRoomText(none, config_),
+  EXPECT_THAT(NoRoomText(With(1), config_),
               AllOf(Not(HasSubstr("gradient_checkpointing")), HasSubstr("lower workers")));
   EXPECT_EQ(NoRoomText(With(Need(1)), config_), "");
 }
@@ -63,6 +63,68 @@ TEST_F(MicroBatchChoiceTest, ANumberStandsWhateverTheMemory) {
   config_.micro_batch_size = 64;  // but only 16 rows are there
   EXPECT_EQ(With(1).rows, 64);
   EXPECT_EQ(With(1).estimate.total(), Need(16));
+}
+
+// gradient_checkpointing: auto, on rows of 512 tokens: two of them are as many as it takes.
+class CheckpointingChoiceTest : public MicroBatchChoiceTest {
+ protected:
+  CheckpointingChoiceTest() { config_.gradient_checkpointing = std::nullopt; }
+  uint64_t NeedWith(uint32_t rows) const {
+    Config with = config_;
+    with.gradient_checkpointing = true;
+    return EstimateMemory(with, base_, rows, /*on_cuda=*/false).total();
+  }
+};
+
+TEST_F(CheckpointingChoiceTest, LayersAreLeftAloneWhereEnoughTokensFit) {
+  for (const uint32_t rows : {2, 4, 16}) {
+    const MicroBatch kept = With(Need(rows));
+    EXPECT_FALSE(kept.checkpointing);
+    EXPECT_EQ(kept.rows, rows);
+    EXPECT_EQ(kept.estimate.total(), Need(rows));
+    EXPECT_THAT(kept.why, HasSubstr("without it"));
+  }
+}
+
+TEST_F(CheckpointingChoiceTest, TheyAreComputedAgainWhereTooFewFit) {
+  const MicroBatch again = With(Need(2) - 1);
+  EXPECT_TRUE(again.checkpointing);
+  EXPECT_GT(again.rows, 1);
+  EXPECT_EQ(again.estimate.total(), NeedWith(again.rows));
+  EXPECT_LE(again.estimate.total(), Need(2) - 1);
+  EXPECT_THAT(again.why, AllOf(HasSubstr("only 1 row, 512 tokens"), HasSubstr("1024")));
+  config_.max_length = 1024;  // one row is enough
+  EXPECT_FALSE(With(Need(2) - 1).checkpointing);
+}
+
+TEST_F(CheckpointingChoiceTest, AllRowsOfAnUpdateAreEnoughHoweverFewTheyAre) {
+  config_.global_batch_size = 1;
+  EXPECT_FALSE(With(Need(1)).checkpointing);
+  EXPECT_TRUE(With(Need(1) - 1).checkpointing);
+}
+
+TEST_F(CheckpointingChoiceTest, WhatDoesNotFitEitherWayIsSaidWithoutAdviceThatWasTaken) {
+  const MicroBatch none = With(NeedWith(1) - 1);
+  EXPECT_TRUE(none.checkpointing);
+  EXPECT_FALSE(none.fits());
+  EXPECT_THAT(NoRoomText(none, config_),
+              AllOf(HasSubstr("max_length"), Not(HasSubstr("gradient_checkpointing"))));
+}
+
+TEST_F(CheckpointingChoiceTest, ANumberOfRowsStandsAndLayersAreComputedAgainIfItDoesNotFit) {
+  config_.micro_batch_size = 3;
+  EXPECT_FALSE(With(Need(3)).checkpointing);
+  const MicroBatch again = With(Need(3) - 1);
+  EXPECT_TRUE(again.checkpointing);
+  EXPECT_EQ(again.rows, 3);
+  EXPECT_THAT(again.why, HasSubstr("3 rows at once do not fit"));
+}
+
+TEST_F(CheckpointingChoiceTest, ARunIsSettledOnBoth) {
+  const MicroBatch again = With(Need(2) - 1);
+  const Config settled = Settled(config_, again);
+  EXPECT_EQ(settled.micro_batch_size, again.rows);
+  EXPECT_EQ(settled.gradient_checkpointing, true);
 }
 
 TEST(MemoryBudgetTest, MainMemoryIsSharedByTheWorkers) {
