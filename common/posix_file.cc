@@ -337,6 +337,14 @@ bool ChangedAfter(const fs::path& file, const fs::path& reference) {
          std::pair(b.st_mtim.tv_sec, b.st_mtim.tv_nsec);
 }
 
+bool CanMakeEntries(const fs::path& folder) {
+  fs::path nearest = folder;
+  std::error_code error;
+  while (!fs::exists(nearest, error) && nearest.has_relative_path())
+    nearest = nearest.parent_path();
+  return access(nearest.c_str(), W_OK | X_OK) == 0;
+}
+
 absl::StatusOr<FileLock> FileLock::TryAcquire(const fs::path& path) {
   const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
   if (descriptor < 0) return Failed("open the lock", path, errno);

@@ -103,6 +103,10 @@ absl::StatusOr<std::chrono::system_clock::time_point> TimeOfChange(
 // either cannot be read.
 bool ChangedAfter(const std::filesystem::path& file, const std::filesystem::path& reference);
 
+// Whether this user may make files and folders in `folder`, or where there is none yet, in the
+// nearest folder above it: by permissions and by how it is mounted. Tries nothing out.
+bool CanMakeEntries(const std::filesystem::path& folder);
+
 // An exclusive lock between processes on a file that is made for it; freed by the destructor or the
 // end of the process. Programs started meanwhile do not inherit it.
 class FileLock {

@@ -56,6 +56,7 @@ void AddInspect(CLI::App* app, Action* action);
 void AddTrain(CLI::App* app, Action* action);
 void AddRebuild(CLI::App* app, Action* action);
 void AddStatus(CLI::App* app, Action* action);
+void AddBranches(CLI::App* app, Action* action);
 void AddHistory(CLI::App* app, Action* action);
 void AddBackups(CLI::App* app, Action* action);
 void AddRestore(CLI::App* app, Action* action);

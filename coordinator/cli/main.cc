@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   strata::AddTrain(&app, &action);
   strata::AddRebuild(&app, &action);
   strata::AddStatus(&app, &action);
+  strata::AddBranches(&app, &action);
   strata::AddHistory(&app, &action);
   strata::AddBackups(&app, &action);
   strata::AddRestore(&app, &action);
