@@ -139,6 +139,8 @@ Completion Offer(const CLI::App& app, const Line& line, const std::string& word,
       line.command->get_options([](const CLI::Option* option) { return option->get_positional(); });
   if (line.positionals < positionals.size())
     return ValuesFor(*positionals[line.positionals], line, word, values);
+  if (!positionals.empty() && IsRepeatable(*positionals.back()))
+    return ValuesFor(*positionals.back(), line, word, values);
   return OptionsOf(line);
 }
 

@@ -15,6 +15,7 @@
 #include "coordinator/cli/rank_table.h"
 #include "coordinator/cli/stop_signals.h"
 #include "coordinator/cli/text_table.h"
+#include "coordinator/cli/train_queue.h"
 #include "coordinator/run/training.h"
 #include "coordinator/store/metadata.h"
 
@@ -23,6 +24,8 @@ namespace {
 
 struct TrainOptions {
   BranchOptions branch;
+  std::vector<std::string> branches;  // instead of branch.branch
+  std::string root;                   // of the branches; "" = none
   bool all = false, rebuild = false, restart = false;
   std::vector<std::string> datasets;
   int workers = 0;
@@ -149,14 +152,9 @@ Json ToJson(const TrainResult& result) {
   return json;
 }
 
-ExitCode CodeOf(const TrainResult& result) {
-  if (result.status == "interrupted") return ExitCode::kTryAgain;
-  if (result.status != "failed") return ExitCode::kOk;
-  return result.data_at_fault ? ExitCode::kData : ExitCode::kUnavailable;
-}
-
-absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
+absl::StatusOr<TrainResult> TrainBranch(const TrainOptions& options, const std::string& folder) {
   BranchOptions branch = options.branch;
+  branch.branch = folder;
   if (options.workers > 0) branch.set.push_back("workers=" + std::to_string(options.workers));
   for (const auto& [key, value] :
        {std::pair{"device=", options.device}, std::pair{"launcher=", options.launcher},
@@ -164,9 +162,6 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
     if (!value.empty()) branch.set.push_back(key + value);
   }
   ASSIGN_OR_RETURN(const Config config, branch.Load());
-  CatchStops("strata: stopped before the training began; nothing was changed\n");
-  // A closed pipe does not take the run with it: the run only loses its watcher.
-  signal(SIGPIPE, SIG_IGN);
   Progress progress(branch.json);
   TrainRequest request;
   request.plan.all = options.all;
@@ -196,13 +191,63 @@ absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
   request.on_evaluation = [&](const EvaluationSeen& seen) { progress.OnEvaluation(seen); };
   absl::StatusOr<TrainResult> trained = Train(config, request);
   progress.End();
-  ASSIGN_OR_RETURN(const TrainResult result, std::move(trained));
-  if (branch.json) {
+  return trained;
+}
+
+absl::StatusOr<ExitCode> RunMany(const TrainOptions& options) {
+  std::vector<std::string> unreadable;
+  ASSIGN_OR_RETURN(const std::vector<std::string> folders,
+                   BranchesToTrain(options.branches, options.root, &unreadable));
+  for (const std::string& folder : unreadable) PrintWarning("not looked into: " + folder);
+  const BranchTrainer trainer = {
+      .train = [&](const std::string& folder) { return TrainBranch(options, folder); },
+      .print = [&](const TrainResult& result) { PrintText(result, options.rebuild); },
+      .json = ToJson,
+      .stopped = [] { return StopsAsked()->load() > 0; }};
+  const std::vector<BranchTraining> trainings = TrainEach(folders, trainer, options.branch.json);
+  if (options.branch.json) {
+    std::printf("%s\n", DumpJson(SummaryJson(trainings, trainer), 1).c_str());
+  } else {
+    PrintSummary(trainings);
+  }
+  return CodeOf(trainings);
+}
+
+absl::StatusOr<ExitCode> RunTrain(const TrainOptions& options) {
+  CatchStops("strata: stopped before the training began; nothing was changed\n");
+  // A closed pipe does not take the run with it: the run only loses its watcher.
+  signal(SIGPIPE, SIG_IGN);
+  if (options.branches.size() > 1 || !options.root.empty()) return RunMany(options);
+  const std::string folder = options.branches.empty() ? options.branch.branch : options.branches[0];
+  ASSIGN_OR_RETURN(const TrainResult result, TrainBranch(options, folder));
+  if (options.branch.json) {
     std::printf("%s\n", DumpJson(ToJson(result), 1).c_str());
   } else {
     PrintText(result, options.rebuild);
   }
   return CodeOf(result);
+}
+
+// More branches than the one of -C.
+void AddBranchesOptions(CLI::App* command, TrainOptions* options) {
+  CLI::Option* const one = command->get_option("--branch");
+  CLI::Option* const many =
+      command
+          ->add_option("BRANCH", options->branches,
+                       "Branches' folders, trained one after the other; one that fails does not "
+                       "stop the others")
+          ->type_name("DIR")
+          ->excludes(one);
+  command
+      ->add_option("--all-branches", options->root,
+                   "Every branch below this folder, as strata branches lists them")
+      ->type_name("DIR")
+      ->excludes(one)
+      ->excludes(many);
+  command->footer(
+      "Of many branches: exit code 0 when each ended well or had nothing pending, 75 when a stop "
+      "was asked for\n(no further branch begins then), else that of the first that failed. "
+      "--json prints one document.");
 }
 
 CLI::App* AddTraining(CLI::App* app, Action* action, const char* name, const char* about,
@@ -231,6 +276,7 @@ void AddTrain(CLI::App* app, Action* action) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* command = AddTraining(app, action, "train",
                                   "Train what is pending onto the branch's one adapter", options);
+  AddBranchesOptions(command, options.get());
   command->add_flag("--all", options->all, "Train everything again, with other shuffles and masks");
   command
       ->add_option("--dataset", options->datasets, "Only this dataset, held ones too; repeatable")
