@@ -44,19 +44,28 @@ if(STRATA_CUDA)
   # Without crt/ the runtime's own header does not compile; a wheel of libtorch alone does not bring it.
   find_path(STRATA_CUDA_INCLUDE crt/host_defines.h ${places} include targets/x86_64-linux/include
             DOC "The CUDA toolkit's headers")
+  # The wheels of CUDA 12 keep the headers of compiler, runtime and nvrtc in a folder each.
+  find_path(STRATA_CUDART_INCLUDE cuda_runtime_api.h HINTS ${STRATA_CUDA_INCLUDE} ${places} include
+            targets/x86_64-linux/include DOC "The folder of cuda_runtime_api.h")
+  find_path(STRATA_NVRTC_INCLUDE nvrtc.h HINTS ${STRATA_CUDA_INCLUDE} ${places} include targets/x86_64-linux/include
+            DOC "The folder of nvrtc.h")
   find_library(STRATA_CUDART NAMES cudart libcudart.so.13 libcudart.so.12 ${places} lib lib64 targets/x86_64-linux/lib
                DOC "The CUDA runtime's library")
   find_library(STRATA_NVRTC NAMES nvrtc libnvrtc.so.13 libnvrtc.so.12 ${places} lib lib64 targets/x86_64-linux/lib
                DOC "The CUDA runtime compiler's library")
   find_path(STRATA_NCCL_INCLUDE nccl.h HINTS ${STRATA_NCCL_DIR} ${STRATA_SITE}/nvidia/nccl PATH_SUFFIXES include)
   find_library(STRATA_NCCL NAMES nccl libnccl.so.2 HINTS ${STRATA_NCCL_DIR} ${STRATA_SITE}/nvidia/nccl PATH_SUFFIXES lib)
-  if(NOT STRATA_CUDA_INCLUDE OR NOT STRATA_CUDART OR NOT STRATA_NVRTC)
+  if(NOT STRATA_CUDA_INCLUDE OR NOT STRATA_CUDART_INCLUDE OR NOT STRATA_NVRTC_INCLUDE OR NOT STRATA_CUDART OR
+     NOT STRATA_NVRTC)
     message(FATAL_ERROR "this libtorch has CUDA, but there is no whole CUDA toolkit: headers ${STRATA_CUDA_INCLUDE}, "
-                        "runtime ${STRATA_CUDART}, nvrtc ${STRATA_NVRTC}. Run deploy/setup.sh, or: pip install "
-                        "'cuda-toolkit[crt,cccl]' of libtorch's CUDA version beside it, or set STRATA_CUDA_INCLUDE, "
-                        "STRATA_CUDART and STRATA_NVRTC, or build without CUDA by -DSTRATA_CUDA=OFF")
+                        "${STRATA_CUDART_INCLUDE} and ${STRATA_NVRTC_INCLUDE}, runtime ${STRATA_CUDART}, nvrtc "
+                        "${STRATA_NVRTC}. Run deploy/setup.sh, or: pip install 'cuda-toolkit[crt,cccl]' of libtorch's "
+                        "CUDA version beside it (of CUDA 12: nvidia-cuda-nvcc-cu12), or set STRATA_CUDA_INCLUDE, "
+                        "STRATA_CUDART_INCLUDE, STRATA_NVRTC_INCLUDE, STRATA_CUDART and STRATA_NVRTC, or build without "
+                        "CUDA by -DSTRATA_CUDA=OFF")
   endif()
-  target_include_directories(torch SYSTEM INTERFACE ${STRATA_CUDA_INCLUDE})
+  target_include_directories(torch SYSTEM INTERFACE ${STRATA_CUDA_INCLUDE} ${STRATA_CUDART_INCLUDE}
+                             ${STRATA_NVRTC_INCLUDE})
   strata_imported(c10_cuda ${STRATA_TORCH_DIR}/lib/libc10_cuda.so)
   strata_imported(torch_cuda ${STRATA_TORCH_DIR}/lib/libtorch_cuda.so)
   strata_imported(cudart ${STRATA_CUDART})
