@@ -86,12 +86,13 @@ sed -n "s/^__version__ = '\(.*\)'/\1/p" "$torch/version.py" 2>/dev/null > "$root
 [ -s "$root/share/libtorch-version" ] || cp "$torch/build-version" "$root/share/libtorch-version"
 
 # The wheels' own layout is kept: their libraries find one another by their place in it.
-torch_lists=() torch_folders=(torch/lib)
+torch_lists=() torch_folders=()
 of_torch() {
-  local path
+  local path folder
   path="$(realpath -s "$1")"
   torch_lists+=("${path#"$site"/}")
-  torch_folders+=("$(dirname "${path#"$site"/}")")
+  folder="$(dirname "${path#"$site"/}")"
+  [[ "$path" != *.so* ]] || torch_folders+=("${folder/#"$(basename "$torch")"/torch}")
 }
 for name in "${!needed[@]}"; do
   path="${needed[$name]}"
@@ -106,8 +107,9 @@ done
 shopt -s nullglob
 for path in "$torch"/lib/{libtorch_cuda_linalg,libcaffe2_nvrtc}.so "$site"/nvidia/cudnn/lib/libcudnn_*.so.* \
   "$site"/nvidia/*/lib/{libnvrtc-builtins,libnvJitLink,libcusolver}.so.*; do
-  [[ " ${torch_lists[*]} " == *" ${path#"$site"/} "* ]] || of_torch "$path"
+  [[ ! -e "$path" || " ${torch_lists[*]} " == *" ${path#"$site"/} "* ]] || of_torch "$path"
 done
+for path in "$torch"/{version.py,build-version}; do [ ! -e "$path" ] || of_torch "$path"; done
 shopt -u nullglob
 
 rpath="\$ORIGIN/../lib"
@@ -132,8 +134,9 @@ lists=()
 compress=gzip
 [[ "$out" != *.zst ]] || compress='zstd -q -T0 -3'
 # libtorch goes from where it lies straight into the archive: it has gigabytes.
-tar --dereference --owner=0 --group=0 --use-compress-program="$compress" --transform 's,^torch/,strata/libtorch/torch/,;s,^nvidia/,strata/libtorch/nvidia/,' \
-  -cf "$out.new" -C "$stage" strata "${lists[@]}"
+tar --dereference --owner=0 --group=0 --use-compress-program="$compress" \
+  --transform "s,^$(basename "$torch")/,strata/libtorch/torch/,;s,^nvidia/,strata/libtorch/nvidia/," -cf "$out.new" \
+  -C "$stage" strata "${lists[@]}"
 mv "$out.new" "$out"
 printf 'packed %s (%s, %s)\n' "$out" "$(du -h "$out" | cut -f1)" \
   "$([ "$with_torch" = yes ] && echo "with libtorch $(cat "$root/share/libtorch-version")" || echo 'without libtorch')"
