@@ -91,7 +91,7 @@ Effects On(RunState& state, const Joined& event, Millis now) {
   }
   if (state.first_join && state.joining != event.launch) {
     return Refuse(
-        Answer::kInvalid,
+        Answer::kAborted,
         absl::StrCat("rank ", rank, " is of another launch than the ranks that have joined"));
   }
   Effects effects;

@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 
 // They change when and where something is computed, and how it is kept; never what.
 const std::set<std::string>& FreeSettings() {
-  static const std::set<std::string> free = {"workers",
+  static const std::set<std::string> free = {"name",
+                                             "workers",
                                              "min_workers",
                                              "micro_batch_size",
                                              "gpu_memory_gb",
@@ -48,21 +49,22 @@ absl::Status Differs(const InterruptedRun& run, const std::string& how) {
       " and can't go on: ", how, "; or drop what it has trained: strata train --restart"));
 }
 
-// The runs' folders that hold a checkpoint, by name.
-std::vector<fs::path> WithCheckpoints(const Config& config) {
+// The runs' folders, by name.
+std::vector<fs::path> RunFolders(const Config& config) {
   std::vector<fs::path> folders;
   std::error_code error;
-  for (const fs::directory_entry& run : fs::directory_iterator(config.RunsDir(), error)) {
-    std::error_code none;
-    for (const fs::directory_entry& file :
-         fs::directory_iterator(run.path() / "checkpoints", none)) {
-      if (file.path().extension() != ".checkpoint") continue;
-      folders.push_back(run.path());
-      break;
-    }
-  }
+  for (const fs::directory_entry& run : fs::directory_iterator(config.RunsDir(), error))
+    folders.push_back(run.path());
   std::sort(folders.begin(), folders.end());
   return folders;
+}
+
+bool HasCheckpointFile(const fs::path& folder) {
+  std::error_code none;
+  const fs::directory_iterator files(folder / "checkpoints", none);
+  return std::any_of(begin(files), end(files), [](const fs::directory_entry& file) {
+    return file.path().extension() == ".checkpoint";
+  });
 }
 
 bool Same(const PlanRequest& a, const PlanRequest& b) {
@@ -73,11 +75,14 @@ bool Same(const PlanRequest& a, const PlanRequest& b) {
 
 std::vector<InterruptedRun> InterruptedRuns(const Config& config, const BranchStore& store) {
   std::vector<InterruptedRun> interrupted;
-  for (const fs::path& folder : WithCheckpoints(config)) {
+  for (const fs::path& folder : RunFolders(config)) {
+    const bool has_file = HasCheckpointFile(folder);
     InterruptedRun run{RunId(folder.filename().string()), folder, {}};
     std::error_code missing;
     const absl::StatusOr<RunJournal> journal = RunJournal::Open(folder / "journal.jsonl");
     if (store.HasCommitted(run.run) || (journal.ok() && journal->closed())) continue;
+    // A journal that can't be read says nothing of one that was dropped.
+    if (!has_file && (!journal.ok() || journal->Checkpoints().empty())) continue;
     if (!journal.ok()) {
       run.damage = CannotGoOn(run, journal.status());
     } else if (journal->lines().empty() || !fs::exists(folder / "run.json", missing)) {
@@ -86,6 +91,11 @@ std::vector<InterruptedRun> InterruptedRuns(const Config& config, const BranchSt
                                                            " or run.json beside it is missing")));
     } else if (const std::vector<Checkpoint> counted = journal->Checkpoints(); !counted.empty()) {
       run.next = counted.back().next;
+      if (!has_file) {
+        run.damage =
+            CannotGoOn(run, absl::DataLossError(absl::StrCat("its checkpoints are gone from ",
+                                                             (folder / "checkpoints").string())));
+      }
     } else {
       continue;  // taken, but not proved by every rank: nothing to go on from
     }
@@ -95,12 +105,16 @@ std::vector<InterruptedRun> InterruptedRuns(const Config& config, const BranchSt
 }
 
 void RemoveLeftCheckpoints(const Config& config, const BranchStore& store) {
-  for (const fs::path& folder : WithCheckpoints(config)) {
+  for (const fs::path& folder : RunFolders(config)) {
+    std::error_code none;
+    if (!fs::exists(folder / "checkpoints", none) && !fs::exists(folder / "join", none)) continue;
     const absl::StatusOr<RunJournal> journal = RunJournal::Open(folder / "journal.jsonl");
     const bool over = store.HasCommitted(RunId(folder.filename().string())) ||
                       (journal.ok() && journal->closed());
     std::error_code stays;
-    if (over) fs::remove_all(folder / "checkpoints", stays);
+    for (const char* left : {"checkpoints", "join"}) {
+      if (over) fs::remove_all(folder / left, stays);
+    }
   }
 }
 
@@ -158,14 +172,14 @@ absl::Status CheckGoesOn(const InterruptedRun& run, const RunMaterial& material,
 
 absl::Status Drop(const InterruptedRun& run) {
   // A journal that can't be read takes no line more; without checkpoints nothing goes on from it.
-  if (run.damage.ok()) {
-    ASSIGN_OR_RETURN(RunJournal journal, RunJournal::Open(run.folder / "journal.jsonl"));
+  absl::StatusOr<RunJournal> journal = RunJournal::Open(run.folder / "journal.jsonl");
+  if (journal.ok()) {
     JournalLine dropped{.kind = "dropped", .words = "by --restart", .attempt = AttemptId()};
     dropped.resumable = false;
-    RETURN_IF_ERROR(journal.Append(dropped));
+    RETURN_IF_ERROR(journal->Append(dropped));
   }
   std::error_code stays;
-  fs::remove_all(run.folder / "checkpoints", stays);
+  for (const char* left : {"checkpoints", "join"}) fs::remove_all(run.folder / left, stays);
   return absl::OkStatus();
 }
 

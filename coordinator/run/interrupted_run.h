@@ -23,8 +23,8 @@ struct InterruptedRun {
   absl::Status damage = absl::OkStatus();
 };
 
-// The runs that have a checkpoint, and whose end is neither a version nor final. More than one only
-// where folders were copied by hand; sorted by name.
+// The runs that have a checkpoint by their journal, and whose end is neither a version nor final.
+// More than one only where folders were copied by hand; sorted by name.
 std::vector<InterruptedRun> InterruptedRuns(const Config& config, const BranchStore& store);
 
 // "not finished; its last checkpoint is before stage 0, epoch 1, step 30": for people.

@@ -1,6 +1,7 @@
 #include "coordinator/run/join_files.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/counted.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
 #include "coordinator/run/preparation.h"
@@ -28,6 +29,8 @@ absl::Status JoinFiles::Write(const JoinAddress& join) {
     return absl::PermissionDeniedError(
         absl::StrCat("cannot keep others out of ", folder_.string(), ": ", error.message()));
   RETURN_IF_ERROR(files->WriteFileDurably(folder_ / "token", join.token + "\n"));
+  // Also for a copy that keeps the rights.
+  fs::permissions(folder_ / "token", fs::perms::owner_read | fs::perms::owner_write, error);
   if (join.certificate.empty()) return absl::OkStatus();
   return files->WriteFileDurably(folder_ / "certificate.pem", join.certificate);
 }
@@ -35,8 +38,8 @@ absl::Status JoinFiles::Write(const JoinAddress& join) {
 std::string JoinFiles::Invitation(const JoinAddress& join) const {
   const bool tls = !join.certificate.empty();
   std::string lines =
-      absl::StrCat("waiting for ", join.ranks,
-                   " workers; start them on machines that see the base model at its "
+      absl::StrCat("waiting for ", Counted(static_cast<uint64_t>(join.ranks), "worker"),
+                   "; start them on machines that see the base model at its "
                    "path, again whenever they end while this runs:\n",
                    "  export STRATA_TOKEN_FILE=", (folder_ / "token").string(), "\n");
   if (tls) {

@@ -38,7 +38,7 @@ absl::Status RunDriver::Open() {
   counted_ = journal_.Checkpoints();
   if (counted_.size() > kCheckpointsKept)
     counted_.erase(counted_.begin(), counted_.end() - kCheckpointsKept);
-  CheckCheckpoint();
+  RETURN_IF_ERROR(CheckCheckpoint());
   RETURN_IF_ERROR(Remember());
   seconds_before_ = record_.seconds();
   return absl::OkStatus();
@@ -49,19 +49,22 @@ std::optional<Position> RunDriver::begins_at() const {
   return state_.checkpoint ? std::optional(state_.checkpoint->next) : std::nullopt;
 }
 
-void RunDriver::CheckCheckpoint() {
+absl::Status RunDriver::CheckCheckpoint() {
   std::unique_lock lock(mutex_);
-  if (!state_.checkpoint) return;
+  if (!state_.checkpoint) return absl::OkStatus();
   absl::Status whole = checkpoints_.Verify(*state_.checkpoint);
-  if (whole.ok()) return;
+  if (whole.ok()) return whole;
   CheckpointDamaged damaged{std::string(whole.message()), std::nullopt};
   while (!counted_.empty() && !whole.ok()) {
+    // A disk that can't be read now may be read later.
+    if (!absl::IsDataLoss(whole) && !absl::IsNotFound(whole)) return whole;
     checkpoints_.SetAside(counted_.back());
     counted_.pop_back();
     if (!counted_.empty()) whole = checkpoints_.Verify(counted_.back());
   }
   if (!counted_.empty()) damaged.instead = counted_.back();
   Take(damaged, lock);
+  return absl::OkStatus();
 }
 
 absl::Status RunDriver::Remember() {
@@ -117,6 +120,8 @@ Effects RunDriver::Take(const Event& event, std::unique_lock<std::mutex>& lock) 
   // As this event left them: others may come while its lines are being kept.
   const std::optional<Checkpoint> checkpoint = state_.checkpoint;
   const Position recorded = state_.recorded;
+  // At once: a worker that the user starts may join before the attempt's line is kept.
+  if (effects.launch) launched_from_ = checkpoint;
   unkept_.insert(unkept_.end(), effects.journal.begin(), effects.journal.end());
   lines_queued_ += effects.journal.size();
   if (!effects.journal.empty() || !IsReport(event)) {
@@ -134,7 +139,6 @@ Effects RunDriver::Take(const Event& event, std::unique_lock<std::mutex>& lock) 
   if (effects.checkpoint) Count(*checkpoint);
   if (effects.launch) {
     due_.launch = effects.launch;
-    launched_from_ = checkpoint;
     record_.ForgetFrom(recorded);
     // What the attempts before took and did not count.
     if (!input_.folder.empty()) checkpoints_.RemoveBut(counted_);
@@ -195,6 +199,7 @@ Effects RunDriver::SubmitStep(const StepDone& done, const v1::StepRecord& step) 
                 .learning_rate = step.learning_rate(),
                 .grad_norm = step.grad_norm(),
                 .seconds = step.seconds(),
+                .reduce_seconds = step.reduce_seconds(),
                 .time = SecondsSince1970(),
                 .tokens = step.tokens(),
                 .supervised = totals.supervised,
@@ -354,7 +359,9 @@ void RunDriver::EndLost() {
   }
   if (group_ != nullptr) group_->End(kLeaveSeconds);
   group_.reset();
-  CheckCheckpoint();
+  // What can't be read now fails the next attempt, which is followed by another.
+  if (const absl::Status readable = CheckCheckpoint(); !readable.ok() && input_.on_warning)
+    input_.on_warning(std::string(readable.message()));
   Submit(GroupExited{attempt, "ended", false});
 }
 
@@ -368,9 +375,8 @@ void RunDriver::CarryOut() {
     proved = state_;
     candidate = std::move(candidate_);
   }
-  const absl::Status status = input_.commit(candidate, proved);
-  Submit(CommitEnded{status.ok(), std::string(status.message()),
-                     absl::IsDataLoss(status) || absl::IsFailedPrecondition(status)});
+  const CommitAnswer answer = input_.commit(candidate, proved);
+  Submit(CommitEnded{answer.status.ok(), std::string(answer.status.message()), answer.refused});
 }
 
 absl::StatusOr<DriveOutcome> RunDriver::Drive() {

@@ -40,6 +40,11 @@ struct JoinAddress {
   int ranks = 1;
 };
 
+struct CommitAnswer {
+  absl::Status status;   // its message is shown
+  bool refused = false;  // the adapter itself is: to train it again from the checkpoint is in vain
+};
+
 struct DriveInput {
   RunSpec spec;
   v1::JoinReply task;
@@ -58,9 +63,8 @@ struct DriveInput {
   std::function<absl::Status(const JoinAddress&)> on_listening;
   std::function<void(const std::vector<RankSeat>& by_rank)> on_joined;
   std::function<void(const TokenPiece&)> on_tokens;  // likewise
-  // Checks and commits the candidate; its message is shown. DATA_LOSS and FAILED_PRECONDITION mean
-  // that the adapter itself is refused.
-  std::function<absl::Status(const std::vector<float>& adapter, const RunState& state)> commit;
+  // Checks and commits the candidate.
+  std::function<CommitAnswer(const std::vector<float>& adapter, const RunState& state)> commit;
   const std::atomic<int>* stops = nullptr;  // how often a stop was asked for
 };
 
@@ -77,7 +81,8 @@ class RunDriver final : public RunHost {
   explicit RunDriver(DriveInput input);
   // Takes up what the run's folder holds of its life so far; a checkpoint that is damaged is set
   // aside, and an older one counts again. Called once, before Drive. DATA_LOSS when the journal, or
-  // the record of the steps before the checkpoint, is not whole.
+  // the record of the steps before the checkpoint, is not whole; UNAVAILABLE when the checkpoint
+  // can't be read, with which nothing is done then.
   absl::Status Open();
   // Where the first attempt begins; nullopt = at the beginning. REQUIRES: Open was OK.
   std::optional<Position> begins_at() const;
@@ -107,8 +112,9 @@ class RunDriver final : public RunHost {
   // The steps that steps.jsonl has of the places before the last checkpoint. DATA_LOSS when it
   // lacks some.
   absl::Status Remember();
-  // Between two attempts: makes sure that the checkpoint to go on from is whole.
-  void CheckCheckpoint();
+  // Between two attempts: makes sure that the checkpoint to go on from is whole. UNAVAILABLE, and
+  // nothing is set aside, when it can't be read.
+  absl::Status CheckCheckpoint();
   static bool IsReport(const Event& event);
   // Moves the core, makes the event's journal lines durable, and all before them, and then notes
   // what is to be carried out. `lock` is of mutex_; it is let go while lines are written.

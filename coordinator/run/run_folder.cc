@@ -121,17 +121,24 @@ absl::Status WriteRunFolder(const fs::path& folder, const Preparation& preparati
   const std::string plan = DumpJson(PlanToJson(preparation.plan)) + "\n";
   RETURN_IF_ERROR(files->WriteFileDurably(folder / "plan.json", plan));
   json["plan"] = Sha256Of(plan).Hex();
+  json["sha256"] = Sha256Of(DumpJson(json)).Hex();
   return files->ReplaceFileDurably(folder / "run.json", DumpJson(json) + "\n");
 }
 
 absl::StatusOr<RunMaterial> ReadRunFolder(const fs::path& folder, const Config& config) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(folder / "run.json", kFileBytesMax));
-  ASSIGN_OR_RETURN(const Json json, ParseJson(text, kWhat));
+  ASSIGN_OR_RETURN(Json json, ParseJson(text, kWhat));
   ASSIGN_OR_RETURN(const int64_t format, JsonInteger(json, "format", kWhat));
   if (format != kFormat) {
     return absl::FailedPreconditionError(absl::StrCat(
         (folder / "run.json").string(), " has format ", format, ", this version reads ", kFormat,
         ": go on with the strata that began the run, or train --restart"));
+  }
+  ASSIGN_OR_RETURN(const std::string proof, JsonString(json, "sha256", kWhat));
+  json.erase("sha256");
+  if (Sha256Of(DumpJson(json)).Hex() != proof) {
+    return absl::DataLossError(
+        absl::StrCat((folder / "run.json").string(), " is not what the run wrote"));
   }
   RunMaterial material;
   ASSIGN_OR_RETURN(material.request, RequestOf(json));

@@ -17,10 +17,11 @@ void RunRecord::Add(const StepSeen& step) {
 void RunRecord::Add(const EvaluationSeen& evaluation) { evaluations_.push_back(evaluation); }
 
 void RunRecord::ForgetFrom(const Position& next) {
-  std::erase_if(steps_, [&](const StepLoss& step) { return step.at >= next; });
-  std::erase_if(evaluations_, [&](const EvaluationSeen& seen) {
-    return Position{seen.stage, seen.epoch, seen.step} >= next;
-  });
+  while (!steps_.empty() && steps_.back().at >= next) steps_.pop_back();
+  while (!evaluations_.empty() && Position{evaluations_.back().stage, evaluations_.back().epoch,
+                                           evaluations_.back().step} >= next) {
+    evaluations_.pop_back();
+  }
 }
 
 std::set<StepOfStage> RunRecord::SkippedSteps(uint32_t stage) const {

@@ -79,7 +79,7 @@ absl::Status ShardSource::CheckExamples(uint32_t stage, const StepRows& rows) co
 }
 
 absl::StatusOr<std::vector<v1::StepShard>> ShardSource::Window(const ShardWindow& window,
-                                                              int world) {
+                                                               int world) {
   const uint32_t steps = StepCount(window);
   if (steps == 0 || window.first_step > steps || window.step_count > steps - window.first_step ||
       window.rank.value() < 0 || window.rank.value() >= world) {

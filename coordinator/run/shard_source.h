@@ -30,8 +30,8 @@ class ShardSource {
   // `tokens[i]` belongs to plan.stages[i]; all outlive this.
   ShardSource(const Plan* plan, std::vector<const DatasetTokens*> tokens);
   // One rank's share of each step among `world` ranks. INVALID_ARGUMENT when the plan has no such
-  // window or it has more than kWindowStepsMax steps; DATA_LOSS when a token file changed or has not
-  // the plan's examples.
+  // window or it has more than kWindowStepsMax steps; DATA_LOSS when a token file changed or has
+  // not the plan's examples.
   absl::StatusOr<std::vector<v1::StepShard>> Window(const ShardWindow& window, int world);
   // REQUIRES: the plan has the step.
   StepTotals Totals(uint32_t stage, uint32_t epoch, uint32_t step);

@@ -13,13 +13,21 @@ namespace strata {
 namespace {
 
 Json LineOf(const StepSeen& step) {
-  return {{"stage", step.stage},         {"dataset", step.dataset},
-          {"epoch", step.epoch},         {"step", step.step},
-          {"loss", step.loss},           {"learning_rate", step.learning_rate},
-          {"grad_norm", step.grad_norm}, {"tokens", step.tokens},
-          {"seconds", step.seconds},     {"skipped", step.skipped},
-          {"ranks", step.ranks},         {"device", step.device},
-          {"attempt", step.attempt},     {"time", step.time}};
+  return {{"stage", step.stage},
+          {"dataset", step.dataset},
+          {"epoch", step.epoch},
+          {"step", step.step},
+          {"loss", step.loss},
+          {"learning_rate", step.learning_rate},
+          {"grad_norm", step.grad_norm},
+          {"tokens", step.tokens},
+          {"seconds", step.seconds},
+          {"reduce_seconds", step.reduce_seconds},
+          {"skipped", step.skipped},
+          {"ranks", step.ranks},
+          {"device", step.device},
+          {"attempt", step.attempt},
+          {"time", step.time}};
 }
 
 // Its keys are not those of a step, so that nobody counts it as one.
@@ -32,6 +40,7 @@ Json LineOf(const EvaluationSeen& evaluation) {
 }
 
 constexpr char kWhat[] = "steps.jsonl";
+constexpr uint64_t kFileBytesMax = uint64_t{1} << 34;
 
 // JSON has no word for what is not finite: null then.
 double FigureOf(const Json& json, const char* key) {
@@ -68,6 +77,7 @@ absl::StatusOr<StepEvent> EventOf(const Json& json) {
   seen.learning_rate = FigureOf(json, "learning_rate");
   seen.grad_norm = FigureOf(json, "grad_norm");
   seen.seconds = FigureOf(json, "seconds");
+  seen.reduce_seconds = FigureOf(json, "reduce_seconds");
   seen.time = FigureOf(json, "time");
   seen.tokens = static_cast<uint64_t>(tokens);
   return seen;
@@ -75,14 +85,11 @@ absl::StatusOr<StepEvent> EventOf(const Json& json) {
 
 // A kill may have torn the last line; what is appended must not be read as its end.
 absl::Status CutTornLine(const std::filesystem::path& file) {
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) return absl::OkStatus();
-  std::ifstream stream(file, std::ios::binary);
-  uint64_t whole = 0;
-  for (std::string line; std::getline(stream, line);) {
-    if (!stream.eof()) whole += line.size() + 1;
-  }
-  if (whole == std::filesystem::file_size(file, error)) return absl::OkStatus();
+  const absl::StatusOr<std::string> text = ReadFile(file, kFileBytesMax);
+  if (absl::IsNotFound(text.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(text.status());
+  const size_t whole = text->rfind('\n') + 1;  // npos + 1 is 0
+  if (whole == text->size()) return absl::OkStatus();
   return FileSystem::Real()->TruncateDurably(file, whole);
 }
 
@@ -146,11 +153,12 @@ void StepLog::Write() {
     const std::lock_guard lock(mutex_);
     added = std::exchange(unwritten_, {});
   }
-  if (!failure_.ok() || added.empty()) return;
+  if (added.empty() || !failure().ok()) return;
   for (const StepEvent& seen : added)
     out_ << DumpJson(std::visit([](const auto& one) { return LineOf(one); }, seen)) << "\n";
   out_.flush();
   if (out_) return;
+  const std::lock_guard lock(mutex_);
   failure_ =
       absl::UnavailableError(absl::StrCat("cannot write ", file_.string(), "; is the disk full?"));
 }
@@ -158,13 +166,15 @@ void StepLog::Write() {
 absl::Status StepLog::Sync() {
   Write();
   const std::lock_guard file_lock(file_mutex_);
-  if (file_.empty() || !failure_.ok()) return failure_;
-  failure_ = FileSystem::Real()->FsyncFile(file_);
-  return failure_;
+  if (const absl::Status failed = failure(); file_.empty() || !failed.ok()) return failed;
+  absl::Status synced = FileSystem::Real()->FsyncFile(file_);
+  const std::lock_guard lock(mutex_);
+  failure_ = synced;
+  return synced;
 }
 
 absl::Status StepLog::failure() const {
-  const std::lock_guard file_lock(file_mutex_);
+  const std::lock_guard lock(mutex_);
   return failure_;
 }
 

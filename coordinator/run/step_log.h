@@ -27,12 +27,13 @@ struct StepSeen {
   std::string dataset;
   double loss = 0;  // mean NLL per supervised token, in nats
   double learning_rate = 0;
-  double grad_norm = 0;     // global L2, before clipping
-  double seconds = 0;       // wall time of the step on rank 0
-  double time = 0;          // when it was told: seconds since 1970, UTC
-  uint64_t tokens = 0;      // non-pad, of all ranks
-  uint64_t supervised = 0;  // those of them that the loss is over
-  bool skipped = false;     // not finite: no rank applied it
+  double grad_norm = 0;       // global L2, before clipping
+  double seconds = 0;         // wall time of the step on rank 0
+  double reduce_seconds = 0;  // of these, in the all-reduce, where the slowest rank is waited for
+  double time = 0;            // when it was told: seconds since 1970, UTC
+  uint64_t tokens = 0;        // non-pad, of all ranks
+  uint64_t supervised = 0;    // those of them that the loss is over
+  bool skipped = false;       // not finite: no rank applied it
   int ranks = 0;
   uint32_t attempt = 0;
   std::string device;
@@ -77,11 +78,11 @@ class StepLog {
   const std::function<void(const EvaluationSeen&)> on_evaluation_;
   mutable std::mutex file_mutex_;  // taken before mutex_
   std::ofstream out_;              // guarded by file_mutex_
-  absl::Status failure_;           // likewise
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<StepEvent> unwritten_, untold_;  // guarded by mutex_
   bool closing_ = false;                       // guarded by mutex_
+  absl::Status failure_;                       // guarded by mutex_
   std::thread thread_;
 };
 

@@ -21,6 +21,7 @@
 #include "coordinator/run/train_task.h"
 #include "coordinator/run/training_room.h"
 #include "coordinator/store/report.h"
+#include "coordinator/store/version_folder.h"
 #include "coordinator/store/writable.h"
 
 namespace strata {
@@ -88,7 +89,7 @@ class Training {
   std::unique_ptr<RunDriver> driver_;
   TrainResult result_;
   Json metadata_;
-  absl::Status refused_;  // why a rebuild that was trained is not committed
+  absl::Status refused_;  // why what was trained is not committed, whatever the branch is like
 };
 
 absl::Status Training::Invite(const JoinAddress& join) {
@@ -167,7 +168,8 @@ DriveInput Training::InputOf(std::vector<float> adapter) {
   input.on_evaluation = request_.on_evaluation;
   input.stops = request_.stops;
   input.commit = [this](const std::vector<float>& trained, const RunState& state) {
-    return Commit(trained, state);
+    const absl::Status status = Commit(trained, state);
+    return CommitAnswer{status, !refused_.ok()};
   };
   return input;
 }
@@ -205,10 +207,13 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
     }
   }
   refused_ = CheckRebuildIsWhole(material_.plan, candidate.stages);
-  RETURN_IF_ERROR(refused_);
-  if (!any)
-    return absl::DataLossError(
+  if (refused_.ok() && !any) {
+    refused_ = absl::DataLossError(
         "no dataset could be trained, for the reasons above; current is untouched");
+  }
+  if (refused_.ok()) refused_ = CheckCandidate(candidate);
+  RETURN_IF_ERROR(refused_);
+  // What fails from here on is the branch's or the disk's fault: the run can be gone on with.
   ASSIGN_OR_RETURN(CommitOutcome outcome, store_->Commit(candidate));
   result_.version = outcome.version;
   result_.parked = outcome.parked;

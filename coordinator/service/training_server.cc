@@ -74,9 +74,11 @@ class Handlers final : public v1::Training::Service {
     gate_->Admit(context->peer());
     absl::StatusOr<Joined> joined = JoinedOf(*request);
     if (!joined.ok()) return ToGrpc(joined.status());
-    *reply = host_->Task();
-    if (request->caller().attempt() == 0) joined->caller.attempt = AttemptId(reply->attempt());
+    if (request->caller().run_id().empty() && request->caller().attempt() == 0)
+      joined->caller.attempt = AttemptId(host_->Task().attempt());
     const Effects effects = host_->Submit(*joined);
+    // After it: what it joined is decided then, and durable.
+    *reply = host_->Task();
     // What is wrong with a join is the world that MPI started.
     if (effects.answer == Answer::kInvalid)
       return {grpc::StatusCode::FAILED_PRECONDITION, effects.why};

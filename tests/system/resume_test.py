@@ -2,6 +2,7 @@
 Method: real processes; 20 steps, stopped at seen steps by SIGKILL and by SIGTERM; STRATA_EVERY_STEP=1 stops at each."""
 import json
 import os
+import re
 import shutil
 import signal
 import unittest
@@ -258,6 +259,53 @@ class ResumeTest(branch.BranchTest):
                 file.write_bytes(kept)
         self.run_strata("train", *SLOW)
         self.assertEqual(len(list((self.branch / "runs").iterdir())), 1)
+
+    def test_a_changed_run_json_is_refused(self):
+        """Of what it holds nothing else would tell: the template goes into the version as it stands there."""
+        self.interrupt(signal.SIGTERM, 4)
+        file = self.run_folder() / "run.json"
+        text = file.read_text()
+        file.write_text(re.sub(r'("chat_template":".*?)[a-z]', r"\1X", text, count=1))
+        self.assertNotEqual(file.read_text(), text)
+        self.assertIn("run.json is not what the run wrote", " ".join(self.run_strata("train", *SLOW, code=65).split()))
+        file.write_text(text)
+        self.run_strata("train", *SLOW)
+
+    def test_checkpoints_that_are_gone_are_said_and_never_silently_begun_anew(self):
+        self.interrupt(signal.SIGTERM, 4)
+        shutil.rmtree(self.run_folder() / "checkpoints")
+        said = " ".join(self.run_strata("train", *SLOW, code=65).split())
+        self.assertIn("its checkpoints are gone", said)
+        self.assertIn("strata train --restart", said)
+        self.run_strata("train", *SLOW, "--restart")
+        self.assertIn("nothing pending", self.run_strata("train", *SLOW))
+
+    def test_a_checkpoint_that_can_not_be_read_now_is_kept_for_later(self):
+        self.interrupt(signal.SIGTERM, 10)
+        newest = self.checkpoints()[-1]
+        kept = newest.read_bytes()
+        newest.unlink()
+        newest.mkdir()  # a read of it fails as that of a sick disk does: neither missing nor damaged
+        self.run_strata("train", *SLOW, code=69)
+        self.assertFalse((self.run_folder() / "quarantine").exists())
+        newest.rmdir()
+        newest.write_bytes(kept)
+        self.assertIn("going on with the run", self.run_strata("train", *SLOW))
+        self.assertNotIn("damaged", [line["kind"] for line in self.journal()])
+
+    def test_a_branch_that_is_damaged_at_the_commit_costs_no_training(self):
+        self.run_strata("train", *SLOW)
+        self.drop("more.jsonl", self.many("second"))
+        run = self.start(*SLOW)
+        self.addCleanup(run.kill)
+        self.wait_until(self.checkpoints, 120, "a checkpoint")
+        ledger = self.adapters() / "ledger.jsonl"
+        kept = ledger.read_bytes()
+        ledger.unlink()
+        self.assertEqual(run.wait(timeout=120), 69)
+        ledger.write_bytes(kept)
+        self.assertIn("going on with the run", self.run_strata("train", *SLOW))
+        self.assertIn("v0002", self.run_strata("status"))
 
     def test_a_damaged_journal_is_dropped_by_restart(self):
         self.interrupt(signal.SIGTERM, 4)

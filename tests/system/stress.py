@@ -234,7 +234,7 @@ class Stress:
         elif source.random() < 0.1:
             stressed.workers, stressed.same_ranks = source.choice((1, 2, 3)), False
         self.what = f"{fault}, {moment}, {stressed.workers} ranks"
-        begun = time.monotonic()
+        begun, runs = time.monotonic(), len(list((stressed.folder / "runs").glob("*")))
         with open(self.folder / "said", "wb") as log:
             run = stressed.start(log)
         try:
@@ -244,6 +244,9 @@ class Stress:
                 self.told[fault] += 1
                 allowed |= self.strike(stressed, run, fault)
             code = run.wait(timeout=END_SECONDS)
+            # Met before the program had begun to listen to signals: nothing of a run is there.
+            if fault in STOPS and not stressed.open and len(list((stressed.folder / "runs").glob("*"))) == runs:
+                allowed |= {-STOPS[fault]}
         except subprocess.TimeoutExpired:
             raise branch_reader.Breach(f"the run has not ended in {END_SECONDS} s") from None
         finally:

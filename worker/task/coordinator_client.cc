@@ -96,8 +96,10 @@ struct CoordinatorClient::Impl {
     for (;;) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
       const grpc::Status status = stub->Join(Context(left).get(), request, reply);
-      if (status.error_code() != grpc::StatusCode::UNAVAILABLE || Clock::now() >= end)
-        return FromGrpc(status);
+      // Who was started by hand may come between two attempts, or before lost ranks are missed.
+      const bool later = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                         (status.error_code() == grpc::StatusCode::ABORTED && identity.run.empty());
+      if (!later || Clock::now() >= end) return FromGrpc(status);
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
     }
   }

@@ -130,6 +130,7 @@ void SetMessage(const StepReport& report, v1::StepRecord* message) {
   message->set_grad_norm(report.grad_norm);
   message->set_tokens(static_cast<uint64_t>(report.tokens));
   message->set_seconds(report.seconds);
+  message->set_reduce_seconds(report.reduce_seconds);
   message->set_skipped(report.skipped);
 }
 

@@ -16,6 +16,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+double SecondsSince(Clock::time_point began) {
+  return std::chrono::duration<double>(Clock::now() - began).count();
+}
+
 // Leaves the gradients of this rank's share in the adapter; gives its summed loss. The device is
 // waited for once, at the end.
 double Accumulate(const StageSettings& settings, const Decoder& decoder, FlatAdapter& adapter,
@@ -41,6 +45,7 @@ struct Wishes {
 // What all ranks know after the step's one reduction.
 struct Reduced {
   double loss = 0, grad_norm = 0;
+  double seconds = 0;  // in the all-reduce
   bool finite = true;
   Wishes wishes;
 };
@@ -53,11 +58,13 @@ Reduced Reduce(FlatAdapter& adapter, Collective& collective, const StepWork& wor
                                                    finite ? 0.0f : 1.0f, wishes.stop ? 1.0f : 0.0f,
                                                    wishes.checkpoint ? 1.0f : 0.0f};
   adapter.control_words().copy_(at::tensor(at::ArrayRef<float>(words), at::kFloat));
+  // The device has ended what came before: the loss was read.
+  const Clock::time_point began = Clock::now();
   collective.SumInPlace(adapter.reduced_M());
-
   const at::Tensor sums = adapter.control_words().to(at::kCPU);
   const float* sum = sums.const_data_ptr<float>();
   Reduced reduced;
+  reduced.seconds = SecondsSince(began);
   reduced.grad_norm = GradientNorm(adapter.gradients_N());
   reduced.loss = Joined({sum[0], sum[1]}) /
                  static_cast<double>(std::max<int64_t>(work.step_supervised_tokens, 1));
@@ -75,7 +82,8 @@ StepReport ReportOf(const StagePosition& position, const StepWork& work, const R
   report.learning_rate = work.learning_rate;
   report.grad_norm = reduced.grad_norm;
   report.tokens = work.step_tokens;
-  report.seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  report.seconds = SecondsSince(began);
+  report.reduce_seconds = reduced.seconds;
   report.skipped = !reduced.finite;
   return report;
 }

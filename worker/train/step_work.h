@@ -47,7 +47,8 @@ struct StepReport {
   double grad_norm = 0;  // global L2, before clipping
   int64_t tokens = 0;    // of all ranks
   double seconds = 0;
-  bool skipped = false;  // a loss or gradient was not finite; no rank applied it
+  double reduce_seconds = 0;  // of these, in the all-reduce; the slowest rank is waited for there
+  bool skipped = false;       // a loss or gradient was not finite; no rank applied it
 };
 
 // The loss over a stage's held-out rows.

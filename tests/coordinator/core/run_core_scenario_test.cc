@@ -64,7 +64,7 @@ join 0/2 a launch=one
   joining, ok
   | joined: rank 0 on host0, cpu
 join 1/2 b launch=two
-  joining, invalid: rank 1 is of another launch than the ranks that have joined
+  joining, aborted: rank 1 is of another launch than the ranks that have joined
 join 1/2 c launch=one
   training, ok
   | joined: rank 1 on host1, cpu
