@@ -16,6 +16,7 @@
 #include "common/status_macros.h"
 #include "common/train_state_bytes.h"
 #include "strata/v1/training.grpc.pb.h"
+#include "worker/task/rank_log.h"
 #include "worker/task/task_messages.h"
 
 namespace strata {
@@ -158,15 +159,14 @@ struct CoordinatorClient::Impl {
         if (reply.directive() == v1::DIRECTIVE_STOP) stop = true;
       } else if (status.error_code() == grpc::StatusCode::ABORTED ||
                  Clock::now() - renewed > lease) {
-        std::fprintf(stderr, "strata-worker: rank %d leaves: %s\n", identity.rank,
-                     status.error_message().c_str());
+        SayAs(identity, LogLevel::kError, "leaves", status.error_message());
         _exit(kExitLeaseLost);
       }
       lock.lock();
     }
   }
 
-  const WorkerIdentity identity;
+  WorkerIdentity identity;  // constant once joined
   v1::Caller caller;
   std::unique_ptr<v1::Training::Stub> stub;
   WorkerTask task;
@@ -209,6 +209,8 @@ absl::StatusOr<std::unique_ptr<CoordinatorClient>> CoordinatorClient::Connect(
   RETURN_IF_ERROR(impl->Join(request, &reply));
   impl->caller.set_run_id(reply.run_id());
   impl->caller.set_attempt(reply.attempt());
+  impl->identity.run = reply.run_id();
+  impl->identity.attempt = reply.attempt();
   ASSIGN_OR_RETURN(impl->task, TaskOf(reply));
   impl->lease = std::chrono::milliseconds(reply.lease_ms());
   impl->heartbeat = std::chrono::milliseconds(reply.heartbeat_ms());
@@ -216,6 +218,8 @@ absl::StatusOr<std::unique_ptr<CoordinatorClient>> CoordinatorClient::Connect(
   impl->heart = std::thread([self] { self->BeatUntilTold(); });
   return std::unique_ptr<CoordinatorClient>(new CoordinatorClient(std::move(impl)));
 }
+
+const WorkerIdentity& CoordinatorClient::identity() const { return impl_->identity; }
 
 const WorkerTask& CoordinatorClient::task() const { return impl_->task; }
 bool CoordinatorClient::StopRequested() const { return impl_->stop; }

@@ -17,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/log_line.h"
 #include "common/sha256.h"
 #include "worker/generate/generation_work.h"
 #include "worker/task/run_secrets.h"
@@ -29,11 +30,12 @@ struct WorkerIdentity {
   RunSecrets secrets;
   std::string run;       // "": the one that the coordinator has
   uint32_t attempt = 0;  // 0: the live one
-  int rank = 0, world = 1;
+  int rank = kNoRank, world = 1;
   std::string launch;  // random, the same for all ranks that MPI started together
   std::string device;  // "cpu" or "cuda:0"; "" when none can be had
   std::string device_name, cpus;
   uint32_t threads = 1;
+  LogFormat log_format = LogFormat::kText;  // of what the rank says
 };
 
 struct StageTask {
@@ -110,6 +112,8 @@ class CoordinatorClient {
   ~CoordinatorClient();
 
   const WorkerTask& task() const;
+  // With the run and the attempt that were joined.
+  const WorkerIdentity& identity() const;
   // The coordinator has asked for a stop; to be agreed with the other ranks.
   bool StopRequested() const;
   // What the next heartbeats report.

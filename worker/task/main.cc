@@ -2,11 +2,11 @@
 // ends.
 #include <unistd.h>
 
-#include <cstdio>
 #include <exception>
 
 #include "common/exit_code.h"
 #include "worker/task/orphan.h"
+#include "worker/task/rank_log.h"
 #include "worker/task/worker.h"
 
 int main(int argc, char** argv) {
@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
     strata::MpiSession session(&argc, &argv);
     strata::JoinRun(*options, session);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "strata-worker: %s\n", error.what());
+    strata::SayAs(options->identity, strata::LogLevel::kError, "failed", error.what());
     // Nothing is destroyed: an end of MPI would wait for the other ranks.
     _exit(static_cast<int>(strata::ExitCode::kUnavailable));
   }

@@ -26,11 +26,15 @@ std::optional<WorkerOptions> ReadWorkerOptions(int argc, char** argv, int* exit_
   app.add_option("--coordinator", options.identity.coordinator, "HOST:PORT");
   app.add_option("--threads", options.threads, "To compute with; 0: as many as there are cpus");
   app.add_option("--device", options.device, "auto, cpu or cuda");
+  std::string log_format = "text";
+  app.add_option("--log-format", log_format, "Of the lines on standard error: text or json")
+      ->check(CLI::IsMember({"text", "json"}));
   AddProbeOptions(&app, &options);
   try {
     app.parse(argc, argv);
     if (options.probe.empty() && options.identity.coordinator.empty())
       throw CLI::RequiredError("--coordinator");
+    options.identity.log_format = LogFormatOf(log_format);
     return options;
   } catch (const CLI::ParseError& error) {
     *exit_code = app.exit(error);
