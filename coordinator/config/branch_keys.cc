@@ -78,6 +78,32 @@ absl::StatusOr<std::string> Variable(const YamlValue& value) {
   return text;
 }
 
+// As the Trainer takes it: a list, or one word alone; "all" is all that there is.
+absl::StatusOr<std::vector<std::string>> Reporters(const YamlValue& value) {
+  const absl::StatusOr<std::string> text = value.Text();
+  std::vector<std::string> named;
+  if (text.ok()) {
+    named = {*text};
+  } else {
+    ASSIGN_OR_RETURN(named, TextList(value, &NonEmpty));
+  }
+  std::vector<std::string> reporters;
+  for (const std::string& name : named) {
+    if (name == "none" && named.size() == 1) continue;
+    if (name != "tensorboard" && name != "all")
+      return value.Error(absl::StrCat("must be none, tensorboard or a list of these, is ", name));
+    if (reporters.empty()) reporters.emplace_back("tensorboard");
+  }
+  return reporters;
+}
+
+absl::StatusOr<std::string> MetricsPort(const YamlValue& value) {
+  ASSIGN_OR_RETURN(std::string text, value.Text());
+  const absl::Status parsed = ParseMetricsAddress(text).status();
+  if (!parsed.ok()) return value.Error(std::string(parsed.message()));
+  return text;
+}
+
 absl::StatusOr<std::vector<std::string>> TargetModules(const YamlValue& value) {
   const absl::StatusOr<std::string> text = value.Text();
   if (text.ok() && *text == kAllLinear) return Config().lora_target_modules;
@@ -261,6 +287,19 @@ std::vector<KeyRow<Config>> RunKeys() {
   };
 }
 
+std::vector<KeyRow<Config>> ReportKeys() {
+  KeyRow<Config> report_to =
+      Row("report_to", &Config::report_to, &Reporters, "none, tensorboard, or a list of these");
+  report_to.choices = {"none", "tensorboard"};
+  return {
+      std::move(report_to),
+      Text("logging_dir", &Config::logging_dir),
+      Text("metrics_file", &Config::metrics_file),
+      Row("metrics_port", &Config::metrics_port, &MetricsPort, "0, PORT or HOST:PORT"),
+      Choice("log_format", &Config::log_format, Words({"text", "json"})),
+  };
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<YamlEntry>> UnderOurKeys(std::vector<YamlEntry> entries,
@@ -283,9 +322,9 @@ absl::StatusOr<std::vector<YamlEntry>> UnderOurKeys(std::vector<YamlEntry> entri
 
 std::vector<KeyRow<Config>> BranchKeys() {
   std::vector<KeyRow<Config>> keys;
-  for (std::vector<KeyRow<Config>>& part :
-       std::vector{BaseKeys(), ExampleKeys(), BatchKeys(), ScheduleKeys(), OptimizerKeys(),
-                   EvaluationKeys(), RunKeys(), std::vector{TiersRow(), DatasetsRow()}})
+  for (std::vector<KeyRow<Config>>& part : std::vector{
+           BaseKeys(), ExampleKeys(), BatchKeys(), ScheduleKeys(), OptimizerKeys(),
+           EvaluationKeys(), RunKeys(), ReportKeys(), std::vector{TiersRow(), DatasetsRow()}})
     std::move(part.begin(), part.end(), std::back_inserter(keys));
   return keys;
 }

@@ -75,6 +75,10 @@ void Complete(Loading* loading) {
         std::pair{"tls_key_file", &config.tls_key_file}, std::pair{"hostfile", &config.hostfile}}) {
     if (!file->empty()) *file = (loading->folders[key] / *file).lexically_normal();
   }
+  for (const auto& [key, path] : {std::pair{"logging_dir", &config.logging_dir},
+                                  std::pair{"metrics_file", &config.metrics_file}}) {
+    if (!path->empty()) *path = (loading->folders[key] / *path).lexically_normal().string();
+  }
   if (!config.backup_mirror.empty()) {
     const fs::path mirror =
         (loading->folders["backup_mirror"] / config.backup_mirror).lexically_normal();

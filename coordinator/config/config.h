@@ -140,6 +140,14 @@ struct Config {
   // branch.yaml absolute or relative to it. "" is none.
   std::filesystem::path backup_mirror;
 
+  std::vector<std::string> report_to;  // what a run's curves are kept for: "tensorboard"
+  // Where; "" is the run's own folder. This and metrics_file: absolute here, in branch.yaml
+  // absolute or relative to it; {branch} and {run} stand for their names.
+  std::string logging_dir;
+  std::string metrics_file;         // Prometheus' text format; "" is none
+  std::string metrics_port = "0";   // PORT of loopback, or HOST:PORT; 0 is none
+  std::string log_format = "text";  // "text", "json"
+
   std::vector<TierConfig> tiers = {{"premium", {"*premium*"}},
                                    {"improved", {"*improved*"}},
                                    {"supplementary", {"*supplementary*"}},

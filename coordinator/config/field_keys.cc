@@ -27,8 +27,10 @@ constexpr Alias kAliases[] = {
 };
 
 constexpr std::string_view kUnsupported[] = {
-    "bnb_4bit_quant_type", "bnb_4bit_use_double_quant", "init_lora_weights", "load_in_4bit",
-    "report_to",
+    "bnb_4bit_quant_type",
+    "bnb_4bit_use_double_quant",
+    "init_lora_weights",
+    "load_in_4bit",
 };
 
 // Longer keys are nobody's slip of the finger; the bound keeps a hostile file cheap.

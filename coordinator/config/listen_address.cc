@@ -48,4 +48,17 @@ absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text) {
   return address;
 }
 
+absl::StatusOr<ListenAddress> ParseMetricsAddress(std::string_view text) {
+  const bool digits = !text.empty() && std::all_of(text.begin(), text.end(),
+                                                   [](char c) { return c >= '0' && c <= '9'; });
+  if (text == "0") return ListenAddress{"127.0.0.1", 0};
+  const std::string whole = digits ? "127.0.0.1:" + std::string(text) : std::string(text);
+  absl::StatusOr<ListenAddress> address = ParseListenAddress(whole);
+  if (address.ok() && address->port != 0) return address;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "must be 0 (off), PORT of this machine alone, or HOST:PORT (a port from 1 to 65535; IPv6 as "
+      "[::1]:PORT), is ",
+      absl::string_view(text.data(), text.size())));
+}
+
 }  // namespace strata

@@ -20,4 +20,8 @@ struct ListenAddress {
 // a sentence ("must be …"), for anything else.
 absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text);
 
+// Where a run's metrics are read: "0" is nowhere (port 0), "9101" a port of loopback; else as above
+// with a port. INVALID_ARGUMENT likewise.
+absl::StatusOr<ListenAddress> ParseMetricsAddress(std::string_view text);
+
 }  // namespace strata

@@ -37,6 +37,11 @@ const std::set<std::string>& FreeSettings() {
                                              "keep_backups",
                                              "backup_mirror",
                                              "listen",
+                                             "report_to",
+                                             "logging_dir",
+                                             "metrics_file",
+                                             "metrics_port",
+                                             "log_format",
                                              "tls_certificate_file",
                                              "tls_key_file",
                                              "model_name_or_path"};

@@ -70,7 +70,7 @@ TEST(AliasTest, OnlyTrainOnInputsMeansTheOpposite) {
 }
 
 TEST(UnusableKeyReasonTest, AnotherKeyOfTheFieldIsNotYetSupported) {
-  for (const char* key : {"load_in_4bit", "report_to", "init_lora_weights"}) {
+  for (const char* key : {"load_in_4bit", "bnb_4bit_quant_type", "init_lora_weights"}) {
     EXPECT_THAT(UnusableKeyReason(key, KnownKeys()),
                 HasSubstr("known in the field, not supported by this version"));
   }

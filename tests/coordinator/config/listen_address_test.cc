@@ -24,6 +24,22 @@ TEST(ListenAddressTest, ReadsHostsWithAndWithoutAPort) {
   }
 }
 
+TEST(ListenAddressTest, MetricsAreForThisMachineUnlessAHostIsNamed) {
+  const std::vector<std::pair<std::string, ListenAddress>> cases = {
+      {"0", {"127.0.0.1", 0}},
+      {"9101", {"127.0.0.1", 9101}},
+      {"0.0.0.0:9101", {"0.0.0.0", 9101}},
+      {"[::1]:9101", {"::1", 9101}},
+  };
+  for (const auto& [text, address] : cases) {
+    const absl::StatusOr<ListenAddress> parsed = ParseMetricsAddress(text);
+    ASSERT_TRUE(parsed.ok()) << text << ": " << parsed.status();
+    EXPECT_EQ(*parsed, address) << text;
+  }
+  for (const std::string text : {"", "host", "host:0", "65536", "-1", "1x", "00000000000000000000"})
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseMetricsAddress(text).status())) << text;
+}
+
 TEST(ListenAddressTest, RefusesWhatIsNoAddress) {
   for (const std::string text :
        {"", ":", ":50051", "host:", "host:0", "host:65536", "host:-1", "host:1x", "host: 1", "[::1",
