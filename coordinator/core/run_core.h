@@ -76,6 +76,7 @@ struct JournalLine {
   std::optional<std::string> data_error = {};  // of a stage that was put back
   std::optional<Checkpoint> checkpoint = {};   // that counts from now on
   std::optional<bool> resumable = {};          // "ended": the next train may go on from here
+  std::optional<Verdict> verdict = {};         // "ended"
 };
 
 struct Effects {

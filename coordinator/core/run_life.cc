@@ -57,6 +57,7 @@ void End(RunState& state, Effects& effects, RunEnd end) {
   effects.verdict = end.verdict;
   effects.why = end.why;
   JournalLine line = Line(state, "ended", std::move(end.why));
+  line.verdict = end.verdict;
   line.resumable = end.verdict != Verdict::kCompleted && end.resumable && Trains(state);
   effects.journal.push_back(std::move(line));
 }

@@ -104,8 +104,13 @@ absl::Status RunDriver::KeepUntil(uint64_t line) {
     }
     ++lines_kept_;
     if (!input_.folder.empty()) kept_ = journal_.Append(next);
+    if (kept_.ok()) Tell(next);
   }
   return kept_;
+}
+
+void RunDriver::Tell(RunNews news) {
+  if (input_.observer != nullptr) input_.observer->Tell(std::move(news));
 }
 
 // They may come while the journal is being written, and are answered at once: a disk that stalls
@@ -154,6 +159,9 @@ Effects RunDriver::Take(const Event& event, std::unique_lock<std::mutex>& lock) 
 
 void RunDriver::Count(const Checkpoint& checkpoint) {
   counted_.push_back(checkpoint);
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(checkpoints_.PathOf(checkpoint), error);
+  Tell(CheckpointSeen{checkpoint, error ? 0 : bytes});
   // Only those that counted: rank 0 may be ahead, with the next one on its way or on disk.
   while (counted_.size() > kCheckpointsKept) {
     checkpoints_.Remove(counted_.front());
@@ -208,6 +216,7 @@ Effects RunDriver::SubmitStep(const StepDone& done, const v1::StepRecord& step) 
                 .attempt = state_.attempt.value(),
                 .device = state_.ranks[0].seat.device};
   record_.Add(seen);
+  Tell(seen);
   steps_->Add(std::move(seen));
   return effects;
 }
@@ -227,6 +236,7 @@ Effects RunDriver::SubmitEvaluation(const EvaluationDone& done,
                       .best = evaluation.best(),
                       .ends_stage = evaluation.ends_stage()};
   record_.Add(seen);
+  Tell(seen);
   steps_->Add(std::move(seen));
   return effects;
 }
@@ -376,7 +386,10 @@ void RunDriver::CarryOut() {
     candidate = std::move(candidate_);
   }
   const CommitAnswer answer = input_.commit(candidate, proved);
-  Submit(CommitEnded{answer.status.ok(), std::string(answer.status.message()), answer.refused});
+  Submit(CommitEnded{answer.committed.ok(),
+                     answer.committed.ok() ? *answer.committed
+                                           : std::string(answer.committed.status().message()),
+                     answer.refused});
 }
 
 absl::StatusOr<DriveOutcome> RunDriver::Drive() {

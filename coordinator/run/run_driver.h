@@ -24,6 +24,7 @@
 #include "coordinator/run/checkpoint_folder.h"
 #include "coordinator/run/generated_tokens.h"
 #include "coordinator/run/run_journal.h"
+#include "coordinator/run/run_news.h"
 #include "coordinator/run/run_record.h"
 #include "coordinator/run/shard_source.h"
 #include "coordinator/run/step_log.h"
@@ -41,7 +42,7 @@ struct JoinAddress {
 };
 
 struct CommitAnswer {
-  absl::Status status;   // its message is shown
+  absl::StatusOr<std::string> committed;  // what is current then, in words, or why nothing is new
   bool refused = false;  // the adapter itself is: to train it again from the checkpoint is in vain
 };
 
@@ -63,6 +64,7 @@ struct DriveInput {
   std::function<absl::Status(const JoinAddress&)> on_listening;
   std::function<void(const std::vector<RankSeat>& by_rank)> on_joined;
   std::function<void(const TokenPiece&)> on_tokens;  // likewise
+  RunObserver* observer = nullptr;  // of steps, journal and checkpoints; none where it is null
   // Checks and commits the candidate.
   std::function<CommitAnswer(const std::vector<float>& adapter, const RunState& state)> commit;
   const std::atomic<int>* stops = nullptr;  // how often a stop was asked for
@@ -124,6 +126,7 @@ class RunDriver final : public RunHost {
   absl::Status KeepUntil(uint64_t line);
   // A checkpoint counts: those that nobody can need any more go.
   void Count(const Checkpoint& checkpoint);
+  void Tell(RunNews news);
   absl::Status LaunchDue();
   void Watch();
   // Ends a group whose attempt is lost.

@@ -1,6 +1,9 @@
 #include "coordinator/run/run_journal.h"
 
 #include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/json.h"
@@ -11,6 +14,25 @@ namespace strata {
 namespace {
 
 constexpr char kWhat[] = "the run's journal";
+
+constexpr std::pair<Verdict, const char*> kVerdicts[] = {{Verdict::kCompleted, "completed"},
+                                                         {Verdict::kFailed, "failed"},
+                                                         {Verdict::kInterrupted, "interrupted"}};
+
+std::string NameOf(Verdict verdict) {
+  for (const auto& [named, name] : kVerdicts) {
+    if (named == verdict) return name;
+  }
+  return "";
+}
+
+// What a later strata may call by another name is not known.
+std::optional<Verdict> VerdictOf(const std::string& name) {
+  for (const auto& [verdict, known] : kVerdicts) {
+    if (name == known) return verdict;
+  }
+  return std::nullopt;
+}
 
 Json BodyOf(const JournalLine& line) {
   Json body = {{"attempt", line.attempt.value()}, {"words", line.words}};
@@ -27,6 +49,7 @@ Json BodyOf(const JournalLine& line) {
     body["state"] = line.checkpoint->state.Hex();
   }
   if (line.resumable) body["resumable"] = *line.resumable;
+  if (line.verdict) body["verdict"] = NameOf(*line.verdict);
   return body;
 }
 
@@ -49,7 +72,9 @@ absl::StatusOr<Checkpoint> CheckpointOf(const Json& body, AttemptId attempt) {
   return checkpoint;
 }
 
-absl::StatusOr<JournalLine> LineOf(const LedgerEvent& event) {
+}  // namespace
+
+absl::StatusOr<JournalLine> JournalLineOf(const LedgerEvent& event) {
   const Json& body = event.body;
   JournalLine line;
   line.kind = event.kind;
@@ -78,17 +103,19 @@ absl::StatusOr<JournalLine> LineOf(const LedgerEvent& event) {
   if (body.contains("resumable")) {
     ASSIGN_OR_RETURN(line.resumable, JsonBool(body, "resumable", kWhat));
   }
+  if (body.contains("verdict")) {
+    ASSIGN_OR_RETURN(const std::string verdict, JsonString(body, "verdict", kWhat));
+    line.verdict = VerdictOf(verdict);
+  }
   return line;
 }
-
-}  // namespace
 
 absl::StatusOr<RunJournal> RunJournal::Open(const std::filesystem::path& file) {
   RunJournal journal;
   ASSIGN_OR_RETURN(journal.ledger_, Ledger::Read(file));
   RETURN_IF_ERROR(journal.ledger_.damage());
   for (const LedgerEvent& event : journal.ledger_.events()) {
-    ASSIGN_OR_RETURN(JournalLine line, LineOf(event));
+    ASSIGN_OR_RETURN(JournalLine line, JournalLineOf(event));
     journal.lines_.push_back(std::move(line));
   }
   return journal;

@@ -11,6 +11,9 @@
 
 namespace strata {
 
+// What a line of the file says. DATA_LOSS for one that no strata wrote.
+absl::StatusOr<JournalLine> JournalLineOf(const LedgerEvent& event);
+
 class RunJournal {
  public:
   // A missing file has no lines yet. DATA_LOSS for one that no strata wrote or that was changed.

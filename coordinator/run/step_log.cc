@@ -21,6 +21,7 @@ Json LineOf(const StepSeen& step) {
           {"learning_rate", step.learning_rate},
           {"grad_norm", step.grad_norm},
           {"tokens", step.tokens},
+          {"supervised", step.supervised},
           {"seconds", step.seconds},
           {"reduce_seconds", step.reduce_seconds},
           {"skipped", step.skipped},
@@ -56,7 +57,7 @@ absl::Status ReadPlace(const Json& json, Seen* seen) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<StepEvent> EventOf(const Json& json) {
+absl::StatusOr<StepEvent> EventIn(const Json& json) {
   if (json.contains("eval_loss")) {
     EvaluationSeen seen;
     RETURN_IF_ERROR(ReadPlace(json, &seen));
@@ -80,6 +81,11 @@ absl::StatusOr<StepEvent> EventOf(const Json& json) {
   seen.reduce_seconds = FigureOf(json, "reduce_seconds");
   seen.time = FigureOf(json, "time");
   seen.tokens = static_cast<uint64_t>(tokens);
+  // What an older strata wrote is without it.
+  if (json.contains("supervised")) {
+    ASSIGN_OR_RETURN(const int64_t supervised, JsonInteger(json, "supervised", kWhat));
+    seen.supervised = static_cast<uint64_t>(supervised);
+  }
   return seen;
 }
 
@@ -178,13 +184,16 @@ absl::Status StepLog::failure() const {
   return failure_;
 }
 
+absl::StatusOr<StepEvent> StepEventOf(std::string_view line) {
+  ASSIGN_OR_RETURN(const Json json, ParseJson(line, kWhat));
+  return EventIn(json);
+}
+
 std::vector<StepEvent> ReadStepLog(const std::filesystem::path& file) {
   std::vector<StepEvent> events;
   std::ifstream stream(file);
   for (std::string line; std::getline(stream, line);) {
-    const absl::StatusOr<Json> json = ParseJson(line, kWhat);
-    if (!json.ok()) continue;
-    absl::StatusOr<StepEvent> event = EventOf(*json);
+    absl::StatusOr<StepEvent> event = StepEventOf(line);
     if (event.ok()) events.push_back(*std::move(event));
   }
   return events;

@@ -13,11 +13,12 @@
 #include <functional>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <variant>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace strata {
 
@@ -85,6 +86,9 @@ class StepLog {
   absl::Status failure_;                       // guarded by mutex_
   std::thread thread_;
 };
+
+// What one line of it says. DATA_LOSS for a line that is none of strata's.
+absl::StatusOr<StepEvent> StepEventOf(std::string_view line);
 
 // What a run's steps.jsonl has, in its order: a later attempt's step stands behind the one it does
 // again. Lines that are none are passed over. A missing file has none.

@@ -32,7 +32,12 @@ using SystemClock = std::chrono::system_clock;
 
 constexpr std::chrono::hours kUserJoinMax{24 * 30};  // a queue may be long; a stop ends the wait
 
+void Tell(const TrainRequest& request, RunNews news) {
+  if (request.observer != nullptr) request.observer->Tell(std::move(news));
+}
+
 void Warn(const TrainRequest& request, const std::string& sentence) {
+  Tell(request, WarningSeen{sentence});
   if (request.on_warning) request.on_warning(sentence);
 }
 
@@ -63,7 +68,8 @@ class Training {
   DriveInput InputOf(std::vector<float> adapter);
   // Where the user starts the workers: leaves them what they join by, and says how.
   absl::Status Invite(const JoinAddress& join);
-  absl::Status Commit(const std::vector<float>& adapter, const RunState& state);
+  // What is current then.
+  absl::StatusOr<std::string> Commit(const std::vector<float>& adapter, const RunState& state);
   bool NothingToTrain();
   // The programs are there, and the adapters' folder takes a version.
   absl::Status CheckMachine() const;
@@ -140,7 +146,7 @@ RunSpec Training::SpecOf() const {
 Launch Training::LaunchOf() const {
   return {.ranks = static_cast<int>(config_.workers),
           .worker = WorkerProgram(),
-          .arguments = {"--device", config_.device},
+          .arguments = {"--device", config_.device, "--log-format", config_.log_format},
           .environment = {},
           .log = folder_ / "worker.log"};
 }
@@ -156,7 +162,8 @@ DriveInput Training::InputOf(std::vector<float> adapter) {
   input.launcher = LauncherOf(config_);
   input.launch = LaunchOf();
   input.folder = folder_;
-  input.on_warning = request_.on_warning;
+  input.observer = request_.observer;
+  input.on_warning = [this](const std::string& sentence) { Warn(request_, sentence); };
   input.on_joined = [this](const std::vector<RankSeat>& by_rank) {
     result_.ranks = by_rank;
     if (request_.on_joined) request_.on_joined(by_rank);
@@ -168,13 +175,14 @@ DriveInput Training::InputOf(std::vector<float> adapter) {
   input.on_evaluation = request_.on_evaluation;
   input.stops = request_.stops;
   input.commit = [this](const std::vector<float>& trained, const RunState& state) {
-    const absl::Status status = Commit(trained, state);
-    return CommitAnswer{status, !refused_.ok()};
+    absl::StatusOr<std::string> committed = Commit(trained, state);
+    return CommitAnswer{std::move(committed), !refused_.ok()};
   };
   return input;
 }
 
-absl::Status Training::Commit(const std::vector<float>& adapter, const RunState& state) {
+absl::StatusOr<std::string> Training::Commit(const std::vector<float>& adapter,
+                                             const RunState& state) {
   Candidate candidate;
   candidate.parent = material_.plan.parent;
   candidate.fresh_lineage = material_.plan.rebuild;
@@ -221,7 +229,8 @@ absl::Status Training::Commit(const std::vector<float>& adapter, const RunState&
   if (!outcome.rotation_pending.empty()) Warn(request_, outcome.rotation_pending);
   if (!outcome.mirror_pending.empty()) Warn(request_, outcome.mirror_pending);
   metadata_ = std::move(outcome.metadata);
-  return absl::OkStatus();
+  Tell(request_, CommitSeen{outcome.version, outcome.parked});
+  return absl::StrCat(VersionName(outcome.version), outcome.parked ? " is parked" : " is current");
 }
 
 void Training::Conclude(const DriveOutcome& outcome) {
@@ -384,10 +393,12 @@ absl::StatusOr<TrainResult> Training::Run() {
   if (request_.on_start) {
     request_.on_start(
         {material_.plan, base_.layout.elements, settings_, result_.run,
-         goes_on_ ? std::optional(driver_->begins_at().value_or(Position())) : std::nullopt});
+         goes_on_ ? std::optional(driver_->begins_at().value_or(Position())) : std::nullopt,
+         folder_});
   }
   ASSIGN_OR_RETURN(const DriveOutcome outcome, driver_->Drive());
   Conclude(outcome);
+  Tell(request_, RunEndSeen{result_.status, result_.reason});
   if (metadata_.is_null() && store_->current().value() != 0) {
     // What a rebuild did not replace may be damaged; the report goes without it.
     absl::StatusOr<Json> metadata = store_->Metadata(store_->current());

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <atomic>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@
 #include "coordinator/config/config.h"
 #include "coordinator/plan/plan.h"
 #include "coordinator/run/run_driver.h"
+#include "coordinator/run/run_news.h"
 #include "coordinator/store/candidate.h"
 #include "coordinator/tokens/token_store.h"
 
@@ -33,6 +35,7 @@ struct RunStart {
   const std::vector<std::pair<std::string, std::string>>& settings;
   RunId run;
   std::optional<Position> resumed = {};  // it goes on from here; nullopt = it begins
+  std::filesystem::path folder = {};     // of the run
 };
 
 struct TrainRequest {
@@ -45,6 +48,7 @@ struct TrainRequest {
   std::function<void(const std::vector<RankSeat>& by_rank)> on_joined;  // of each attempt
   std::function<void(const StepSeen&)> on_step;
   std::function<void(const EvaluationSeen&)> on_evaluation;
+  RunObserver* observer = nullptr;  // is told everything; outlives the call
   TokenizeProgress on_tokenize;
   // What was mended or went wrong beside the run, a sentence each.
   std::function<void(const std::string&)> on_warning;

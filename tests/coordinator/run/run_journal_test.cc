@@ -45,6 +45,15 @@ TEST_F(RunJournalTest, GivesBackWhatWasKept) {
   EXPECT_FALSE(journal->closed());
 }
 
+TEST_F(RunJournalTest, GivesBackEachVerdict) {
+  for (const Verdict verdict : {Verdict::kCompleted, Verdict::kFailed, Verdict::kInterrupted}) {
+    JournalLine ended{.kind = "ended", .words = "there", .attempt = AttemptId(1)};
+    ended.verdict = verdict;
+    Append(ended);
+    EXPECT_EQ(RunJournal::Open(file())->lines().back().verdict, verdict);
+  }
+}
+
 TEST_F(RunJournalTest, IsClosedByALastLineThatNothingGoesOnFrom) {
   JournalLine ended{.kind = "ended", .words = "interrupted", .attempt = AttemptId(1)};
   ended.resumable = true;
