@@ -22,6 +22,7 @@ inline constexpr char kKeyValue[] = "KEY";            // of branch.yaml
 inline constexpr char kSettingValue[] = "KEY=VALUE";  // the same with a value
 inline constexpr char kDatasetValue[] = "DATASET";    // a file of training/
 inline constexpr char kVersionValue[] = "VERSION";    // what restore takes: versions, backups, pins
+inline constexpr char kRunValue[] = "RUN";            // a folder of runs/
 inline constexpr char kAdapterValue[] =
     "ADAPTER";  // what evaluate takes: one more, none or a folder
 
@@ -57,6 +58,7 @@ void AddTrain(CLI::App* app, Action* action);
 void AddRebuild(CLI::App* app, Action* action);
 void AddStatus(CLI::App* app, Action* action);
 void AddBranches(CLI::App* app, Action* action);
+void AddWatch(CLI::App* app, Action* action);
 void AddHistory(CLI::App* app, Action* action);
 void AddBackups(CLI::App* app, Action* action);
 void AddRestore(CLI::App* app, Action* action);

@@ -103,6 +103,16 @@ Offers Keys(const std::string& suffix) {
   return keys;
 }
 
+// The newest first.
+Offers Runs(const Config& config) {
+  Offers runs = Entries(config.RunsDir(), [](const fs::directory_entry& entry) {
+    std::error_code missing;
+    return fs::exists(entry.path() / "run.json", missing) ? entry.path().filename().string() : "";
+  });
+  std::reverse(runs.begin(), runs.end());
+  return runs;
+}
+
 // KEY=, and after the sign what that key may be.
 Offers SettingsFor(const std::string& word) {
   const size_t equals = word.find('=');
@@ -133,6 +143,7 @@ Completion ValuesInBranch(const std::string& type, const std::string& branch,
   }
   if (type == kDatasetValue) return Words(Datasets(*config, branch));
   if (type == kVersionValue) return Words(Versions(*config));
+  if (type == kRunValue) return Words(Runs(*config));
   if (type == kAdapterValue) return Adapters(*config, word);
   return {};
 }

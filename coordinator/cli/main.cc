@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   strata::AddRebuild(&app, &action);
   strata::AddStatus(&app, &action);
   strata::AddBranches(&app, &action);
+  strata::AddWatch(&app, &action);
   strata::AddHistory(&app, &action);
   strata::AddBackups(&app, &action);
   strata::AddRestore(&app, &action);

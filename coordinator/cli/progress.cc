@@ -28,16 +28,16 @@ constexpr std::chrono::milliseconds kDrawInterval{50};
 
 Progress::Progress(bool quiet) : quiet_(quiet), terminal_(Terminal::Of(fileno(stdout))) {}
 
-void Progress::Begin(const RunStart& start) {
+void Progress::Follow(const Plan& plan) {
   std::vector<std::string> tiers;
-  for (const StagePlan& stage : start.plan.stages) tiers.push_back(stage.tier);
+  for (const StagePlan& stage : plan.stages) tiers.push_back(stage.tier);
   std::map<std::string, Style> styles = TierStyles(tiers);
   size_t tier_columns = 0;
   for (const std::string& tier : tiers) tier_columns = std::max(tier_columns, DisplayWidth(tier));
-  for (const StagePlan& stage : start.plan.stages) {
+  for (const StagePlan& stage : plan.stages) {
     StageView view;
     view.number = stage.index + 1;
-    view.count = static_cast<uint32_t>(start.plan.stages.size());
+    view.count = static_cast<uint32_t>(plan.stages.size());
     view.dataset = stage.dataset;
     view.tier = stage.tier;
     view.tier_columns = tier_columns;
@@ -49,6 +49,10 @@ void Progress::Begin(const RunStart& start) {
         {std::move(view), stage.steps,
          static_cast<double>(stage.tokens) * static_cast<double>(stage.steps.size())});
   }
+}
+
+void Progress::Begin(const RunStart& start) {
+  Follow(start.plan);
   if (quiet_) return;
   PrintSettings(start);
   PrintPlanTable(start.plan, terminal_);
@@ -99,7 +103,8 @@ void Progress::OnTokenize(uint64_t bytes_done, uint64_t bytes_total) {
   std::fflush(stdout);
 }
 
-void Progress::Enter(uint32_t stage) {
+void Progress::Enter(const StepSeen& first) {
+  const uint32_t stage = first.stage;
   End();
   // A stage that no update was seen of says so.
   for (uint32_t i = stage_ == UINT32_MAX ? 0 : stage_ + 1; terminal_.draws && i < stage; ++i)
@@ -110,7 +115,7 @@ void Progress::Enter(uint32_t stage) {
   stages_[stage].view.losses.clear();
   stages_[stage].view.held_out_loss = std::nan("");
   stages_[stage].view.stopped_early = false;
-  stage_began_ = Clock::now();
+  stage_began_ = first.time - first.seconds;
 }
 
 void Progress::Measure(const StepSeen& step) {
@@ -140,7 +145,7 @@ void Progress::UpdateView(const StepSeen& step, uint32_t done) {
   view.done = done;
   view.loss = measured_.finite > 0 ? measured_.mean_loss : std::nan("");
   view.tokens_per_second = measured_.seconds > 0 ? measured_.tokens / measured_.seconds : 0;
-  view.seconds = std::chrono::duration<double>(Clock::now() - stage_began_).count();
+  view.seconds = step.time - stage_began_;
   const double of_step =
       measured_.steps > 0 ? measured_.seconds / static_cast<double>(measured_.steps) : 0;
   view.stage_seconds_left = of_step * (view.total - done);
@@ -163,7 +168,7 @@ void Progress::OnStep(const StepSeen& step) {
   uint32_t done = step.step + 1;
   for (uint32_t epoch = 0; epoch < step.epoch; ++epoch) done += stage.steps[epoch];
   // Another stage; or an attempt that begins this one again.
-  if (step.stage != stage_ || done <= stage.view.done) Enter(step.stage);
+  if (step.stage != stage_ || done <= stage.view.done) Enter(step);
   Measure(step);
   UpdateView(step, done);
   if (terminal_.draws) {

@@ -20,6 +20,8 @@ class Progress {
   explicit Progress(bool quiet);
   // Prints the settings that the run goes by and what it is about to do.
   void Begin(const RunStart& start);
+  // Shows the steps of a run of this plan without a word before them. Begin does it too.
+  void Follow(const Plan& plan);
   void OnStep(const StepSeen& step);
   void OnEvaluation(const EvaluationSeen& evaluation);
   // Shows how much of a dataset has been tokenised, in a terminal only.
@@ -46,7 +48,7 @@ class Progress {
     uint32_t epoch = 0;
   };
   void Measure(const StepSeen& step);
-  void Enter(uint32_t stage);
+  void Enter(const StepSeen& first);
   void UpdateView(const StepSeen& step, uint32_t done);
   // The view shows the mean over the epoch's tokens, as the summary does, in place of the running
   // one.
@@ -65,7 +67,8 @@ class Progress {
   uint32_t stage_ = UINT32_MAX;
   Measured measured_;
   double run_tokens_ = 0, run_seconds_ = 0;
-  std::chrono::steady_clock::time_point stage_began_, drawn_;
+  double stage_began_ = 0;  // seconds since 1970, by its first step's time
+  std::chrono::steady_clock::time_point drawn_;
   bool drawing_ = false;
 };
 

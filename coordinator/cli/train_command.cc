@@ -16,6 +16,7 @@
 #include "coordinator/cli/stop_signals.h"
 #include "coordinator/cli/text_table.h"
 #include "coordinator/cli/train_queue.h"
+#include "coordinator/observe/observation.h"
 #include "coordinator/run/training.h"
 #include "coordinator/store/metadata.h"
 
@@ -29,7 +30,7 @@ struct TrainOptions {
   bool all = false, rebuild = false, restart = false;
   std::vector<std::string> datasets;
   int workers = 0;
-  std::string device, launcher, listen;
+  std::string device, launcher, listen, log_format;
 };
 
 // In a terminal the lines of the stages that ended well stand there already.
@@ -158,7 +159,7 @@ absl::StatusOr<TrainResult> TrainBranch(const TrainOptions& options, const std::
   if (options.workers > 0) branch.set.push_back("workers=" + std::to_string(options.workers));
   for (const auto& [key, value] :
        {std::pair{"device=", options.device}, std::pair{"launcher=", options.launcher},
-        std::pair{"listen=", options.listen}}) {
+        std::pair{"listen=", options.listen}, std::pair{"log_format=", options.log_format}}) {
     if (!value.empty()) branch.set.push_back(key + value);
   }
   ASSIGN_OR_RETURN(const Config config, branch.Load());
@@ -174,8 +175,11 @@ absl::StatusOr<TrainResult> TrainBranch(const TrainOptions& options, const std::
     progress.MakeRoom();
     PrintWarning(sentence);
   };
+  Observation observation(config, request.on_warning);
+  request.observer = &observation;
   request.on_start = [&](const RunStart& start) {
     WorkBegins();
+    observation.Begin(start);
     progress.Begin(start);
   };
   request.on_invitation = [&](const std::string& lines) {
@@ -264,6 +268,8 @@ CLI::App* AddTraining(CLI::App* app, Action* action, const char* name, const cha
       ->check(CLI::IsMember({"auto", "local", "mpirun", "srun", "external"}));
   command->add_option("--listen", options->listen,
                       "HOST or HOST:PORT where workers join, instead of branch.yaml's");
+  command->add_option("--log-format", options->log_format, "text or json, instead of branch.yaml's")
+      ->check(CLI::IsMember({"text", "json"}));
   command->add_flag("--restart", options->restart,
                     "Drop a run that was interrupted, instead of going on with it");
   command->callback([=] { *action = [=] { return RunTrain(*options); }; });
