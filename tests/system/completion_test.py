@@ -66,6 +66,8 @@ class CompletionTest(branch.BranchTest):
         self.assertEqual(offered[:4], ["words", "v0001", "v0002", "previous"])
         self.assertRegex(offered[4], "^backup_current_")
         self.assertEqual(self.ask("evaluate", "-C", str(self.branch), "--adapter", "v"), ["words", "v0001", "v0002"])
+        runs = sorted((run.name for run in (self.branch / "runs").iterdir()), reverse=True)
+        self.assertEqual(self.ask("watch", "-C", str(self.branch), "--run", ""), ["words", *runs])
 
     def test_every_value_says_what_it_is(self):
         """An option whose value is "TEXT" is one that nobody thought of."""
