@@ -67,8 +67,17 @@ std::string PendingText(const BranchOverview& branch) {
   return words.empty() ? "nothing" : absl::StrJoin(words, ", ");
 }
 
+// Without a branch.yaml that can be read it is not known where anything is.
+bool IsUnknown(const BranchOverview& branch) { return branch.name.empty(); }
+
+std::string CurrentText(const BranchOverview& branch) {
+  if (branch.current.value() != 0) return VersionName(branch.current);
+  return IsUnknown(branch) ? "?" : "-";
+}
+
 TableCell LastRunCell(const BranchOverview& branch) {
   if (!branch.unfinished.empty()) return {"unfinished", Style::kYellow};
+  if (IsUnknown(branch)) return {"?"};
   if (!branch.last_run.has_value()) return {"none yet", Style::kDim};
   const std::string& status = branch.last_run->status;
   return {absl::StrCat(status, " ", Minute(branch.last_run->ended)),
@@ -98,10 +107,9 @@ void PrintTable(const std::vector<BranchOverview>& branches, const fs::path& roo
                    {"loss", true, false, /*leaves=*/3},
                    {"health"}});
   for (const BranchOverview& branch : branches) {
-    const bool none = branch.current.value() == 0;
     const std::string pending = PendingText(branch);
     table.AddRow({{ShownName(branch.folder, root), Style::kBold},
-                  {none ? "-" : VersionName(branch.current)},
+                  {CurrentText(branch)},
                   {Minute(branch.current_since), Style::kDim},
                   {pending, pending == "nothing" ? Style::kDim : Style::kPlain},
                   LastRunCell(branch),

@@ -18,9 +18,9 @@ constexpr uint64_t kKernelsOnCpu = 1250 * kMiB;
 constexpr uint64_t kProgramOnCuda = 700 * kMiB;
 
 // Tensors that come and go between those that stay leave holes in glibc's heap: 22 to 46 % of both
-// were measured, some 70 % of the little that checkpointing keeps; none with each tensor mapped on
-// its own (MALLOC_MMAP_THRESHOLD_).
-constexpr uint64_t kHeapHolesPercent = 30;
+// were measured, and 50 to 110 % of the less that checkpointing keeps, whose tensors come and go
+// twice; none with each tensor mapped on its own (MALLOC_MMAP_THRESHOLD_).
+constexpr uint64_t kHeapHolesPercent = 30, kHeapHolesPercentOfCheckpointing = 70;
 
 constexpr uint64_t kLogitsChunk = 1024;  // positions: LinearCrossEntropySum's
 constexpr uint64_t kQueryBlock = 128;    // BlockAttention's
@@ -186,8 +186,8 @@ MemoryEstimate EstimateMemory(const Config& config, const Base& base, uint32_t r
   estimate.activations_per_row = shapes.length * KeptBytes(shapes, checkpointing);
   estimate.activations = rows * estimate.activations_per_row;
   estimate.working = WorkingBytes(shapes, rows, checkpointing);
-  if (!on_cuda)
-    estimate.heap_holes = (estimate.activations + estimate.working) / 100 * kHeapHolesPercent;
+  const uint64_t holes = checkpointing ? kHeapHolesPercentOfCheckpointing : kHeapHolesPercent;
+  if (!on_cuda) estimate.heap_holes = (estimate.activations + estimate.working) / 100 * holes;
   return estimate;
 }
 

@@ -56,6 +56,8 @@ class CompletionTest(branch.BranchTest):
 
     def test_folders_and_files(self):
         self.assertIn(str(self.branch), self.in_bash("plan", "-C", str(self.folder) + "/"))
+        for branches in ((), ("a",), ("a", "b")):
+            self.assertIn(str(self.branch), self.in_bash("train", *branches, str(self.folder) + "/"))
         file = str(self.branch / "branch.yaml")
         self.assertEqual(self.in_bash("evaluate", "--data", file[:-3]), [file])
 

@@ -1,7 +1,9 @@
-"""Goal: what strata plan estimates of a worker's memory is what a worker takes, and micro_batch_size: auto goes by it.
-Method: a model whose activations outweigh the program is trained, the peak of the worker's own pages is read from
-/proc while it runs, and compared with the terms of the estimate. What libtorch maps of its libraries is left out on
-both sides: how much of that is resident depends on what else the machine does."""
+"""Goal: what strata plan estimates of a worker's memory is what a worker takes, within 15 %, and micro_batch_size: auto
+goes by it. Method: models whose activations outweigh the program are trained, small, of 100 M parameters, deep, and with
+many words; the peak of the worker's own pages is read from /proc while it runs, and compared with the terms of the
+estimate. What libtorch maps of its libraries is left out on both sides: how much of that is resident depends on what
+else the machine does. So are the kernels that bfloat16 compiles on the CPU: how many there will be depends on the
+lengths of the rows."""
 import json
 import pathlib
 import shutil
@@ -14,6 +16,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 # Of the program's share of the estimate: what is mapped from files.
 MAPPED = 205 << 20
+SHARE = 0.15  # off the measured peak at the most
 SETTINGS = """model_name_or_path: base
 base_model_name: strata/test-base
 device: cpu
@@ -58,24 +61,39 @@ def own_bytes(pid):
     return 0
 
 
+# Vocabulary, hidden, feed-forward, layers, heads, heads of keys and values.
+SMALL, OF_100_M = (2048, 256, 704, 8, 8, 2), (32000, 768, 2048, 12, 12, 4)
+DEEP, WORDY = (2048, 128, 352, 24, 4, 4), (65536, 256, 704, 4, 8, 2)
+# Two updates of four rows.
+FOUR_ROWS = {"global_batch_size": 4, "micro_batch_size": 4}
+CHECKPOINTED = {"gradient_checkpointing": "true"}
+
+
 class MemoryTest(branch.BranchTest):
     def setUp(self):
         super().setUp()
-        base = self.folder / "base"
-        torch.manual_seed(7)
-        LlamaForCausalLM(LlamaConfig(
-            vocab_size=2048, hidden_size=256, intermediate_size=704, num_hidden_layers=8, num_attention_heads=8,
-            num_key_value_heads=2, max_position_embeddings=512, tie_word_embeddings=True, bos_token_id=0,
-            eos_token_id=0)).save_pretrained(base)
-        for name in ("tokenizer.json", "tokenizer_config.json"):
-            shutil.copy(branch.BASE / name, base)
-        (self.branch / "base").unlink()
-        (self.branch / "base").symlink_to(base)
         (self.branch / "branch.yaml").write_text(SETTINGS)
+        self.take_base(SMALL)
         # Each a row of its own, cut at max_length: so all are full, and oneDNN compiles for one shape.
         long = {"instruction": "¿Qué es la cultura?", "output": "La cultura es lo que se aprende y se comparte. " * 200}
         self.drop("train.jsonl", [json.dumps({**long, "instruction": f"{i} {long['instruction']}"}) + "\n"
                                   for i in range(16)])
+
+    def take_base(self, sizes):
+        """The branch begins anew, on a base with these sizes."""
+        vocab, hidden, inner, layers, heads, kv_heads = sizes
+        base = self.folder / f"base-{hidden}-{layers}"
+        torch.manual_seed(7)
+        LlamaForCausalLM(LlamaConfig(
+            vocab_size=vocab, hidden_size=hidden, intermediate_size=inner, num_hidden_layers=layers,
+            num_attention_heads=heads, num_key_value_heads=kv_heads, max_position_embeddings=512,
+            tie_word_embeddings=True, bos_token_id=0, eos_token_id=0)).save_pretrained(base)
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(branch.BASE / name, base)
+        (self.branch / "base").unlink()
+        (self.branch / "base").symlink_to(base)
+        for made in ("adapters", "runs"):
+            shutil.rmtree(self.branch / made, ignore_errors=True)
 
     def peak(self, *arguments):
         command = [branch.STRATA, "train", "-C", str(self.branch), *arguments]
@@ -89,7 +107,7 @@ class MemoryTest(branch.BranchTest):
         training.stderr.close()
         return peak
 
-    def compare(self, share, **settings):
+    def compare(self, **settings):
         arguments = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
         planned = self.json("plan", "--all", *arguments)
         # One shape has few kernels; how many there will be is not known beforehand.
@@ -97,20 +115,40 @@ class MemoryTest(branch.BranchTest):
         measured = self.peak("--all", *arguments)
         told = f"{settings}: estimated {estimated >> 20} MiB, measured {measured >> 20} MiB"
         print(told, f"{estimated / measured - 1:+.0%}", flush=True)
-        self.assertLess(abs(estimated / measured - 1), share, told)
+        self.assertLess(abs(estimated / measured - 1), SHARE, told)
         return measured
 
     def test_an_estimate_is_near_the_peak(self):
         for rows in (1, 4, 8):
-            self.compare(0.25, dtype="float32", micro_batch_size=rows)
-        self.compare(0.25, dtype="float32", micro_batch_size=8, lora_dropout=0.1)
+            self.compare(dtype="float32", micro_batch_size=rows)
+        self.compare(dtype="float32", micro_batch_size=8, lora_dropout=0.1)
 
     def test_half_the_width_is_half_the_activations(self):
-        self.compare(0.25, dtype="bfloat16", micro_batch_size=8, lora_dropout=0.1)
+        self.compare(dtype="bfloat16", micro_batch_size=8, lora_dropout=0.1)
 
     def test_checkpointing_takes_as_little_as_it_is_said_to(self):
-        checkpointed = self.compare(0.25, micro_batch_size=8, gradient_checkpointing="true")
-        self.assertLess(checkpointed, 0.7 * self.compare(0.25, micro_batch_size=8))
+        checkpointed = self.compare(micro_batch_size=8, gradient_checkpointing="true")
+        self.assertLess(checkpointed, 0.7 * self.compare(micro_batch_size=8))
+
+    def test_a_hundred_million_parameters(self):
+        self.take_base(OF_100_M)
+        self.compare(dtype="float32", **FOUR_ROWS)
+        self.compare(dtype="float32", **FOUR_ROWS, **CHECKPOINTED)
+        self.compare(dtype="bfloat16", **FOUR_ROWS, lora_dropout=0.05)
+        self.compare(dtype="bfloat16", **FOUR_ROWS, **CHECKPOINTED)
+        self.compare(dtype="float32", **FOUR_ROWS, packing="false", lora_r=56)
+
+    def test_many_words_and_many_layers(self):
+        for sizes in (WORDY, DEEP):
+            self.take_base(sizes)
+            self.compare(dtype="float32", micro_batch_size=8)
+            self.compare(dtype="float32", micro_batch_size=8, **CHECKPOINTED)
+
+    def test_rows_of_many_examples(self):
+        short = {"instruction": "¿Qué es?", "output": "La cultura es lo que se comparte."}
+        self.drop("train.jsonl", [json.dumps({**short, "instruction": f"{i} {short['instruction']}"}) + "\n"
+                                  for i in range(600)])
+        self.compare(dtype="float32", micro_batch_size=8)
 
     def test_auto_is_chosen_once_and_kept_with_the_run(self):
         planned = self.json("plan", "--set", "micro_batch_size=auto")

@@ -66,6 +66,9 @@ TEST_F(MemoryEstimateTest, CheckpointingKeepsTheInputOfEachLayerAndOneLayerAtATi
   EXPECT_EQ(less.activations_per_row, 8 * 256 * 4 * 512);
   EXPECT_GE(less.working, whole.activations / 8);
   EXPECT_LT(less.total(), whole.total());
+  // Of what is left, more is lost in the heap; on a GPU there is none.
+  EXPECT_GT(less.heap_holes * 3, (less.activations + less.working) * 2);
+  EXPECT_EQ(Of(4, /*on_cuda=*/true).heap_holes, 0);
 }
 
 TEST_F(MemoryEstimateTest, LogitsAreAChunkHoweverManyRowsThereAre) {
