@@ -136,6 +136,7 @@ class MemoryTest(branch.BranchTest):
         self.compare(dtype="float32", **FOUR_ROWS, **CHECKPOINTED)
         self.compare(dtype="bfloat16", **FOUR_ROWS, lora_dropout=0.05)
         self.compare(dtype="bfloat16", **FOUR_ROWS, **CHECKPOINTED)
+        self.take_base(OF_100_M)  # another rank is another adapter
         self.compare(dtype="float32", **FOUR_ROWS, packing="false", lora_r=56)
 
     def test_many_words_and_many_layers(self):
