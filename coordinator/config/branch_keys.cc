@@ -262,6 +262,8 @@ std::vector<KeyRow<Config>> RunKeys() {
       Row("mpirun", &Config::mpirun, &NonEmpty, "a program"),
       Texts("mpirun_args", &Config::mpirun_args, &NonEmpty),
       Texts("srun_args", &Config::srun_args, &NonEmpty),
+      Texts("sbatch_args", &Config::sbatch_args, &NonEmpty),
+      Text("slurm_template", &Config::slurm_template),
       Texts("worker_env", &Config::worker_env, &Variable),
       Text("network_interface", &Config::network_interface),
       Row("listen", &Config::listen, &ListenText, "auto, HOST or HOST:PORT"),

@@ -72,7 +72,8 @@ void Complete(Loading* loading) {
   }
   for (const auto& [key, file] :
        {std::pair{"tls_certificate_file", &config.tls_certificate_file},
-        std::pair{"tls_key_file", &config.tls_key_file}, std::pair{"hostfile", &config.hostfile}}) {
+        std::pair{"tls_key_file", &config.tls_key_file}, std::pair{"hostfile", &config.hostfile},
+        std::pair{"slurm_template", &config.slurm_template}}) {
     if (!file->empty()) *file = (loading->folders[key] / *file).lexically_normal();
   }
   for (const auto& [key, path] : {std::pair{"logging_dir", &config.logging_dir},

@@ -113,10 +113,12 @@ struct Config {
   std::string launcher = "auto";
   std::string mpirun = "mpirun";  // program, found on PATH or absolute
   std::vector<std::string> mpirun_args, srun_args;
-  std::vector<std::string> hosts;       // HOST or HOST:SLOTS, for mpirun
-  std::filesystem::path hostfile;       // likewise; absolute here
-  std::vector<std::string> worker_env;  // NAME=VALUE, or NAME, whose value is that of strata
-  std::string network_interface;        // that hosts share; "" is MPI's and NCCL's choice
+  std::vector<std::string> sbatch_args;  // options of every job of `strata submit`
+  std::filesystem::path slurm_template;  // of its job scripts; absolute here; "" is the built-in
+  std::vector<std::string> hosts;        // HOST or HOST:SLOTS, for mpirun
+  std::filesystem::path hostfile;        // likewise; absolute here
+  std::vector<std::string> worker_env;   // NAME=VALUE, or NAME, whose value is that of strata
+  std::string network_interface;         // that hosts share; "" is MPI's and NCCL's choice
   // HOST or HOST:PORT that workers call (listen_address.h); any but loopback speaks TLS. "auto" is
   // loopback for workers on this machine alone, else every address of it.
   std::string listen = "auto";

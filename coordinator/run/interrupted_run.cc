@@ -30,6 +30,8 @@ const std::set<std::string>& FreeSettings() {
                                              "network_interface",
                                              "mpirun",
                                              "mpirun_args",
+                                             "sbatch_args",
+                                             "slurm_template",
                                              "save_steps",
                                              "save_minutes",
                                              "max_restarts",
