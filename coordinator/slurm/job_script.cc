@@ -1,0 +1,116 @@
+#include "coordinator/slurm/job_script.h"
+
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "common/status_macros.h"
+#include "coordinator/export/shell_word.h"
+
+namespace strata {
+namespace {
+
+// sbatch takes a name of any letters, but squeue and the shell are easier with these.
+std::string PlainName(std::string name) {
+  for (char& c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.';
+    if (!plain) c = '_';
+  }
+  return name;
+}
+
+// --ntasks, --ntasks-per-node, -n4 and so on.
+bool SaysTasks(const std::vector<std::string>& options) {
+  return std::any_of(options.begin(), options.end(), [](const std::string& option) {
+    return option.rfind("--ntasks", 0) == 0 || option.rfind("-n", 0) == 0;
+  });
+}
+
+// As sbatch reads one word of an #SBATCH line.
+std::string SbatchWord(const std::string& word) {
+  if (word.find_first_of(" \t\"'\\#") == std::string::npos) return word;
+  return absl::StrCat("\"", absl::StrReplaceAll(word, {{"\\", "\\\\"}, {"\"", "\\\""}}), "\"");
+}
+
+// sbatch replaces %j and the like in a file's name.
+std::string OutputOf(const Job& job) {
+  if (job.branches.size() > 1) return "/dev/null";
+  const std::string folder = JobsDir(job.branches.front()).string();
+  return SbatchWord(absl::StrReplaceAll(folder, {{"%", "%%"}}) + "/%j.log");
+}
+
+absl::StatusOr<std::string> SbatchLines(const Job& job) {
+  std::vector<std::string> options = job.options;
+  if (job.branches.size() > 1)
+    options.push_back(absl::StrCat("--array=0-", job.branches.size() - 1));
+  if (!job.after.empty())
+    options.push_back("--dependency=afterany:" + absl::StrJoin(job.after, ":"));
+  std::vector<std::string> lines;
+  for (const std::string& option : options) {
+    if (option.find('\n') != std::string::npos) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--sbatch-arg ", option, ": has a line break; write it on one line"));
+    }
+    lines.push_back("#SBATCH " + SbatchWord(option));
+  }
+  return absl::StrJoin(lines, "\n");
+}
+
+std::string Words(const std::vector<std::string>& words, const char* between) {
+  std::vector<std::string> quoted;
+  for (const std::string& word : words) quoted.push_back(ShellWord(word));
+  return absl::StrJoin(quoted, between);
+}
+
+}  // namespace
+
+std::vector<std::string> SbatchOptions(const JobResources& resources,
+                                       const std::vector<std::string>& shared, uint32_t workers) {
+  std::vector<std::string> options = shared;
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) options.push_back(absl::StrCat("--", name, "=", value));
+  };
+  const auto add_count = [&](const char* name, const std::optional<uint32_t>& count) {
+    if (count.has_value()) add(name, absl::StrCat(*count));
+  };
+  const std::optional<uint32_t> per_node =
+      resources.ntasks_per_node ? resources.ntasks_per_node : resources.gpus_per_node;
+  add_count("nodes", per_node ? resources.nodes.value_or(1) : resources.nodes);
+  add_count("ntasks-per-node", per_node);
+  if (!per_node && !SaysTasks(shared) && !SaysTasks(resources.sbatch_args))
+    add("ntasks", absl::StrCat(std::max(workers, resources.nodes.value_or(1))));
+  add_count("gpus-per-node", resources.gpus_per_node);
+  add_count("cpus-per-task", resources.cpus_per_task);
+  add("time", resources.time);
+  add("mem", resources.mem);
+  add("partition", resources.partition);
+  add("account", resources.account);
+  add("qos", resources.qos);
+  options.insert(options.end(), resources.sbatch_args.begin(), resources.sbatch_args.end());
+  return options;
+}
+
+std::filesystem::path JobsDir(const std::filesystem::path& branch) { return branch / "jobs"; }
+
+absl::StatusOr<std::string> JobScript(const Job& job) {
+  if (job.job_template.text.find("branches") == std::string::npos) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(job.job_template.name,
+                     ": has no {{branches}}, so it can train none; begin from a copy of "
+                     "deploy/slurm/job.sh"));
+  }
+  ASSIGN_OR_RETURN(const std::string sbatch, SbatchLines(job));
+  std::vector<std::string> branches;
+  for (const std::filesystem::path& branch : job.branches) branches.push_back(branch.string());
+  return FillTemplate(job.job_template, {{"job_name", PlainName(job.name)},
+                                         {"output", OutputOf(job)},
+                                         {"sbatch", sbatch},
+                                         {"branches", Words(branches, "\n")},
+                                         {"strata", ShellWord(job.strata.string())},
+                                         {"train_arguments", Words(job.train_arguments, " ")}});
+}
+
+}  // namespace strata

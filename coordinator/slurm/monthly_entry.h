@@ -1,0 +1,35 @@
+// Writes the entry of scrontab, Slurm's crontab, that submits the branches under a folder each
+// month; where a cluster has no scrontab, of the crontab of this login node. Takes the command that
+// the entry runs; gives the text, or installs it.
+//
+// Model: the entry stands between two comment lines that name it; a new one for the same folders
+// replaces it, and every other line of the user's stays as it is. The options of scrontab are
+// comments to crontab.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace strata {
+
+struct MonthlyEntry {
+  std::string folders;                    // what names it: the folders, as the comments have them
+  std::vector<std::string> options = {};  // of sbatch, for the short job that submits the others
+  std::vector<std::string> command = {};  // words
+};
+
+// 3 o'clock on the first of each month.
+inline constexpr char kMonthly[] = "0 3 1 * *";
+
+std::string EntryText(const MonthlyEntry& entry);
+
+// `crontab` with the entry in the place of the one for the same folders, or at its end.
+std::string WithEntry(const std::string& crontab, const MonthlyEntry& entry);
+
+// The program that took it: scrontab, or crontab where there is no scrontab, or it is switched off.
+// Errors as RunSlurm; NOT_FOUND where there is neither.
+absl::StatusOr<std::string> InstallEntry(const MonthlyEntry& entry);
+
+}  // namespace strata

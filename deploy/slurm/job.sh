@@ -1,0 +1,69 @@
+#!/bin/bash
+## The template of the Slurm jobs that `strata submit` makes. Change a copy, and name that by --template FILE or, in
+## branch.yaml, slurm_template. Lines that begin with two # are left out of the job. What is filled in, each between
+## double braces:
+##   job_name         strata-NAME of the branch; strata for an array
+##   output           the file that takes what Slurm itself says: BRANCH/jobs/JOB.log; /dev/null for an array
+##   sbatch           a line of #SBATCH for each option of the command line, for sbatch_args of branch.yaml, for the
+##                    array and for the jobs to wait for; nothing where there are none
+##   branches         the branches' folders, one shell word to a line: one, or one for each task of the array
+##   strata           the program, as a shell word
+##   train_arguments  of strata train, as shell words
+## Any other name between double braces is an error. The branches must stand somewhere.
+#SBATCH --job-name={{job_name}}
+#SBATCH --output={{output}}
+#SBATCH --open-mode=append
+#SBATCH --requeue
+#SBATCH --signal=B:USR1@60
+{{sbatch}}
+
+# Each task of an array trains a branch of its own.
+branches=(
+{{branches}}
+)
+branch=${branches[${SLURM_ARRAY_TASK_ID:-0}]}
+job=${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}
+exec >>"$branch/jobs/$job.log" 2>&1
+echo "== job $job on ${SLURM_JOB_NODELIST:-$(hostname)}, start $((${SLURM_RESTART_COUNT:-0} + 1))"
+
+# USR1 comes a minute or more before the time limit, and before a preemption where Slurm is set so; TERM with a cancel.
+# strata answers either by a checkpoint and exit code 75, within 25 seconds.
+stopping=no strata=
+pass_on() {
+  stopping=yes interrupted=yes
+  [ -z "$strata" ] || kill -USR1 "$strata" 2>/dev/null
+}
+trap pass_on USR1 TERM
+
+checkpoints() { cat "$branch"/runs/*/journal.jsonl 2>/dev/null | grep -c '"kind":"checkpoint"'; }
+before=$(checkpoints)
+
+{{strata}} train -C "$branch" --workers "${SLURM_NTASKS:-1}" {{train_arguments}} &
+strata=$!
+[ "$stopping" = no ] || kill -USR1 "$strata"
+interrupted=yes
+while [ "$interrupted" = yes ]; do # a signal interrupts wait
+  interrupted=no
+  wait "$strata"
+  code=$?
+done
+# A signal that came before strata could answer it changed nothing.
+[ "$stopping" = no ] || [ "$code" -le 128 ] || code=75
+
+# What was interrupted comes again by itself; what failed would fail again. A job that is cancelled, or that Slurm takes
+# back by itself, runs no longer.
+tries=$branch/jobs/$job.tries
+[ "$code" -eq 75 ] || { rm -f "$tries"; exit "$code"; }
+[ "$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%T)" = RUNNING ] || exit 75
+# Nor does it come for ever where the time never suffices for one checkpoint, or another run holds the branch.
+if [ "$(checkpoints)" -gt "$before" ]; then
+  rm -f "$tries"
+elif [ "$(cat "$tries" 2>/dev/null | wc -l)" -ge 5 ]; then
+  echo "== job $job gives up: 6 starts in a row without a new checkpoint; allow more --time, or lower save_steps"
+  exit 75
+else
+  date >>"$tries"
+fi
+echo "== job $job comes again, and goes on from its last checkpoint"
+scontrol requeue "$SLURM_JOB_ID"
+exit 75

@@ -1,0 +1,50 @@
+// Goal: what Slurm's programs print is read, and nothing else is taken for it. Method: lines that
+// Slurm 22.05 printed.
+#include "coordinator/slurm/job_listing.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace strata {
+namespace {
+
+TEST(JobListingTest, ReadsTheIdThatSbatchPrinted) {
+  EXPECT_EQ(ReadJobId("sbatch: warning: something\n12\n"), "12");
+  EXPECT_EQ(ReadJobId("12;cluster\n"), "12");
+  EXPECT_EQ(ReadJobId("sbatch: error: no\n"), "");
+}
+
+TEST(JobListingTest, ReadsSqueuesLines) {
+  const auto jobs = ReadSqueue(
+      "12_1      |PENDING  |Dependency   |0    |0:00   |          |0    |\n"
+      "12_0      |FAILED   |NonZeroExitCode|65   |0:09   |n1        |2    |\n"
+      "slurm_load_jobs error: something\n");
+  ASSERT_EQ(jobs.size(), 2u);
+  EXPECT_TRUE(jobs.at("12_1").active());
+  EXPECT_EQ(jobs.at("12_1").exit_code, "");
+  EXPECT_EQ(jobs.at("12_1").reason, "Dependency");
+  EXPECT_FALSE(jobs.at("12_0").active());
+  EXPECT_EQ(jobs.at("12_0").exit_code, "65");
+  EXPECT_EQ(jobs.at("12_0").nodes, "n1");
+  EXPECT_EQ(jobs.at("12_0").restarts, "2");
+}
+
+TEST(JobListingTest, ReadsSacctsLines) {
+  const auto jobs = ReadSacct("12_0|CANCELLED by 1000|None|0:0|00:01:02|None assigned\n");
+  ASSERT_EQ(jobs.size(), 1u);
+  EXPECT_EQ(jobs.at("12_0").state, "CANCELLED");
+  EXPECT_EQ(jobs.at("12_0").reason, "");
+  EXPECT_EQ(jobs.at("12_0").nodes, "");
+  EXPECT_EQ(jobs.at("12_0").elapsed, "00:01:02");
+}
+
+TEST(JobListingTest, KnowsIds) {
+  EXPECT_TRUE(IsJobId("12"));
+  EXPECT_TRUE(IsJobId("12_3"));
+  for (const char* other : {"", "12_", "_3", "12_[0-3]", "a", "12.batch", "-5"})
+    EXPECT_FALSE(IsJobId(other)) << other;
+  EXPECT_EQ(ArrayOf("12_3"), "12");
+}
+
+}  // namespace
+}  // namespace strata
