@@ -75,5 +75,8 @@ void AddAsk(CLI::App* app, Action* action);
 void AddImport(CLI::App* app, Action* action);
 void AddDoctor(CLI::App* app, Action* action);
 void AddAdopt(CLI::App* app, Action* action);
+void AddSubmit(CLI::App* app, Action* action);
+void AddJobs(CLI::App* app, Action* action);
+void AddCancel(CLI::App* app, Action* action);
 
 }  // namespace strata

@@ -71,6 +71,9 @@ int main(int argc, char** argv) {
   strata::AddImport(&app, &action);
   strata::AddDoctor(&app, &action);
   strata::AddAdopt(&app, &action);
+  strata::AddSubmit(&app, &action);
+  strata::AddJobs(&app, &action);
+  strata::AddCancel(&app, &action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
