@@ -27,6 +27,9 @@ packages=(g++ cmake ninja-build ccache mold pkg-config python3 python3-venv ca-c
   libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev libabsl-dev libssl-dev
   libyaml-cpp-dev libopenmpi-dev openmpi-bin openssh-client libcli11-dev nlohmann-json3-dev libsimdjson-dev libmicrohttpd-dev)
 [ "$tests" = ON ] && packages+=(libgtest-dev libgmock-dev clang libclang-rt-dev)
+  libyaml-cpp-dev libopenmpi-dev openmpi-bin openssh-client libcli11-dev nlohmann-json3-dev libsimdjson-dev)
+[ "$tests" = ON ] && packages+=(libgtest-dev libgmock-dev clang libclang-rt-dev
+  slurmctld slurmd slurm-client munge cron)
 
 command -v dpkg-query >/dev/null || { say "this is no Debian or Ubuntu; install what these hold, then build with CMake: \
 ${packages[*]} and Rust 1.85"; exit 69; }
@@ -49,7 +52,16 @@ if [ "${#missing[@]}" -gt 0 ] || ! rust_is_new; then
     if apt-cache show cargo-web >/dev/null 2>&1; then missing+=(cargo-web rustc-web); else missing+=(cargo rustc); fi
   fi
   say "installing system packages: ${missing[*]}"
+  # The tests run Slurm's daemons themselves: none is to begin as it is installed, or with the machine.
+  policy=/usr/sbin/policy-rc.d
+  if [[ " ${missing[*]} " = *" slurmd "* ]] && [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" install -m 755 /dev/stdin "$policy"
+    trap '"${as_root[@]}" rm -f "$policy"' EXIT
+  fi
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  for unit in munge slurmctld slurmd; do
+    [[ " ${missing[*]} " != *" $unit "* ]] || "${as_root[@]}" systemctl disable "$unit" >/dev/null 2>&1 || true
+  done
   hash -r
   rust_is_new || { say "cargo is $(cargo --version); 1.85 is needed: see https://rustup.rs"; exit 69; }
 fi
