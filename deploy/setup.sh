@@ -26,8 +26,6 @@ say() { printf '== %s\n' "$*"; }
 packages=(g++ cmake ninja-build ccache mold pkg-config python3 python3-venv ca-certificates
   libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev libabsl-dev libssl-dev
   libyaml-cpp-dev libopenmpi-dev openmpi-bin openssh-client libcli11-dev nlohmann-json3-dev libsimdjson-dev libmicrohttpd-dev)
-[ "$tests" = ON ] && packages+=(libgtest-dev libgmock-dev clang libclang-rt-dev)
-  libyaml-cpp-dev libopenmpi-dev openmpi-bin openssh-client libcli11-dev nlohmann-json3-dev libsimdjson-dev)
 [ "$tests" = ON ] && packages+=(libgtest-dev libgmock-dev clang libclang-rt-dev
   slurmctld slurmd slurm-client munge cron)
 

@@ -26,7 +26,17 @@ TEST(BranchSampleTest, KeysAreFrozen) {
           "base_model_name", "changed_datasets", "chat_template", "completion_only_loss",
           "datasets", "ddp_timeout", "device", "dtype", "early_stopping_patience", "eval_steps",
           "excess_length_strategy", "global_batch_size", "gpu_memory_gb", "gradient_checkpointing",
-          "hostfile", "hosts", "keep_backups", "launcher", "learning_rate", "listen", "log_format", "logging_dir", "lora_alpha", "lora_dropout", "lora_r", "lora_target_modules", "loraplus_lr_ratio", "loss_watchdog_patience", "loss_watchdog_threshold", "lr_decay_ratio", "lr_decay_type", "lr_scheduler_type", "max_grad_norm", "max_length", "max_nonfinite_steps", "max_restarts", "max_steps", "metrics_file", "metrics_port", "micro_batch_size", "min_lr_rate", "min_workers", "model_name_or_path", "mpirun", "mpirun_args", "name", "neftune_noise_alpha", "network_interface", "num_train_epochs", "on_dataset_error", "packing", "report_to", "save_minutes", "save_steps", "sbatch_args", "seed", "slurm_template", "srun_args", "tiers", "tls_certificate_file", "tls_key_file", "use_rslora", "val_set_size", "warmup_ratio", "warmup_steps", "weight_decay", "worker_env", "workers"));
+          "hostfile", "hosts", "keep_backups", "launcher", "learning_rate", "listen", "log_format",
+          "logging_dir", "lora_alpha", "lora_dropout", "lora_r", "lora_target_modules",
+          "loraplus_lr_ratio", "loss_watchdog_patience", "loss_watchdog_threshold",
+          "lr_decay_ratio", "lr_decay_type", "lr_scheduler_type", "max_grad_norm", "max_length",
+          "max_nonfinite_steps", "max_restarts", "max_steps", "metrics_file", "metrics_port",
+          "micro_batch_size", "min_lr_rate", "min_workers", "model_name_or_path", "mpirun",
+          "mpirun_args", "name", "neftune_noise_alpha", "network_interface", "num_train_epochs",
+          "on_dataset_error", "packing", "report_to", "save_minutes", "save_steps", "sbatch_args",
+          "seed", "slurm_template", "srun_args", "tiers", "tls_certificate_file", "tls_key_file",
+          "use_rslora", "val_set_size", "warmup_ratio", "warmup_steps", "weight_decay",
+          "worker_env", "workers"));
 }
 
 TEST(BranchSampleTest, NamesEveryAlias) {
