@@ -80,8 +80,7 @@ promtool() {
   say "unpacking promtool"
   local folder
   folder="$(mktemp -d)"
-  chmod 755 "$folder" # of whom apt-get downloads as
-  (cd "$folder" && apt-get download -qq prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool)
+  (cd "$folder" && apt-get download -qq -o APT::Sandbox::User=root prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool)
   install -m 755 "$folder/usr/bin/promtool" .venv/bin/promtool
   rm -r "$folder"
 }
