@@ -266,8 +266,8 @@ CLI::App* AddTraining(CLI::App* app, Action* action, const char* name, const cha
       ->add_option("--launcher", options->launcher,
                    "Who starts the workers, instead of branch.yaml's")
       ->check(CLI::IsMember({"auto", "local", "mpirun", "srun", "external"}));
-  command->add_option("--listen", options->listen,
-                      "HOST or HOST:PORT where workers join, instead of branch.yaml's");
+  command->add_option("--listen", options->listen, "Where workers join, instead of branch.yaml's")
+      ->type_name("HOST[:PORT]");
   command->add_option("--log-format", options->log_format, "text or json, instead of branch.yaml's")
       ->check(CLI::IsMember({"text", "json"}));
   command->add_flag("--restart", options->restart,
