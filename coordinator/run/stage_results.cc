@@ -63,4 +63,19 @@ std::vector<StageResult> StageResults(const Plan& plan, const RunState& state,
   return results;
 }
 
+RunReport ReportOf(const std::vector<StageResult>& stages,
+                   const std::vector<SkippedDataset>& skipped) {
+  RunReport report;
+  report.stages = stages;
+  for (const SkippedDataset& dataset : skipped) {
+    if (!dataset.is_error) continue;
+    StageResult stage;
+    stage.dataset = dataset.dataset;
+    stage.tier = dataset.tier;
+    stage.error = dataset.reason;
+    report.stages.push_back(stage);
+  }
+  return report;
+}
+
 }  // namespace strata

@@ -9,6 +9,7 @@
 #include "coordinator/plan/plan.h"
 #include "coordinator/run/run_record.h"
 #include "coordinator/store/candidate.h"
+#include "coordinator/store/report.h"
 
 namespace strata {
 
@@ -20,5 +21,10 @@ std::vector<uint32_t> TrainedExamples(const Plan& plan, const StagePlan& stage,
 // Of each stage of the plan, as if those that never ended had been done as planned.
 std::vector<StageResult> StageResults(const Plan& plan, const RunState& state,
                                       const RunRecord& record);
+
+// A report of these stages and, behind them, of the datasets that could not be planned; the rest of
+// it is the caller's.
+RunReport ReportOf(const std::vector<StageResult>& stages,
+                   const std::vector<SkippedDataset>& skipped);
 
 }  // namespace strata

@@ -30,8 +30,6 @@ namespace {
 namespace fs = std::filesystem;
 using SystemClock = std::chrono::system_clock;
 
-constexpr std::chrono::hours kUserJoinMax{24 * 30};  // a queue may be long; a stop ends the wait
-
 void Tell(const TrainRequest& request, RunNews news) {
   if (request.observer != nullptr) request.observer->Tell(std::move(news));
 }
@@ -63,7 +61,6 @@ class Training {
   absl::StatusOr<bool> TakeUp();
   absl::Status DropInterrupted();
   absl::StatusOr<std::vector<float>> FirstAdapter() const;
-  RunSpec SpecOf() const;
   Launch LaunchOf() const;
   DriveInput InputOf(std::vector<float> adapter);
   // Where the user starts the workers: leaves them what they join by, and says how.
@@ -130,19 +127,6 @@ absl::Status Training::CheckMachine() const {
   return CheckTrainingRoom(config_, base_, *store_, FileSystem::Real());
 }
 
-RunSpec Training::SpecOf() const {
-  RunSpec spec;
-  spec.run = result_.run;
-  spec.world = static_cast<int>(config_.workers);
-  spec.world_min = static_cast<int>(config_.min_workers);
-  spec.stop_on_dataset_error = config_.on_dataset_error == OnDatasetError::kStop;
-  spec.restarts_max = config_.max_restarts;
-  spec.headway_max = std::chrono::seconds(config_.ddp_timeout);
-  if (LauncherOf(config_)->waits_for_user()) spec.join_max = kUserJoinMax;
-  for (const StagePlan& stage : material_.plan.stages) spec.stages.push_back(stage.steps);
-  return spec;
-}
-
 Launch Training::LaunchOf() const {
   return {.ranks = static_cast<int>(config_.workers),
           .worker = WorkerProgram(),
@@ -153,7 +137,7 @@ Launch Training::LaunchOf() const {
 
 DriveInput Training::InputOf(std::vector<float> adapter) {
   DriveInput input;
-  input.spec = SpecOf();
+  input.spec = TrainSpecOf(config_, material_.plan, result_.run);
   for (const StagePlan& stage : material_.plan.stages) input.stage_names.push_back(stage.dataset);
   input.task = TrainTaskOf(config_, base_, material_.plan);
   input.adapter = std::move(adapter);
@@ -260,21 +244,12 @@ void Training::Conclude(const DriveOutcome& outcome) {
 }
 
 absl::Status Training::Report() {
-  RunReport report;
+  RunReport report = ReportOf(result_.stages, material_.plan.skipped);
   // Also a run that ended before it began is newer than the last commit.
   report.run = result_.run.value().empty() ? NewRunId(started_).value() : result_.run.value();
   report.start_time = Iso8601(started_);
   report.end_time = Iso8601(SystemClock::now());
   report.status = result_.status;
-  report.stages = result_.stages;
-  for (const SkippedDataset& skipped : material_.plan.skipped) {
-    if (!skipped.is_error) continue;
-    StageResult stage;
-    stage.dataset = skipped.dataset;
-    stage.tier = skipped.tier;
-    stage.error = skipped.reason;
-    report.stages.push_back(stage);
-  }
   report.backups = result_.backups;
   report.final_metadata = metadata_;
   return WriteReport(ReportFile(config_), report, FileSystem::Real());

@@ -2,7 +2,6 @@
 
 #include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/security/tls_credentials_options.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include "common/status_macros.h"
 #include "common/train_state_bytes.h"
 #include "strata/v1/training.grpc.pb.h"
+#include "worker/task/coordinator_channel.h"
 #include "worker/task/rank_log.h"
 #include "worker/task/task_messages.h"
 
@@ -29,38 +29,9 @@ constexpr size_t kChunkBytes = 1 << 20;
 constexpr int kExitLeaseLost = 75;
 constexpr std::chrono::seconds kCallMax{60};
 constexpr std::chrono::seconds kJoinMax{30};
-constexpr int kReconnectMillis = 200, kReconnectMillisMax = 5000;
 
 absl::Status FromGrpc(const grpc::Status& status) {
   return {static_cast<absl::StatusCode>(status.error_code()), status.error_message()};
-}
-
-// Trusts the one certificate of the run, whatever name the coordinator is reached under.
-std::shared_ptr<grpc::ChannelCredentials> CredentialsFor(const std::string& certificate) {
-  if (certificate.empty()) return grpc::InsecureChannelCredentials();
-  namespace tls = grpc::experimental;
-  tls::TlsChannelCredentialsOptions options;
-  options.set_certificate_provider(
-      std::make_shared<tls::StaticDataCertificateProvider>(certificate));
-  options.watch_root_certs();
-  options.set_certificate_verifier(std::make_shared<tls::NoOpCertificateVerifier>());
-  options.set_check_call_host(false);
-  return tls::TlsCredentials(options);
-}
-
-std::shared_ptr<grpc::Channel> ChannelTo(const WorkerIdentity& who) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMillis);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMillisMax);
-  // By default a connection is waited for twenty seconds, and one that died without a word is kept:
-  // both outlast the lease.
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);  // until a connection must stand
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 4'000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 6'000);
-  arguments.SetMaxReceiveMessageSize(64 << 20);
-  return grpc::CreateCustomChannel(who.coordinator, CredentialsFor(who.secrets.certificate),
-                                   arguments);
 }
 
 std::string HostName() {
@@ -76,7 +47,7 @@ struct CoordinatorClient::Impl {
     // Held for the life of the process: the end of gRPC's last user may wait ten seconds for a
     // poller.
     grpc_init();
-    stub = v1::Training::NewStub(ChannelTo(who));
+    stub = v1::Training::NewStub(ChannelTo(who.coordinator, who.secrets.certificate));
     caller.set_run_id(who.run);
     caller.set_attempt(who.attempt);
     caller.set_rank(who.rank);
