@@ -53,14 +53,16 @@ void AddResources(CLI::App* command, JobResources* resources) {
   add_count("--ntasks-per-node", &resources->ntasks_per_node,
             "Ranks of a node, if not one for each GPU; without either, `workers` of branch.yaml");
   add_count("--cpus-per-task", &resources->cpus_per_task, "Cores of a rank");
-  command->add_option("--time", resources->time, "Time limit of a start, as D-HH:MM:SS");
-  command->add_option("--mem", resources->mem, "Memory of a node, as 64G");
-  command->add_option("--partition", resources->partition, "Slurm's partition");
-  command->add_option("--account", resources->account, "Slurm's account");
-  command->add_option("--qos", resources->qos, "Slurm's quality of service");
+  command->add_option("--time", resources->time, "Time limit of a start, as D-HH:MM:SS")
+      ->type_name("D-HH:MM:SS");
+  command->add_option("--mem", resources->mem, "Memory of a node, as 64G")->type_name("SIZE");
+  command->add_option("--partition", resources->partition, "Slurm's partition")->type_name("NAME");
+  command->add_option("--account", resources->account, "Slurm's account")->type_name("NAME");
+  command->add_option("--qos", resources->qos, "Slurm's quality of service")->type_name("NAME");
   command
       ->add_option("--sbatch-arg", resources->sbatch_args,
                    "Any other option of sbatch, as --sbatch-arg=--exclusive; repeatable")
+      ->type_name("OPTION")
       ->allow_extra_args(false);
 }
 
@@ -196,7 +198,8 @@ void AddSubmit(CLI::App* app, Action* action) {
   command->add_option("DIR", options->folders, "Branches, or folders of branches; instead of -C")
       ->type_name("DIR");
   AddResources(command, &options->request.resources);
-  command->add_option("--launcher", options->request.launcher, "Launcher of strata train");
+  command->add_option("--launcher", options->request.launcher, "Launcher of strata train")
+      ->check(CLI::IsMember({"auto", "local", "mpirun", "srun"}));
   command
       ->add_option("--template", options->request.job_template,
                    "A job script's template, instead of branch.yaml's slurm_template")
