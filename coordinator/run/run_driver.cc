@@ -1,5 +1,6 @@
 #include "coordinator/run/run_driver.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -14,6 +15,7 @@ namespace {
 constexpr std::chrono::milliseconds kTick{100};
 constexpr int kLeaveSeconds = 5;  // for ranks that have done their task to end by themselves
 constexpr size_t kCheckpointsKept = 2;
+constexpr Millis kLeftAfter{4'000};  // without a heartbeat, of which there are two a second
 
 Millis Now() {
   return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch());
@@ -222,6 +224,15 @@ void RunDriver::ShowJoined() {
   if (input_.on_joined) input_.on_joined(seats);
 }
 
+bool RunDriver::HaveLeft() {
+  const std::lock_guard lock(mutex_);
+  const bool live = state_.phase == Phase::kJoining || state_.phase == Phase::kTraining;
+  if (!state_.stop_asked || !live) return false;
+  return std::none_of(state_.ranks.begin(), state_.ranks.end(), [](const RankState& rank) {
+    return !rank.incarnation.empty() && Now() - rank.seen < kLeftAfter;
+  });
+}
+
 void RunDriver::Watch() {
   AttemptId attempt;
   {
@@ -238,6 +249,9 @@ void RunDriver::Watch() {
     ++stops_seen_;
     Submit(StopAsked{});
   }
+  // No process tells of the end of workers that the user started.
+  if (input_.launcher->waits_for_user() && HaveLeft())
+    Submit(GroupExited{attempt, "they have left", true});
   if (const absl::Status logged = steps_->failure(); !logged.ok())
     Submit(JournalFailed{std::string(logged.message()), /*decision=*/false});
   Submit(Tick{});

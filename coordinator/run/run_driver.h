@@ -129,6 +129,8 @@ class RunDriver final : public RunHost {
   void Tell(RunNews news);
   absl::Status LaunchDue();
   void Watch();
+  // After a stop was asked for: no rank is heard of any more.
+  bool HaveLeft();
   // Ends a group whose attempt is lost.
   void EndLost();
   void CarryOut();

@@ -88,6 +88,16 @@ class ExternalTest(branch.BranchTest):
         self.assertEqual(self.start_workers().wait(timeout=60), 0)
         self.assertEqual(training.wait(timeout=60), 0)
 
+    def test_a_stop_ends_once_the_workers_have_left(self):
+        training = self.begin("--set", "num_train_epochs=2000")
+        self.start_workers()
+        self.wait_until(lambda: len(self.steps()) > 3, 60, "an update")
+        training.send_signal(signal.SIGTERM)
+        # A checkpoint, four seconds of silence; by force it would take twenty.
+        self.assertEqual(training.wait(timeout=18), 75)
+        journal = next((self.branch / "runs").glob("*/journal.jsonl")).read_text()
+        self.assertIn('"kind":"checkpoint"', journal)
+
     def test_a_stop_ends_the_wait_and_takes_the_files_away(self):
         training = self.begin()
         join = self.join_files()
