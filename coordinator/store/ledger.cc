@@ -15,8 +15,11 @@ constexpr size_t kHashBytes = 64;
 constexpr size_t kTailBytes = kHashKey.size() + kHashBytes + 2;  // …,"hash":"<64>"}
 
 absl::Status Broken(const std::filesystem::path& file, size_t line, absl::string_view why) {
-  return absl::DataLossError(absl::StrCat("the ledger is damaged at ", file.string(), ":", line,
-                                          ": ", why, "; put a good copy of it back"));
+  // A run's journal is such a file too; what to do about it is said by who goes on with the run.
+  const bool ledger = file.filename() != "journal.jsonl";
+  return absl::DataLossError(absl::StrCat(ledger ? "the ledger" : "its journal", " is damaged at ",
+                                          file.string(), ":", line, ": ", why,
+                                          ledger ? "; put a good copy of it back" : ""));
 }
 
 // The hash that a line carries, or why it cannot be right.
