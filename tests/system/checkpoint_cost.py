@@ -17,7 +17,7 @@ import tempfile
 
 import branch
 
-PAIRS = int(sys.argv[1]) if len(sys.argv) > 1 else 24
+PAIRS = int(sys.argv[1]) if __name__ == "__main__" and len(sys.argv) > 1 else 24
 BLOCK = 10
 SETTINGS = f"""model_name_or_path: base
 lora_r: 16
