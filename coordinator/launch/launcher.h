@@ -44,7 +44,7 @@ class Launcher {
   // "mpirun", "srun", "external"
   virtual std::string_view name() const = 0;
   // OK when workers could be started here. NOT_FOUND, saying what to install, when a program is
-  // missing; RESOURCE_EXHAUSTED for too few open files; FAILED_PRECONDITION outside an allocation.
+  // missing; UNAVAILABLE for too few open files; FAILED_PRECONDITION outside an allocation.
   virtual absl::Status Check(const Launch& launch) const = 0;
   // Errors as Check; UNAVAILABLE when it can't be started. Called from a thread that lives as long
   // as the group.

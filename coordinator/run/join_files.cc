@@ -4,6 +4,7 @@
 #include "common/counted.h"
 #include "common/posix_file.h"
 #include "common/status_macros.h"
+#include "coordinator/export/shell_word.h"
 #include "coordinator/run/preparation.h"
 
 namespace strata {
@@ -41,14 +42,13 @@ std::string JoinFiles::Invitation(const JoinAddress& join) const {
       absl::StrCat("waiting for ", Counted(static_cast<uint64_t>(join.ranks), "worker"),
                    "; start them on machines that see the base model at its "
                    "path, again whenever they end while this runs:\n",
-                   "  export STRATA_TOKEN_FILE=", (folder_ / "token").string(), "\n");
+                   "  export STRATA_TOKEN_FILE=", ShellWord((folder_ / "token").string()), "\n");
   if (tls) {
-    absl::StrAppend(&lines,
-                    "  export STRATA_TLS_CERTIFICATE_FILE=", (folder_ / "certificate.pem").string(),
-                    "\n");
+    absl::StrAppend(&lines, "  export STRATA_TLS_CERTIFICATE_FILE=",
+                    ShellWord((folder_ / "certificate.pem").string()), "\n");
   }
   absl::StrAppend(&lines, "  mpirun -np ", join.ranks, " --bind-to none -x STRATA_TOKEN_FILE ",
-                  tls ? "-x STRATA_TLS_CERTIFICATE_FILE " : "", WorkerProgram().string(),
+                  tls ? "-x STRATA_TLS_CERTIFICATE_FILE " : "", ShellWord(WorkerProgram().string()),
                   " --coordinator ", join.address, "\n",
                   "Where the files above can't be read, their content goes into STRATA_TOKEN",
                   tls ? " and STRATA_TLS_CERTIFICATE" : "", " instead.");

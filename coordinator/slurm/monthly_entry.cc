@@ -17,6 +17,8 @@
 namespace strata {
 namespace {
 
+constexpr uint64_t kTableBytesMax = 16 << 20;
+
 constexpr char kBegin[] = "# strata monthly: ";
 constexpr char kEnd[] = "# end of strata monthly: ";
 
@@ -29,23 +31,30 @@ bool IsSwitchedOff(const absl::Status& status) {
   return absl::StrContains(status.message(), "scrontab is disabled");
 }
 
-absl::Status Install(const std::string& program, const std::string& table) {
-  std::string folder = (std::filesystem::temp_directory_path() / "strata-crontab-XXXXXX").string();
-  if (mkdtemp(folder.data()) == nullptr)
-    return absl::UnavailableError(absl::StrCat("cannot make ", folder, "; set TMPDIR"));
-  FileSystem* const files = FileSystem::Real();
-  const std::filesystem::path file = std::filesystem::path(folder) / "table";
-  absl::Status done = files->WriteFileDurably(file, table);
-  if (done.ok()) done = RunSlurm({program, file.string()}).status();
-  const absl::Status removed = files->RemoveTree(folder);
-  return done.ok() ? removed : done;
+// What the program prints as the user's table, and nothing that it says beside.
+absl::StatusOr<std::string> TableOf(const std::string& program, const std::filesystem::path& file) {
+  const absl::StatusOr<std::string> said =
+      RunSlurm({"sh", "-c", "exec \"$0\" -l >\"$1\"", program, file.string()});
+  if (!said.ok() && IsNoneYet(said.status())) return std::string();
+  RETURN_IF_ERROR(said.status());
+  return ReadFile(file, kTableBytesMax);
+}
+
+absl::Status InstallIn(const std::filesystem::path& folder, const std::string& program,
+                       const MonthlyEntry& entry) {
+  ASSIGN_OR_RETURN(const std::string before, TableOf(program, folder / "before"));
+  ASSIGN_OR_RETURN(const std::string table, WithEntry(before, entry));
+  RETURN_IF_ERROR(FileSystem::Real()->WriteFileDurably(folder / "table", table));
+  return RunSlurm({program, (folder / "table").string()}).status();
 }
 
 absl::Status InstallBy(const std::string& program, const MonthlyEntry& entry) {
-  absl::StatusOr<std::string> before = RunSlurm({program, "-l"});
-  if (!before.ok() && IsNoneYet(before.status())) before = std::string();
-  RETURN_IF_ERROR(before.status());
-  return Install(program, WithEntry(*before, entry));
+  std::string folder = (std::filesystem::temp_directory_path() / "strata-crontab-XXXXXX").string();
+  if (mkdtemp(folder.data()) == nullptr)
+    return absl::UnavailableError(absl::StrCat("cannot make ", folder, "; set TMPDIR"));
+  const absl::Status done = InstallIn(folder, program, entry);
+  const absl::Status removed = FileSystem::Real()->RemoveTree(folder);
+  return done.ok() ? removed : done;
 }
 
 }  // namespace
@@ -62,7 +71,7 @@ std::string EntryText(const MonthlyEntry& entry) {
   return absl::StrJoin(lines, "\n") + "\n";
 }
 
-std::string WithEntry(const std::string& crontab, const MonthlyEntry& entry) {
+absl::StatusOr<std::string> WithEntry(const std::string& crontab, const MonthlyEntry& entry) {
   std::istringstream lines(crontab);
   std::string kept;
   bool within = false, placed = false;
@@ -73,6 +82,12 @@ std::string WithEntry(const std::string& crontab, const MonthlyEntry& entry) {
     within = false;
     if (!placed) absl::StrAppend(&kept, EntryText(entry));
     placed = true;
+  }
+  if (within) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the table has \"", kBegin, entry.folders, "\" without \"", kEnd, entry.folders,
+        "\" behind it, so where strata's entry ends is not known; nothing is changed: "
+        "take the entry out by hand (crontab -e, scrontab -e)"));
   }
   return placed ? kept : kept + EntryText(entry);
 }

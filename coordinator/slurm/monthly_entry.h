@@ -26,7 +26,9 @@ inline constexpr char kMonthly[] = "0 3 1 * *";
 std::string EntryText(const MonthlyEntry& entry);
 
 // `crontab` with the entry in the place of the one for the same folders, or at its end.
-std::string WithEntry(const std::string& crontab, const MonthlyEntry& entry);
+// FAILED_PRECONDITION when the end of the one there is not marked: what follows it may be the
+// user's.
+absl::StatusOr<std::string> WithEntry(const std::string& crontab, const MonthlyEntry& entry);
 
 // The program that took it: scrontab, or crontab where there is no scrontab, or it is switched off.
 // Errors as RunSlurm; NOT_FOUND where there is neither.

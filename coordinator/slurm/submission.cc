@@ -37,11 +37,22 @@ absl::StatusOr<JobTemplate> TemplateOf(const Config& config, const SubmitRequest
 }
 
 absl::StatusOr<Job> JobOf(const Config& config, const SubmitRequest& request) {
+  if (config.launcher == "external" && request.launcher.empty()) {
+    return absl::FailedPreconditionError(
+        "launcher: external: a job would hold its nodes and wait for workers that you start; "
+        "submit "
+        "with --launcher auto, or train by hand: strata train");
+  }
   Job job;
   job.name = absl::StrCat("strata-", config.name);
   job.options = SbatchOptions(request.resources, config.sbatch_args, config.workers);
   for (const std::string& setting : request.set)
     job.train_arguments.insert(job.train_arguments.end(), {"--set", setting});
+  // The hosts of a job are those that Slurm gives it.
+  if (!config.hosts.empty())
+    job.train_arguments.insert(job.train_arguments.end(), {"--set", "hosts=[]"});
+  if (!config.hostfile.empty())
+    job.train_arguments.insert(job.train_arguments.end(), {"--set", "hostfile=\"\""});
   if (!request.launcher.empty())
     job.train_arguments.insert(job.train_arguments.end(), {"--launcher", request.launcher});
   job.strata = request.strata;

@@ -1,5 +1,5 @@
 // Divides a host's cores among the ranks on it, as each rank would reckon it for itself.
-// Takes what the ranks may use, gives RankPlace the cpus of one of them. Pure but for ReadCores.
+// Takes what the ranks may use, gives RankPlace the cpus of one of them. Pure but for ReadSeats.
 //
 // Model: ranks that may use the same cpus share them in equal, contiguous parts: hardware threads
 // of one core, and cores of one socket, stay together. Ranks that a launcher or Slurm has bound

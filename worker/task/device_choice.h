@@ -1,5 +1,5 @@
 // Chooses a rank's device: the CUDA device that no other rank of its host takes.
-// Takes what every local rank sees, gives RankPlace a device. DeviceFor is pure.
+// Takes what every local rank sees, gives RankPlace a device. DeviceOf is pure.
 #pragma once
 
 #include <stdexcept>

@@ -22,21 +22,28 @@ MonthlyEntry SmallEntry() {
 TEST(MonthlyEntryTest, StandsBetweenItsComments) { EXPECT_EQ(EntryText(SmallEntry()), kEntry); }
 
 TEST(MonthlyEntryTest, IsAddedBehindTheUsersLines) {
-  EXPECT_EQ(WithEntry("", SmallEntry()), kEntry);
-  EXPECT_EQ(WithEntry(kOthers, SmallEntry()), std::string(kOthers) + kEntry);
+  EXPECT_EQ(WithEntry("", SmallEntry()).value(), kEntry);
+  EXPECT_EQ(WithEntry(kOthers, SmallEntry()).value(), std::string(kOthers) + kEntry);
 }
 
 TEST(MonthlyEntryTest, ReplacesTheOneForTheSameFolders) {
   MonthlyEntry old = SmallEntry();
   old.command = {"/old/strata"};
   const std::string before = EntryText(old) + kOthers;
-  EXPECT_EQ(WithEntry(before, SmallEntry()), std::string(kEntry) + kOthers);
+  EXPECT_EQ(WithEntry(before, SmallEntry()).value(), std::string(kEntry) + kOthers);
+}
+
+TEST(MonthlyEntryTest, WithoutItsLastCommentNothingIsReplaced) {
+  std::string cut = EntryText(SmallEntry());
+  cut.erase(cut.rfind("# end"));
+  EXPECT_EQ(WithEntry(cut + kOthers, SmallEntry()).status().code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(MonthlyEntryTest, LeavesThatOfOtherFolders) {
   MonthlyEntry other = SmallEntry();
   other.folders = "/data";
-  EXPECT_EQ(WithEntry(EntryText(other), SmallEntry()), EntryText(other) + kEntry);
+  EXPECT_EQ(WithEntry(EntryText(other), SmallEntry()).value(), EntryText(other) + kEntry);
 }
 
 }  // namespace

@@ -47,7 +47,17 @@ done
 # back by itself, runs no longer.
 tries=$branch/jobs/$job.tries
 [ "$code" -eq 75 ] || { rm -f "$tries"; exit "$code"; }
-[ "$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%T)" = RUNNING ] || exit 75
+# By its own number: one task of an array has that of the whole array as $SLURM_JOB_ID. A busy Slurm is asked again.
+state=
+for i in 1 2 3; do
+  state=$(squeue --noheader --jobs="$job" --format=%T) && break
+  sleep 5
+done
+case $state in
+  RUNNING) ;;
+  "") echo "== job $job ends: Slurm does not say how it stands; strata submit goes on from the last checkpoint"; exit 75 ;;
+  *) exit 75 ;;
+esac
 # Nor does it come for ever where the time never suffices for one checkpoint, or another run holds the branch.
 if [ "$(checkpoints)" -gt "$before" ]; then
   rm -f "$tries"
@@ -58,5 +68,9 @@ else
   date >>"$tries"
 fi
 echo "== job $job comes again, and goes on from its last checkpoint"
-scontrol requeue "$SLURM_JOB_ID"
+for i in 1 2 3; do
+  scontrol requeue "$job" && exit 75
+  sleep 5
+done
+echo "== job $job does not come again: Slurm refuses it; strata submit goes on from the last checkpoint"
 exit 75
