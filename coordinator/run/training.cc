@@ -6,6 +6,7 @@
 #include "common/posix_file.h"
 #include "common/status_macros.h"
 #include "coordinator/config/branch_yaml.h"
+#include "coordinator/launch/thread_room.h"
 #include "coordinator/plan/initial_adapter.h"
 #include "coordinator/run/branch_start.h"
 #include "coordinator/run/interrupted_run.h"
@@ -123,6 +124,7 @@ absl::StatusOr<std::vector<float>> Training::FirstAdapter() const {
 
 absl::Status Training::CheckMachine() const {
   RETURN_IF_ERROR(LauncherOf(config_)->Check(LaunchOf()));
+  RETURN_IF_ERROR(CheckThreadRoom());
   RETURN_IF_ERROR(CheckWritable(config_.AdaptersDir(), FileSystem::Real()));
   return CheckTrainingRoom(config_, base_, *store_, FileSystem::Real());
 }

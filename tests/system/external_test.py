@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import branch
+import processes
 
 SETTINGS = branch.SETTINGS + "packing: false\nworkers: 2\nsave_steps: 2\nlauncher: external\n"
 
@@ -24,7 +25,8 @@ class ExternalTest(branch.BranchTest):
         """A training that waits for its workers, and the lines that it printed for the user."""
         self.said = self.folder / "said"
         command = [branch.STRATA, "train", "-C", str(self.branch), "--json", *arguments]
-        training = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=open(self.said, "w"), text=True)
+        with open(self.said, "w") as said:
+            training = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
         self.addCleanup(training.kill)
         self.wait_until(lambda: "instead." in self.said.read_text(), 30, "how to start the workers is said")
         return training
@@ -48,18 +50,25 @@ class ExternalTest(branch.BranchTest):
             pass
         workers.wait()
 
+    @staticmethod
+    def kill(workers):
+        """The ranks too: mpirun gave each a process group of its own, and without it they train on for a while."""
+        ranks = [int(process.name) for process in pathlib.Path("/proc").glob("[0-9]*")
+                 if processes.session_of(int(process.name)) == workers.pid]
+        processes.send(signal.SIGKILL, *ranks)
+
     def join_files(self):
         return next((self.branch / "runs").glob("*/join"))
 
     def test_workers_that_were_killed_are_started_again_and_the_adapter_is_that_of_an_unbroken_run(self):
-        training = self.begin("--set", "num_train_epochs=20")
+        training = self.begin("--set", "num_train_epochs=60")
         join = self.join_files()
         self.assertEqual(stat.S_IMODE(join.stat().st_mode), 0o700)
         self.assertEqual(sorted(path.name for path in join.iterdir()), ["certificate.pem", "token"])
         lost = self.start_workers()
         self.wait_until(lambda: len(self.steps()) > 6, 60, "the seventh update")
-        os.killpg(lost.pid, signal.SIGKILL)
-        self.wait_until(lambda: "is lost" in self.said.read_text(), 30, "the attempt is given up")
+        self.kill(lost)
+        self.wait_until(lambda: "is lost" in self.said.read_text(), 60, "the attempt is given up")
         # Ranks that come between two attempts are sent away; the user's loop brings them again.
         deadline = time.monotonic() + 60
         while (again := self.start_workers()).wait() != 0:
@@ -73,7 +82,7 @@ class ExternalTest(branch.BranchTest):
         here = self.make_branch("alone/branch")
         (here / "branch.yaml").write_text(SETTINGS.replace("launcher: external\n", ""))
         self.drop("train.jsonl", self.lines(), here)
-        self.finished("train", "--set", "num_train_epochs=20", branch=here)
+        self.finished("train", "--set", "num_train_epochs=60", branch=here)
         self.assertEqual(self.adapter_bytes(), self.adapter_bytes(here))
 
     def test_too_few_workers_and_a_wrong_token_are_refused_with_words_and_the_wait_goes_on(self):

@@ -57,7 +57,7 @@ class LimitsTest(branch.BranchTest):
         self.assertEqual(code, 0, said)
 
     def test_too_little_memory(self):
-        for mebibytes in (256, 1024, 2048):
+        for mebibytes in (100, 256, 400, 1024, 2048):
             with self.subTest(mebibytes=mebibytes):
                 code, said = self.train(prepare=self.limited(resource.RLIMIT_AS, mebibytes << 20),
                                         arguments=("--set", "max_restarts=0"))
@@ -74,7 +74,7 @@ class LimitsTest(branch.BranchTest):
         for root, folders, files in os.walk(self.branch):
             for path in (root, *(os.path.join(root, name) for name in files)):
                 os.chown(path, nobody, nobody, follow_symlinks=False)
-        for threads in (4, 8, 14):
+        for threads in (4, 8, 14, 20, 30):
             with self.subTest(threads=threads):
                 def become():
                     resource.setrlimit(resource.RLIMIT_NPROC, (threads, threads))

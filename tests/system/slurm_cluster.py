@@ -148,7 +148,9 @@ class Cluster:
     def hurry(self, job):
         """A requeued job is held back for two minutes, which is no part of what is tested. A few seconds are needed: a
         slurmd takes no job again in the second in which it ended it."""
-        if self.job(job)["StartTime"] > time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 10)):
+        eligible = self.job(job)["EligibleTime"]
+        soon = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 10))
+        if eligible != "Unknown" and eligible > soon:
             self.run("scontrol", "update", f"JobId={job}", "StartTime=now+4seconds", check=False)
 
     def log(self, node):

@@ -69,6 +69,11 @@ CoreShare ShareOf(const std::vector<std::vector<int>>& allowed, int rank,
   return share;
 }
 
+int ThreadsWithin(const CoreShare& share, int allotted, int ranks) {
+  if (allotted <= 0) return share.threads;
+  return std::min(share.threads, std::max(1, allotted / ranks));
+}
+
 std::string CpuListText(const std::vector<int>& cpus) {
   std::string text;
   for (size_t i = 0; i < cpus.size();) {

@@ -33,6 +33,10 @@ struct CoreShare {
 CoreShare ShareOf(const std::vector<std::vector<int>>& allowed, int rank,
                   const std::vector<CpuSeat>& seats);
 
+// The threads of a share where Slurm has allotted this host's `ranks` so many cpus, 0 for no word of
+// it: a Slurm that binds nothing (TaskPlugin=task/none) leaves it to the job to keep to them.
+int ThreadsWithin(const CoreShare& share, int allotted, int ranks);
+
 // "0-3,8": as Linux writes a list of cpus; and back. What is no number ends the list.
 std::string CpuListText(const std::vector<int>& cpus);
 std::vector<int> CpuListOf(std::string_view text);

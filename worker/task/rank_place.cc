@@ -45,6 +45,12 @@ std::vector<int> Near(std::string address, const std::vector<int>& allowed) {
   return near.empty() ? allowed : near;
 }
 
+// Of the environment; 0 where there is none.
+int NumberOf(const char* variable) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? 0 : std::atoi(text);
+}
+
 std::vector<std::string> Words(const std::string& text) {
   std::istringstream stream(text);
   return {std::istream_iterator<std::string>(stream), {}};
@@ -83,9 +89,10 @@ RankPlace FindPlace(const std::string& wish, int threads, const MpiSession& sess
   if (session.local_world() > 1 && share.own) KeepTo(share.cpus);
   place.cpus = CpuListText(share.cpus);
   place.own_cpus = share.own;
-  const char* asked = std::getenv("OMP_NUM_THREADS");
-  place.threads = threads > 0 ? threads : asked != nullptr ? std::atoi(asked) : share.threads;
-  place.threads = std::max(1, place.threads);
+  place.threads = threads > 0 ? threads : NumberOf("OMP_NUM_THREADS");
+  if (place.threads <= 0) {
+    place.threads = ThreadsWithin(share, NumberOf("SLURM_CPUS_ON_NODE"), session.local_world());
+  }
   return place;
 }
 

@@ -21,8 +21,8 @@ struct RankPlace {
 };
 
 // Every rank calls it, with the same wish: ranks of a host look at one another. `threads` > 0 is
-// taken as it is, 0 is as many as there are cpus in the rank's share (OMP_NUM_THREADS, where it is
-// set). With other ranks on the host, the calling thread, and those it starts later, keep to the
+// taken as it is, 0 is as many as there are cpus in the rank's share and as Slurm has allotted it
+// (OMP_NUM_THREADS, where it is set). With other ranks on the host, the calling thread, and those it starts later, keep to the
 // share; a GPU's rank to the cpus near its GPU. Throws HopelessTask as DeviceOf.
 RankPlace FindPlace(const std::string& wish, int threads, const MpiSession& session);
 

@@ -73,6 +73,14 @@ TEST(CoreShareTest, RanksThatWereBoundKeepWhatTheyHave) {
   EXPECT_THAT(ShareOf({{0, 1}, {2, 3}, {0, 1}}, 2, Cores(2, 2)).cpus, ElementsAre(1));
 }
 
+TEST(CoreShareTest, ThreadsKeepToWhatSlurmAllots) {
+  const CoreShare share{.cpus = {0, 1, 2, 3}, .own = true, .threads = 4};
+  EXPECT_EQ(ThreadsWithin(share, 0, 1), 4);
+  EXPECT_EQ(ThreadsWithin(share, 8, 1), 4);
+  EXPECT_EQ(ThreadsWithin(share, 6, 2), 3);
+  EXPECT_EQ(ThreadsWithin(share, 1, 2), 1);
+}
+
 TEST(CoreShareTest, SeatsOfThisMachineAreRead) {
   const std::vector<CpuSeat> seats = ReadSeats({0, 99'999});
   ASSERT_EQ(seats.size(), 2u);
