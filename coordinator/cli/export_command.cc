@@ -5,12 +5,12 @@
 #include "absl/strings/str_replace.h"
 #include "common/huggingface/hub_name.h"
 #include "common/json.h"
+#include "common/shell_word.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
 #include "coordinator/cli/stop_signals.h"
 #include "coordinator/cli/terminal.h"
 #include "coordinator/export/model_card.h"
-#include "coordinator/export/shell_word.h"
 #include "coordinator/run/branch_export.h"
 
 namespace strata {

@@ -9,6 +9,7 @@
 #include "coordinator/cli/command.h"
 #include "coordinator/cli/error_text.h"
 #include "coordinator/slurm/monthly_entry.h"
+#include "coordinator/slurm/sbatch_word.h"
 #include "coordinator/slurm/slurm_commands.h"
 #include "coordinator/slurm/submission.h"
 
@@ -138,12 +139,13 @@ MonthlyEntry EntryOf(const SubmitOptions& options) {
   const JobResources& resources = options.request.resources;
   MonthlyEntry entry{.folders = absl::StrJoin(folders, " ")};
   entry.options = {"--job-name=strata-monthly", "--time=15",
-                   absl::StrCat("--output=", folders[0], "/strata-monthly.log"),
+                   absl::StrCat("--output=", SbatchFileName(folders[0]), "/strata-monthly.log"),
                    "--open-mode=append"};
   if (!resources.partition.empty()) entry.options.push_back("--partition=" + resources.partition);
   if (!resources.account.empty()) entry.options.push_back("--account=" + resources.account);
   if (!resources.qos.empty()) entry.options.push_back("--qos=" + resources.qos);
-  entry.command = {options.request.strata.string(), "submit"};
+  entry.command = EnvironmentForSlurm();
+  entry.command.insert(entry.command.end(), {options.request.strata.string(), "submit"});
   entry.command.insert(entry.command.end(), folders.begin(), folders.end());
   entry.command.insert(entry.command.end(), options.words.begin(), options.words.end());
   return entry;

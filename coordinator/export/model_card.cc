@@ -7,7 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "common/huggingface/hub_name.h"
-#include "coordinator/export/shell_word.h"
+#include "common/shell_word.h"
 
 namespace strata {
 namespace {

@@ -3,8 +3,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/counted.h"
 #include "common/posix_file.h"
+#include "common/shell_word.h"
 #include "common/status_macros.h"
-#include "coordinator/export/shell_word.h"
 #include "coordinator/run/preparation.h"
 
 namespace strata {

@@ -1,12 +1,11 @@
 #include "coordinator/run/train_task.h"
 
 #include "coordinator/plan/shards.h"
-#include "coordinator/run/launcher_choice.h"
 #include "coordinator/run/preparation.h"
 
 namespace strata {
 
-RunSpec TrainSpecOf(const Config& config, const Plan& plan, const RunId& run) {
+RunSpec TrainSpecOf(const Config& config, const Plan& plan, const RunId& run, bool waits_for_user) {
   // A queue may be long; a stop ends the wait.
   constexpr std::chrono::hours kUserJoinMax{24 * 30};
   RunSpec spec;
@@ -16,7 +15,7 @@ RunSpec TrainSpecOf(const Config& config, const Plan& plan, const RunId& run) {
   spec.stop_on_dataset_error = config.on_dataset_error == OnDatasetError::kStop;
   spec.restarts_max = config.max_restarts;
   spec.headway_max = std::chrono::seconds(config.ddp_timeout);
-  if (LauncherOf(config)->waits_for_user()) spec.join_max = kUserJoinMax;
+  if (waits_for_user) spec.join_max = kUserJoinMax;
   for (const StagePlan& stage : plan.stages) spec.stages.push_back(stage.steps);
   return spec;
 }

@@ -10,8 +10,8 @@
 
 namespace strata {
 
-// What the run is to the core.
-RunSpec TrainSpecOf(const Config& config, const Plan& plan, const RunId& run);
+// What the run is to the core. `waits_for_user`: its workers are started by hand, whenever.
+RunSpec TrainSpecOf(const Config& config, const Plan& plan, const RunId& run, bool waits_for_user);
 
 // Without a checkpoint to go on from: that is the attempt's.
 v1::JoinReply TrainTaskOf(const Config& config, const Base& base, const Plan& plan);

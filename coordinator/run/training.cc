@@ -79,6 +79,7 @@ class Training {
   const TrainRequest& request_;
   BranchStore* const store_;
   const SystemClock::time_point started_;
+  std::unique_ptr<Launcher> launcher_;  // until the driver has it
   Base base_;
   MicroBatch micro_batch_;
   Settings settings_;
@@ -123,7 +124,7 @@ absl::StatusOr<std::vector<float>> Training::FirstAdapter() const {
 }
 
 absl::Status Training::CheckMachine() const {
-  RETURN_IF_ERROR(LauncherOf(config_)->Check(LaunchOf()));
+  RETURN_IF_ERROR(launcher_->Check(LaunchOf()));
   RETURN_IF_ERROR(CheckThreadRoom());
   RETURN_IF_ERROR(CheckWritable(config_.AdaptersDir(), FileSystem::Real()));
   return CheckTrainingRoom(config_, base_, *store_, FileSystem::Real());
@@ -139,13 +140,12 @@ Launch Training::LaunchOf() const {
 
 DriveInput Training::InputOf(std::vector<float> adapter) {
   DriveInput input;
-  input.spec = TrainSpecOf(config_, material_.plan, result_.run);
+  input.spec = TrainSpecOf(config_, material_.plan, result_.run, launcher_->waits_for_user());
   for (const StagePlan& stage : material_.plan.stages) input.stage_names.push_back(stage.dataset);
   input.task = TrainTaskOf(config_, base_, material_.plan);
   input.adapter = std::move(adapter);
   input.shards = shards_.get();
   input.access = access_;
-  input.launcher = LauncherOf(config_);
   input.launch = LaunchOf();
   input.folder = folder_;
   input.observer = request_.observer;
@@ -154,9 +154,9 @@ DriveInput Training::InputOf(std::vector<float> adapter) {
     result_.ranks = by_rank;
     if (request_.on_joined) request_.on_joined(by_rank);
   };
-  if (LauncherOf(config_)->waits_for_user()) {
+  if (launcher_->waits_for_user())
     input.on_listening = [this](const JoinAddress& join) { return Invite(join); };
-  }
+  input.launcher = std::move(launcher_);
   input.on_step = request_.on_step;
   input.on_evaluation = request_.on_evaluation;
   input.stops = request_.stops;
@@ -350,6 +350,7 @@ absl::Status Training::DropInterrupted() {
 }
 
 absl::StatusOr<TrainResult> Training::Run() {
+  launcher_ = LauncherOf(config_);
   RETURN_IF_ERROR(OpenModel());
   ASSIGN_OR_RETURN(bool begun, TakeUp());
   if (!begun) {
@@ -361,7 +362,7 @@ absl::StatusOr<TrainResult> Training::Run() {
     Warn(request_, room);
   ASSIGN_OR_RETURN(std::vector<float> adapter, FirstAdapter());
   RETURN_IF_ERROR(CheckMachine());
-  ASSIGN_OR_RETURN(access_, NewAccess(config_, LauncherOf(config_)->leaves_this_machine()));
+  ASSIGN_OR_RETURN(access_, NewAccess(config_, launcher_->leaves_this_machine()));
   std::vector<const DatasetTokens*> tokens;
   for (const DatasetTokens& of_stage : material_.tokens) tokens.push_back(&of_stage);
   shards_ = std::make_unique<ShardSource>(&material_.plan, std::move(tokens));

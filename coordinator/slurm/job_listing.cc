@@ -5,7 +5,9 @@
 #include <sstream>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
 namespace strata {
@@ -97,6 +99,22 @@ std::string ReadJobId(const std::string& output) {
     if (IsJobId(word)) id = word;
   }
   return id;
+}
+
+std::string SbatchRefusal(const std::string& output) {
+  std::vector<std::string> reasons;
+  for (const std::string& line : LinesOf(output)) {
+    for (const char* unasked : {"Unable to contact", "timed out", "Zero Bytes", "Unexpected msg",
+                                "Protocol authentication"}) {
+      if (absl::StrContains(line, unasked)) return "";
+    }
+    const std::string_view kBegin = "sbatch: error: ";
+    if (line.rfind(kBegin, 0) == 0) reasons.push_back(line.substr(kBegin.size()));
+  }
+  if (reasons.empty()) return "";
+  return absl::StrCat("sbatch refuses the job: ", absl::StrJoin(reasons, "; "),
+                      "; change the options of strata submit, or sbatch_args in branch.yaml "
+                      "(sinfo shows the partitions)");
 }
 
 }  // namespace strata

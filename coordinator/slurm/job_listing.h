@@ -20,6 +20,10 @@ std::map<std::string, JobState> ReadSacct(const std::string& output);
 // The id that `sbatch --parsable` printed among whatever else it said; "" when there is none.
 std::string ReadJobId(const std::string& output);
 
+// What is wrong with a script, of what sbatch printed when it refused it, and what to do; "" when
+// it was no refusal: Slurm could not be asked.
+std::string SbatchRefusal(const std::string& output);
+
 // "12" of "12_3", and of "12".
 std::string ArrayOf(const std::string& job);
 

@@ -1,13 +1,12 @@
 #include "coordinator/slurm/job_script.h"
 
 #include <algorithm>
-#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
+#include "common/shell_word.h"
 #include "common/status_macros.h"
-#include "coordinator/export/shell_word.h"
+#include "coordinator/slurm/sbatch_word.h"
 
 namespace strata {
 namespace {
@@ -29,17 +28,9 @@ bool SaysTasks(const std::vector<std::string>& options) {
   });
 }
 
-// As sbatch reads one word of an #SBATCH line.
-std::string SbatchWord(const std::string& word) {
-  if (word.find_first_of(" \t\"'\\#") == std::string::npos) return word;
-  return absl::StrCat("\"", absl::StrReplaceAll(word, {{"\\", "\\\\"}, {"\"", "\\\""}}), "\"");
-}
-
-// sbatch replaces %j and the like in a file's name.
 std::string OutputOf(const Job& job) {
   if (job.branches.size() > 1) return "/dev/null";
-  const std::string folder = JobsDir(job.branches.front()).string();
-  return SbatchWord(absl::StrReplaceAll(folder, {{"%", "%%"}}) + "/%j.log");
+  return SbatchWord(SbatchFileName(JobsDir(job.branches.front())) + "/%j.log");
 }
 
 absl::StatusOr<std::string> SbatchLines(const Job& job) {
@@ -96,21 +87,17 @@ std::vector<std::string> SbatchOptions(const JobResources& resources,
 std::filesystem::path JobsDir(const std::filesystem::path& branch) { return branch / "jobs"; }
 
 absl::StatusOr<std::string> JobScript(const Job& job) {
-  if (job.job_template.text.find("branches") == std::string::npos) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(job.job_template.name,
-                     ": has no {{branches}}, so it can train none; begin from a copy of "
-                     "deploy/slurm/job.sh"));
-  }
   ASSIGN_OR_RETURN(const std::string sbatch, SbatchLines(job));
   std::vector<std::string> branches;
   for (const std::filesystem::path& branch : job.branches) branches.push_back(branch.string());
-  return FillTemplate(job.job_template, {{"job_name", PlainName(job.name)},
-                                         {"output", OutputOf(job)},
-                                         {"sbatch", sbatch},
-                                         {"branches", Words(branches, "\n")},
-                                         {"strata", ShellWord(job.strata.string())},
-                                         {"train_arguments", Words(job.train_arguments, " ")}});
+  return FillTemplate(job.job_template,
+                      {{"job_name", PlainName(job.name)},
+                       {"output", OutputOf(job)},
+                       {"sbatch", sbatch},
+                       {"branches", Words(branches, "\n")},
+                       {"strata", ShellWord(job.strata.string())},
+                       {"train_arguments", Words(job.train_arguments, " ")}},
+                      "branches");
 }
 
 }  // namespace strata

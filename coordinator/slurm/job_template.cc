@@ -1,5 +1,6 @@
 #include "coordinator/slurm/job_template.h"
 
+#include <set>
 #include <sstream>
 #include <vector>
 
@@ -33,15 +34,16 @@ absl::StatusOr<std::string> ValueOf(const std::string& name, const Values& value
 }
 
 absl::StatusOr<std::string> FillLine(const std::string& line, const Values& values,
-                                     const std::string& place) {
+                                     const std::string& place, std::set<std::string>* used) {
   std::string filled;
   size_t at = 0;
   while (true) {
     const size_t begin = line.find("{{", at);
     const size_t end = begin == std::string::npos ? begin : line.find("}}", begin);
     if (end == std::string::npos) return filled + line.substr(at);
-    ASSIGN_OR_RETURN(const std::string value,
-                     ValueOf(Trimmed(line.substr(begin + 2, end - begin - 2)), values, place));
+    const std::string name = Trimmed(line.substr(begin + 2, end - begin - 2));
+    ASSIGN_OR_RETURN(const std::string value, ValueOf(name, values, place));
+    used->insert(name);
     absl::StrAppend(&filled, line.substr(at, begin - at), value);
     at = end + 2;
   }
@@ -49,19 +51,24 @@ absl::StatusOr<std::string> FillLine(const std::string& line, const Values& valu
 
 }  // namespace
 
-absl::StatusOr<std::string> FillTemplate(const JobTemplate& job_template, const Values& values) {
+absl::StatusOr<std::string> FillTemplate(const JobTemplate& job_template, const Values& values,
+                                         const std::string& required) {
   std::istringstream lines(job_template.text);
   std::string script;
+  std::set<std::string> used;
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;
     if (line.rfind("##", 0) == 0) continue;
     ASSIGN_OR_RETURN(const std::string filled,
-                     FillLine(line, values, absl::StrCat(job_template.name, ":", number)));
+                     FillLine(line, values, absl::StrCat(job_template.name, ":", number), &used));
     if (Trimmed(filled).empty() && !Trimmed(line).empty()) continue;
     absl::StrAppend(&script, filled, "\n");
   }
-  return script;
+  if (required.empty() || used.contains(required)) return script;
+  return absl::FailedPreconditionError(
+      absl::StrCat(job_template.name, ": has no {{", required,
+                   "}}, so it can train none; begin from a copy of deploy/slurm/job.sh"));
 }
 
 }  // namespace strata

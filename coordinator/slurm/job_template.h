@@ -21,9 +21,11 @@ struct JobTemplate {
   std::string text;
 };
 
-// Every name of `values` may stand anywhere, or nowhere. FAILED_PRECONDITION, with line and the
-// nearest name, for a name that has no value.
+// Every name of `values` may stand anywhere, or nowhere; `required` is one that must stand
+// somewhere, "" is none. FAILED_PRECONDITION, with line and the nearest name, for a name that has
+// no value, and without the one that is required.
 absl::StatusOr<std::string> FillTemplate(const JobTemplate& job_template,
-                                         const std::map<std::string, std::string>& values);
+                                         const std::map<std::string, std::string>& values,
+                                         const std::string& required);
 
 }  // namespace strata

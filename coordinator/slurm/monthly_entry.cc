@@ -9,9 +9,10 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "common/posix_file.h"
+#include "common/shell_word.h"
 #include "common/status_macros.h"
-#include "coordinator/export/shell_word.h"
 #include "coordinator/launch/program_path.h"
+#include "coordinator/slurm/sbatch_word.h"
 #include "coordinator/slurm/slurm_commands.h"
 
 namespace strata {
@@ -59,9 +60,20 @@ absl::Status InstallBy(const std::string& program, const MonthlyEntry& entry) {
 
 }  // namespace
 
+std::vector<std::string> EnvironmentForSlurm() {
+  std::vector<std::string> words;
+  const std::string folder = FindProgram("sbatch").parent_path().string();
+  if (!folder.empty() && folder != "/usr/bin" && folder != "/bin")
+    words.push_back(absl::StrCat("PATH=", folder, ":/usr/bin:/bin"));
+  if (const char* configuration = std::getenv("SLURM_CONF"))
+    words.push_back(absl::StrCat("SLURM_CONF=", configuration));
+  if (!words.empty()) words.insert(words.begin(), "env");
+  return words;
+}
+
 std::string EntryText(const MonthlyEntry& entry) {
   std::vector<std::string> lines = {kBegin + entry.folders};
-  for (const std::string& option : entry.options) lines.push_back("#SCRON " + option);
+  for (const std::string& option : entry.options) lines.push_back("#SCRON " + SbatchWord(option));
   std::vector<std::string> words;
   // To crontab, % is the end of a command.
   for (const std::string& word : entry.command)

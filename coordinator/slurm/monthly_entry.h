@@ -23,6 +23,10 @@ struct MonthlyEntry {
 // 3 o'clock on the first of each month.
 inline constexpr char kMonthly[] = "0 3 1 * *";
 
+// What a command needs before it to find Slurm where cron runs it, with hardly an environment:
+// nothing, or env with the settings of this process.
+std::vector<std::string> EnvironmentForSlurm();
+
 std::string EntryText(const MonthlyEntry& entry);
 
 // `crontab` with the entry in the place of the one for the same folders, or at its end.

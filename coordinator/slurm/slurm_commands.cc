@@ -70,6 +70,24 @@ void AskSacct(const std::vector<std::string>& jobs, JobStates* states) {
   }
 }
 
+absl::StatusOr<ProgramRun> Ask(std::vector<std::string> command) {
+  const std::string program = command[0];
+  command[0] = FindProgram(program).string();
+  if (command[0].empty()) return NoSlurmProgram(program);
+  const std::vector<std::string> without = WithoutJob();
+  if (!without.empty()) {
+    command.insert(command.begin(), without.begin(), without.end());
+    command.insert(command.begin(), FindProgram("env").string());
+  }
+  return RunProgram(command, kAnswer);
+}
+
+absl::Status NoAnswer(const std::string& program, const ProgramRun& run) {
+  const std::string said = run.timed_out ? "no answer within a minute" : FirstLine(run.output);
+  return absl::UnavailableError(absl::StrCat(program, ": ", said.empty() ? run.how : said,
+                                             "; see whether Slurm answers: sinfo, scontrol ping"));
+}
+
 }  // namespace
 
 bool JobState::active() const {
@@ -89,27 +107,21 @@ absl::Status NoSlurmProgram(const std::string& program) {
 
 absl::StatusOr<std::string> RunSlurm(std::vector<std::string> command) {
   const std::string program = command[0];
-  command[0] = FindProgram(program).string();
-  if (command[0].empty()) return NoSlurmProgram(program);
-  const std::vector<std::string> without = WithoutJob();
-  if (!without.empty()) {
-    command.insert(command.begin(), without.begin(), without.end());
-    command.insert(command.begin(), FindProgram("env").string());
-  }
-  ASSIGN_OR_RETURN(const ProgramRun run, RunProgram(command, kAnswer));
+  ASSIGN_OR_RETURN(const ProgramRun run, Ask(std::move(command)));
   if (run.clean) return run.output;
-  const std::string said = run.timed_out ? "no answer within a minute" : FirstLine(run.output);
-  return absl::UnavailableError(absl::StrCat(program, ": ", said.empty() ? run.how : said,
-                                             "; see whether Slurm answers: sinfo, scontrol ping"));
+  return NoAnswer(program, run);
 }
 
 absl::StatusOr<std::string> SubmitScript(const std::filesystem::path& script) {
-  ASSIGN_OR_RETURN(const std::string output, RunSlurm({"sbatch", "--parsable", script.string()}));
-  const std::string job = ReadJobId(output);
-  if (job.empty())
-    return absl::UnavailableError("sbatch named no job: " + FirstLine(output) +
-                                  "; see squeue --me");
-  return job;
+  ASSIGN_OR_RETURN(const ProgramRun run, Ask({"sbatch", "--parsable", script.string()}));
+  if (!run.clean) {
+    const std::string refusal = run.timed_out ? "" : SbatchRefusal(run.output);
+    return refusal.empty() ? NoAnswer("sbatch", run) : absl::InvalidArgumentError(refusal);
+  }
+  const std::string job = ReadJobId(run.output);
+  if (!job.empty()) return job;
+  return absl::UnavailableError("sbatch named no job: " + FirstLine(run.output) +
+                                "; see squeue --me");
 }
 
 absl::StatusOr<JobStates> AskJobs(const std::vector<std::string>& jobs) {

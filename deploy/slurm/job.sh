@@ -69,7 +69,7 @@ esac
 if [ "$(checkpoints)" -gt "$before" ]; then
   rm -f "$tries"
 elif [ "$(cat "$tries" 2>/dev/null | wc -l)" -ge 5 ]; then
-  echo "== job $job gives up: 6 starts in a row without a new checkpoint; allow more --time, or lower save_steps"
+  echo "== job $job gives up: 6 starts in a row without a new checkpoint, each for the reason above; where that is the time: allow more --time, or lower save_steps"
   exit 75
 else
   date >>"$tries"

@@ -195,6 +195,22 @@ class InterruptionTest(SlurmTest):
         self.assertEqual(len(list((self.branch / "runs").iterdir())), 1)
         self.assert_the_same(other, unbroken)
 
+    def test_the_tasks_of_an_array_are_each_requeued_until_done(self):
+        long = self.long_for(30)
+        other = self.make_branch("other")
+        (text,) = (self.branch / "training").glob("*.jsonl")
+        self.drop("train.jsonl", text.read_text().splitlines(keepends=True), branch=other)
+        self.addCleanup(lambda: processes.kill_all(other))
+        folders = sorted([self.branch, other])
+        job = self.submit(*TOO_SHORT, *long, branches=folders)
+        for i, folder in enumerate(folders):
+            task = f"{job}_{i}"
+            self.assertGreaterEqual(int(self.assert_ends(task)["Restarts"]), 1, self.log(task, folder))
+            self.assertIn(f"job {task} comes again, and goes on from its last checkpoint", self.log(task, folder))
+            self.assertEqual(len(list((folder / "runs").iterdir())), 1)
+        self.assertEqual(self.losses(self.branch), self.losses(other))
+        self.assertEqual(self.adapter_bytes(), self.adapter_bytes(other))
+
     def preempt(self, job):
         """A job of the higher partition takes its node for a moment."""
         high = self.cluster.run("sbatch", "--parsable", "--partition=high", "--nodelist=n1", "--exclusive",
@@ -261,8 +277,8 @@ class SubmitTest(SlurmTest):
         self.assertRegex(said, r"job\.sh:6: \{\{strat\}\} stands for nothing, the nearest is \{\{strata\}\}")
 
     def test_what_sbatch_refuses_is_told(self):
-        said = self.strata("submit", self.branch, "--partition=none", code=69)
-        self.assertIn("invalid partition specified: none", said)
+        said = self.strata("submit", self.branch, "--partition=none", code=64)
+        self.assertIn("invalid partition specified: none; Batch job submission failed", " ".join(said.split()))
         self.assertEqual(self.jobs(self.branch), [])
 
     def test_without_slurm_it_says_what_to_do(self):
@@ -301,7 +317,7 @@ class MonthlyTest(SlurmTest):
         # As cron runs it: by sh, with hardly an environment.
         for pending in (True, False):
             done = subprocess.run(["sh", "-c", entry], capture_output=True, text=True, timeout=60, cwd="/",
-                                  env={"PATH": "/usr/bin:/bin", "SLURM_CONF": self.cluster.environment["SLURM_CONF"]})
+                                  env={"PATH": "/usr/bin:/bin"})
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             jobs = {pathlib.Path(said["branch"]).name: said["job"] for said in self.jobs(self.folder)}
             self.assertEqual(set(jobs), {"branch", "other"})
@@ -321,7 +337,7 @@ class WalkTest(SlurmTest):
             **self.cluster.environment, "PATH": f"{program}:{os.environ['PATH']}", "BASE": str(branch.BASE),
             "DATA": str(self.branch / "training")})
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertIn(f"0 3 1 * * {program}/strata submit {home}", done.stdout)
+        self.assertRegex(done.stdout, rf"\n0 3 1 \* \* env SLURM_CONF=\S+ {program}/strata submit {home}")
         folder = home / "antropologia"
         (said,) = self.jobs(folder)
         self.assert_ends(said["job"])

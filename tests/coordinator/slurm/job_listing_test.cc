@@ -14,6 +14,18 @@ TEST(JobListingTest, ReadsTheIdThatSbatchPrinted) {
   EXPECT_EQ(ReadJobId("sbatch: error: no\n"), "");
 }
 
+TEST(JobListingTest, TellsARefusalFromNoAnswer) {
+  EXPECT_EQ(SbatchRefusal("sbatch: error: invalid partition specified: none\n"
+                          "sbatch: error: Batch job submission failed: Invalid partition name\n"),
+            "sbatch refuses the job: invalid partition specified: none; Batch job submission "
+            "failed: Invalid partition name; change the options of strata submit, or sbatch_args "
+            "in branch.yaml (sinfo shows the partitions)");
+  EXPECT_EQ(SbatchRefusal("sbatch: error: Batch job submission failed: Unable to contact slurm "
+                          "controller (connect failure)\n"),
+            "");
+  EXPECT_EQ(SbatchRefusal("killed\n"), "");
+}
+
 TEST(JobListingTest, ReadsSqueuesLines) {
   const auto jobs = ReadSqueue(
       "12_1      |PENDING  |Dependency   |0    |0:00   |          |0    |\n"

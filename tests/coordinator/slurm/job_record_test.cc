@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -14,10 +15,10 @@ namespace {
 
 class JobRecordTest : public testing::Test {
  protected:
-  JobRecordTest() : branch_(testing::TempDir() + "strata_job_record") {
-    std::filesystem::remove_all(branch_);
+  JobRecordTest() : branch_(testing::TempDir() + "strata_job_record_" + std::to_string(getpid())) {
     std::filesystem::create_directories(JobsDir(branch_));
   }
+  ~JobRecordTest() override { std::filesystem::remove_all(branch_); }
   void Record(const std::string& job) {
     ASSERT_TRUE(
         RecordJob(branch_, {job, "strata-x", "2026-01-01T00:00:00Z", "/s.sh"}, FileSystem::Real())

@@ -10,8 +10,9 @@ namespace {
 
 using testing::HasSubstr;
 
-absl::StatusOr<std::string> Fill(const std::string& text) {
-  return FillTemplate({"my.sh", text}, {{"job_name", "x"}, {"sbatch", ""}, {"branches", "a\nb"}});
+absl::StatusOr<std::string> Fill(const std::string& text, const std::string& required = "") {
+  return FillTemplate({"my.sh", text}, {{"job_name", "x"}, {"sbatch", ""}, {"branches", "a\nb"}},
+                      required);
 }
 
 TEST(JobTemplateTest, ReplacesNamesBetweenBraces) {
@@ -24,6 +25,13 @@ TEST(JobTemplateTest, LeavesOutNotesAndLinesThatBecomeEmpty) {
 
 TEST(JobTemplateTest, LeavesWhatBashWritesWithBraces) {
   EXPECT_EQ(*Fill("${x:-{{y}\n"), "${x:-{{y}\n");
+}
+
+TEST(JobTemplateTest, WhatIsRequiredMustBeFilledInSomewhere) {
+  EXPECT_EQ(*Fill("( {{ branches }} )\n", "branches"), "( a\nb )\n");
+  const absl::Status refused = Fill("# branches\n## {{branches}}\n", "branches").status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("my.sh: has no {{branches}}"));
 }
 
 TEST(JobTemplateTest, AnUnknownNameIsRefusedWithItsLineAndTheNearest) {

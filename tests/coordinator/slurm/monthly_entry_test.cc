@@ -21,6 +21,12 @@ MonthlyEntry SmallEntry() {
 
 TEST(MonthlyEntryTest, StandsBetweenItsComments) { EXPECT_EQ(EntryText(SmallEntry()), kEntry); }
 
+TEST(MonthlyEntryTest, OptionsAreWrittenAsSlurmReadsThem) {
+  MonthlyEntry entry = SmallEntry();
+  entry.options = {"--output=/data/b c/%%.log"};
+  EXPECT_NE(EntryText(entry).find("#SCRON \"--output=/data/b c/%%.log\"\n"), std::string::npos);
+}
+
 TEST(MonthlyEntryTest, IsAddedBehindTheUsersLines) {
   EXPECT_EQ(WithEntry("", SmallEntry()).value(), kEntry);
   EXPECT_EQ(WithEntry(kOthers, SmallEntry()).value(), std::string(kOthers) + kEntry);

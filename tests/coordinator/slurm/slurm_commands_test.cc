@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -16,12 +17,15 @@ using testing::HasSubstr;
 
 class SlurmCommandsTest : public testing::Test {
  protected:
-  SlurmCommandsTest() : folder_(testing::TempDir() + "strata_slurm_commands") {
-    std::filesystem::remove_all(folder_);
+  SlurmCommandsTest()
+      : folder_(testing::TempDir() + "strata_slurm_commands_" + std::to_string(getpid())) {
     std::filesystem::create_directories(folder_);
     setenv("PATH", (folder_.string() + ":/usr/bin:/bin").c_str(), 1);
   }
-  ~SlurmCommandsTest() override { setenv("PATH", before_.c_str(), 1); }
+  ~SlurmCommandsTest() override {
+    setenv("PATH", before_.c_str(), 1);
+    std::filesystem::remove_all(folder_);
+  }
   void Program(const std::string& name, const std::string& body) {
     const std::filesystem::path path = folder_ / name;
     std::ofstream(path) << "#!/bin/sh\n" << body << "\n";

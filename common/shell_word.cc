@@ -1,4 +1,4 @@
-#include "coordinator/export/shell_word.h"
+#include "common/shell_word.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
