@@ -6,6 +6,14 @@
 
 namespace strata {
 
+const JobState* StateOf(const JobStates& states, const JobRecord& record) {
+  const auto known = states.known.find(record.job);
+  if (known == states.known.end()) return nullptr;
+  const std::filesystem::path script = known->second.script;
+  const bool another = !script.empty() && script.parent_path() != record.script.parent_path();
+  return another ? nullptr : &known->second;
+}
+
 absl::StatusOr<BranchJobs> JobsOf(const std::vector<std::filesystem::path>& branches) {
   BranchJobs found;
   std::vector<std::string> ids;
@@ -24,8 +32,7 @@ absl::StatusOr<BranchJobs> JobsOf(const std::vector<std::filesystem::path>& bran
   found.unasked = states->unasked;
   for (BranchJob& job : found.jobs) {
     job.asked = true;
-    const auto known = states->known.find(job.record.job);
-    if (known != states->known.end()) job.state = known->second;
+    if (const JobState* state = StateOf(*states, job.record)) job.state = *state;
   }
   return found;
 }

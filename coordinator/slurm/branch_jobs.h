@@ -24,6 +24,10 @@ struct BranchJobs {
   std::string unasked;          // why Slurm, or its database, could not be asked; "" if it could
 };
 
+// What Slurm says of the job of a record; null when it says nothing. A Slurm that was set up anew
+// numbers its jobs from 1 again: a job of another folder's script is not the one that is recorded.
+const JobState* StateOf(const JobStates& states, const JobRecord& record);
+
 // Errors only of the records: where Slurm can't be asked, what is recorded is all there is.
 absl::StatusOr<BranchJobs> JobsOf(const std::vector<std::filesystem::path>& branches);
 

@@ -52,19 +52,20 @@ std::string ArrayOf(const std::string& job) { return job.substr(0, job.find('_')
 std::vector<std::string> SqueueFormat() {
   return {"--noheader", "--array",
           "--Format=JobArrayID:40|,State:30|,Reason:80|,exit_code:20|,TimeUsed:20|,"
-          "NodeList:200|,RestartCnt:10|"};
+          "NodeList:200|,RestartCnt:10|,Command:4096|"};
 }
 
 std::map<std::string, JobState> ReadSqueue(const std::string& output) {
   std::map<std::string, JobState> jobs;
   for (const std::string& line : LinesOf(output)) {
-    const std::vector<std::string> fields = FieldsOf(line, 7);
+    const std::vector<std::string> fields = FieldsOf(line, 8);
     if (fields.empty()) continue;
     JobState job{.state = fields[1],
                  .reason = Said(fields[2]),
                  .elapsed = fields[4],
                  .nodes = Said(fields[5]),
-                 .restarts = fields[6]};
+                 .restarts = fields[6],
+                 .script = fields[7]};
     if (!job.active()) job.exit_code = fields[3];
     jobs[fields[0]] = job;
   }

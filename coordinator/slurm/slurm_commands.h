@@ -23,6 +23,7 @@ struct JobState {
   std::string elapsed = {};    // "1-02:03:04"
   std::string nodes = {};      // "n[1-2]"
   std::string restarts = {};   // how often it was requeued; "" where it is not told
+  std::string script = {};     // as sbatch was given it, "(null)" for none; "" where it is not told
 
   // It waits, runs or is being ended: Slurm has not let go of it yet.
   bool active() const;

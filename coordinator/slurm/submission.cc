@@ -10,6 +10,7 @@
 #include "common/posix_file.h"
 #include "common/status_macros.h"
 #include "coordinator/config/branch_yaml.h"
+#include "coordinator/slurm/branch_jobs.h"
 #include "coordinator/slurm/job_record.h"
 #include "coordinator/slurm/slurm_commands.h"
 #include "coordinator/store/metadata.h"
@@ -97,9 +98,8 @@ absl::Status AddWaits(std::vector<Applicant>* applicants, bool dry_run) {
   RETURN_IF_ERROR(states.status());
   for (Applicant& applicant : *applicants) {
     for (const JobRecord& record : applicant.records) {
-      const auto known = states->known.find(record.job);
-      if (known != states->known.end() && known->second.active())
-        applicant.job.after.push_back(record.job);
+      const JobState* state = StateOf(*states, record);
+      if (state != nullptr && state->active()) applicant.job.after.push_back(record.job);
     }
   }
   return absl::OkStatus();
@@ -135,16 +135,19 @@ absl::Status HandOver(SubmittedJob* submitted, FileSystem* files) {
   return absl::OkStatus();
 }
 
-// From here on Slurm has the job, whatever fails.
+// From here on Slurm has the job, whatever fails: one branch whose record can't be written keeps no
+// other from its own. The first error.
 absl::Status Record(const SubmittedJob& submitted, FileSystem* files) {
   const std::string now = Iso8601(std::chrono::system_clock::now());
+  absl::Status done = absl::OkStatus();
   for (size_t i = 0; i < submitted.job.branches.size(); ++i) {
-    RETURN_IF_ERROR(
-        RecordJob(submitted.job.branches[i],
-                  {PartOf(submitted, i), submitted.job.name, now, submitted.script_file}, files));
+    done.Update(RecordJob(submitted.job.branches[i],
+                          {PartOf(submitted, i), submitted.job.name, now, submitted.script_file},
+                          files));
   }
-  return files->Rename(submitted.script_file.parent_path() / "submitting.sh",
-                       submitted.script_file);
+  done.Update(
+      files->Rename(submitted.script_file.parent_path() / "submitting.sh", submitted.script_file));
+  return done;
 }
 
 void SubmitJob(const Job& job, bool dry_run, Submission* submission) {

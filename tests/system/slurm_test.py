@@ -279,6 +279,19 @@ class SubmitTest(SlurmTest):
         said = self.strata("submit", self.branch, code=78)
         self.assertRegex(said, r"job\.sh:6: \{\{strat\}\} stands for nothing, the nearest is \{\{strata\}\}")
 
+    def test_a_strangers_job_of_the_same_number_is_let_be(self):
+        stranger = self.cluster.run("sbatch", "--parsable", "--output=/dev/null", "--wrap", "sleep 600").stdout.strip()
+        (self.branch / "jobs").mkdir()
+        (self.branch / "jobs/jobs.jsonl").write_text(json.dumps({
+            "job": stranger, "name": "strata-branch", "submitted": "2026-01-01T00:00:00Z",
+            "script": str(self.branch / f"jobs/{stranger}.sh")}) + "\n")
+        self.assertIn("no job waits or runs", self.strata("cancel", self.branch))
+        job = self.submit(*SHORT)
+        self.assertEqual(self.cluster.job(job)["Dependency"], "(null)")
+        self.assertIn(self.cluster.job(stranger)["JobState"], ("PENDING", "RUNNING"))
+        self.cluster.run("scancel", stranger)
+        self.assert_ends(job)
+
     def test_what_sbatch_refuses_is_told(self):
         said = self.strata("submit", self.branch, "--partition=none", code=64)
         self.assertIn("invalid partition specified: none; Batch job submission failed", " ".join(said.split()))

@@ -28,8 +28,8 @@ TEST(JobListingTest, TellsARefusalFromNoAnswer) {
 
 TEST(JobListingTest, ReadsSqueuesLines) {
   const auto jobs = ReadSqueue(
-      "12_1      |PENDING  |Dependency   |0    |0:00   |          |0    |\n"
-      "12_0      |FAILED   |NonZeroExitCode|65   |0:09   |n1        |2    |\n"
+      "12_1      |PENDING  |Dependency   |0    |0:00   |          |0    |/a/jobs/submitting.sh |\n"
+      "12_0      |FAILED   |NonZeroExitCode|65   |0:09   |n1        |2    |(null)|\n"
       "slurm_load_jobs error: something\n");
   ASSERT_EQ(jobs.size(), 2u);
   EXPECT_TRUE(jobs.at("12_1").active());
@@ -39,6 +39,8 @@ TEST(JobListingTest, ReadsSqueuesLines) {
   EXPECT_EQ(jobs.at("12_0").exit_code, "65");
   EXPECT_EQ(jobs.at("12_0").nodes, "n1");
   EXPECT_EQ(jobs.at("12_0").restarts, "2");
+  EXPECT_EQ(jobs.at("12_1").script, "/a/jobs/submitting.sh");
+  EXPECT_EQ(jobs.at("12_0").script, "(null)");
 }
 
 TEST(JobListingTest, ReadsSacctsLines) {
