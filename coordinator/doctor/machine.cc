@@ -19,6 +19,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/host_name.h"
 
 namespace strata {
 namespace {
@@ -83,11 +84,7 @@ Cores CoresHere() {
 
 bool IsRoot() { return geteuid() == 0; }
 
-std::string HostAndUser() {
-  char name[256] = "";
-  gethostname(name, sizeof name - 1);
-  return absl::StrCat(name, ".", geteuid());
-}
+std::string HostAndUser() { return absl::StrCat(HostName(), ".", geteuid()); }
 
 bool HasNvidiaCard() {
   std::error_code error;

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/host_name.h"
 #include "common/status_macros.h"
 
 namespace strata {
@@ -118,12 +119,6 @@ std::string AddressTowardsOthers() {
   return host.empty() ? AddressOf("") : host;
 }
 
-std::string MachineName() {
-  char name[256] = "";
-  gethostname(name, sizeof name - 1);
-  return name;
-}
-
 void Prepare(int connection) {
   const int yes = 1;
   setsockopt(connection, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
@@ -215,7 +210,7 @@ absl::Status ListeningSocket::Describe(const std::string& host) {
     name.ipv6 = false;
   }
   address_ = name.WithPort();
-  names_ = {name.host, MachineName(), host, "localhost", "127.0.0.1", "::1"};
+  names_ = {name.host, HostName(), host, "localhost", "127.0.0.1", "::1"};
   return absl::OkStatus();
 }
 

@@ -66,7 +66,7 @@ DOORS = [
      ["coordinator/service/connection", "coordinator/service/listening_socket.", "coordinator/launch/",
       "coordinator/observe/metrics_server.cc"]),
     ("the process's calls", r"(unistd|signal|spawn)\.h",
-     ["common/posix_file.", "common/huggingface/safetensors.cc", "coordinator/launch/",
+     ["common/posix_file.", "common/host_name.cc", "common/huggingface/safetensors.cc", "coordinator/launch/",
       "coordinator/cli/train_command.cc", "coordinator/cli/terminal.cc", "worker/task/",
       "coordinator/cli/stop_signals.cc", "coordinator/cli/generate_command.cc", "coordinator/doctor/machine.cc",
       "coordinator/service/connection", "coordinator/service/listening_socket."]),

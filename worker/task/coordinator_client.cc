@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "common/host_name.h"
 #include "common/status_macros.h"
 #include "common/train_state_bytes.h"
 #include "strata/v1/training.grpc.pb.h"
@@ -32,12 +33,6 @@ constexpr std::chrono::seconds kJoinMax{30};
 
 absl::Status FromGrpc(const grpc::Status& status) {
   return {static_cast<absl::StatusCode>(status.error_code()), status.error_message()};
-}
-
-std::string HostName() {
-  char name[256] = "";
-  gethostname(name, sizeof name - 1);
-  return name;
 }
 
 }  // namespace

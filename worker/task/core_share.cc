@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <iterator>
 #include <tuple>
 
 namespace strata {
@@ -23,6 +24,13 @@ std::vector<std::vector<int>> PartOf(const std::vector<std::vector<int>>& cores,
   return {at(index), at(index + 1)};
 }
 
+// Both ascending.
+bool Overlap(const std::vector<int>& a, const std::vector<int>& b) {
+  std::vector<int> both;
+  std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(both));
+  return !both.empty();
+}
+
 }  // namespace
 
 std::vector<CpuSeat> ReadSeats(const std::vector<int>& cpus) {
@@ -40,8 +48,15 @@ CoreShare ShareOf(const std::vector<std::vector<int>>& allowed, int rank,
   const std::vector<int>& mine = allowed[static_cast<size_t>(rank)];
   const auto sharers = static_cast<size_t>(std::count(allowed.begin(), allowed.end(), mine));
   const auto index = static_cast<size_t>(std::count(allowed.begin(), allowed.begin() + rank, mine));
-  CoreShare share{.cpus = mine, .own = sharers == 1, .threads = static_cast<int>(mine.size())};
-  if (sharers == 1) return share;
+  const auto overlapping = static_cast<size_t>(
+      std::count_if(allowed.begin(), allowed.end(),
+                    [&](const std::vector<int>& other) { return Overlap(mine, other); }));
+  CoreShare share{.cpus = mine, .own = overlapping == 1, .threads = static_cast<int>(mine.size())};
+  if (overlapping == 1) return share;
+  if (overlapping != sharers) {
+    share.threads = std::max(1, static_cast<int>(mine.size() / overlapping));
+    return share;
+  }
   share.threads = std::max(1, static_cast<int>(mine.size() / sharers));
   if (mine.size() < sharers) return share;
   std::vector<CpuSeat> sorted = seats;

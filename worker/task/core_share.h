@@ -29,12 +29,12 @@ struct CoreShare {
 
 // The share of `rank` among `allowed` (by local rank: the cpus that it may use, ascending, not
 // empty). `seats` tells of each of its own cpus. With more ranks than cpus they stay shared, one
-// thread each.
+// thread each; so do cpus that ranks with different sets have in common, with fewer threads.
 CoreShare ShareOf(const std::vector<std::vector<int>>& allowed, int rank,
                   const std::vector<CpuSeat>& seats);
 
-// The threads of a share where Slurm has allotted this host's `ranks` so many cpus, 0 for no word of
-// it: a Slurm that binds nothing (TaskPlugin=task/none) leaves it to the job to keep to them.
+// The threads of a share where Slurm has allotted this host's `ranks` so many cpus, 0 for no word
+// of it: a Slurm that binds nothing (TaskPlugin=task/none) leaves it to the job to keep to them.
 int ThreadsWithin(const CoreShare& share, int allotted, int ranks);
 
 // "0-3,8": as Linux writes a list of cpus; and back. What is no number ends the list.

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "common/host_name.h"
 #include "common/json.h"
 #include "worker/collective/make_collective.h"
 #include "worker/task/rank_place.h"
@@ -29,12 +30,6 @@ constexpr int64_t kCpuSide = 1024, kCudaSide = 8192;
 
 double SecondsSince(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-std::string HostName() {
-  char name[256] = "";
-  gethostname(name, sizeof name - 1);
-  return name;
 }
 
 // One write: ranks share mpirun's output.

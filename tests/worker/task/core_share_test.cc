@@ -73,6 +73,16 @@ TEST(CoreShareTest, RanksThatWereBoundKeepWhatTheyHave) {
   EXPECT_THAT(ShareOf({{0, 1}, {2, 3}, {0, 1}}, 2, Cores(2, 2)).cpus, ElementsAre(1));
 }
 
+TEST(CoreShareTest, CpusInCommonOfDifferentSetsBelongToNone) {
+  const std::vector<std::vector<int>> allowed = {{0, 1}, {0, 1, 2, 3}, {4, 5}};
+  const CoreShare near = ShareOf(allowed, 0, Cores(2, 2));
+  EXPECT_THAT(near.cpus, ElementsAre(0, 1));
+  EXPECT_FALSE(near.own);
+  EXPECT_EQ(near.threads, 1);
+  EXPECT_EQ(ShareOf(allowed, 1, Cores(4, 2)).threads, 2);
+  EXPECT_TRUE(ShareOf(allowed, 2, Cores(2, 2)).own);
+}
+
 TEST(CoreShareTest, ThreadsKeepToWhatSlurmAllots) {
   const CoreShare share{.cpus = {0, 1, 2, 3}, .own = true, .threads = 4};
   EXPECT_EQ(ThreadsWithin(share, 0, 1), 4);
