@@ -37,12 +37,24 @@ absl::StatusOr<std::vector<std::string>> ActiveJobs(const fs::path& what) {
   return active;
 }
 
+// NOT_FOUND unless the job, or a task of it, waits or runs.
+absl::Status CheckActive(const std::string& job) {
+  ASSIGN_OR_RETURN(const JobStates states, AskJobs({job}));
+  for (const auto& [id, state] : states.known) {
+    if ((id == job || ArrayOf(id) == job) && state.active()) return absl::OkStatus();
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no job ", job, " waits or runs; strata jobs shows those of a branch"));
+}
+
 absl::StatusOr<ExitCode> RunCancel(const CancelOptions& options) {
   const std::string what = options.what.empty() ? options.branch.branch : options.what;
   std::vector<std::string> jobs = {what};
   std::error_code error;
   if (!IsJobId(what) || fs::exists(what, error)) {
     ASSIGN_OR_RETURN(jobs, ActiveJobs(what));
+  } else {
+    RETURN_IF_ERROR(CheckActive(what));
   }
   if (!jobs.empty()) RETURN_IF_ERROR(CancelJobs(jobs));
   if (options.branch.json) {

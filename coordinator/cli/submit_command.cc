@@ -134,8 +134,11 @@ absl::StatusOr<ExitCode> SubmitNow(const SubmitOptions& options) {
 // The entry's own job is short, but belongs where the others do.
 MonthlyEntry EntryOf(const SubmitOptions& options) {
   std::vector<std::string> folders;
-  for (const fs::path& folder : options.Folders())
-    folders.push_back(fs::absolute(folder).lexically_normal().string());
+  for (const fs::path& folder : options.Folders()) {
+    // One entry however the folder is written: "data", "data/", ".".
+    const fs::path whole = fs::absolute(folder).lexically_normal();
+    folders.push_back((whole.has_filename() ? whole : whole.parent_path()).string());
+  }
   const JobResources& resources = options.request.resources;
   MonthlyEntry entry{.folders = absl::StrJoin(folders, " ")};
   entry.options = {"--job-name=strata-monthly", "--time=15",
@@ -151,8 +154,25 @@ MonthlyEntry EntryOf(const SubmitOptions& options) {
   return entry;
 }
 
+// What no branch can be submitted with is refused now, not in the night of the first.
+absl::Status CheckOptions(const SubmitOptions& options) {
+  std::vector<fs::path> branches;
+  for (const fs::path& folder : options.Folders()) {
+    ASSIGN_OR_RETURN(const std::vector<fs::path> found, BranchesAt(folder));
+    branches.insert(branches.end(), found.begin(), found.end());
+  }
+  SubmitRequest request = options.request;
+  request.dry_run = true;
+  const Submission tried = Submit(branches, request);
+  return tried.jobs.empty() && !tried.refused.empty() ? tried.refused.front().why
+                                                      : absl::OkStatus();
+}
+
 absl::StatusOr<ExitCode> SubmitMonthly(const SubmitOptions& options) {
-  for (const fs::path& folder : options.Folders()) RETURN_IF_ERROR(BranchesAt(folder).status());
+  for (const fs::path& folder : options.Folders()) {
+    RETURN_IF_ERROR(CheckFolderName(fs::absolute(folder)));
+  }
+  RETURN_IF_ERROR(CheckOptions(options));
   const MonthlyEntry entry = EntryOf(options);
   std::string installed;
   if (!options.request.dry_run) {

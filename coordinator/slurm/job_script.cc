@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/shell_word.h"
@@ -33,20 +34,35 @@ std::string OutputOf(const Job& job) {
   return SbatchWord(SbatchFileName(JobsDir(job.branches.front())) + "/%j.log");
 }
 
+// What sbatch would take, and what would end otherwise than the user meant.
+absl::Status CheckOption(const std::string& option) {
+  if (option.find('\n') != std::string::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--sbatch-arg ", option, ": has a line break; write it on one line"));
+  }
+  if (option.rfind("--array", 0) == 0 || option.rfind("-a", 0) == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        option, ": strata makes the array itself, a task for each branch; name several branches"));
+  }
+  constexpr std::string_view kTime = "--time=";
+  if (option.rfind(kTime, 0) != 0) return absl::OkStatus();
+  const std::string time = option.substr(kTime.size());
+  const bool of_digits = !time.empty() && absl::ascii_isdigit(time[0]) &&
+                         time.find_first_not_of("0123456789:-") == std::string::npos;
+  if (of_digits || time == "UNLIMITED" || time == "INFINITE") return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(option, ": takes MINUTES, HH:MM:SS or D-HH:MM:SS"));
+}
+
 absl::StatusOr<std::string> SbatchLines(const Job& job) {
+  for (const std::string& option : job.options) RETURN_IF_ERROR(CheckOption(option));
   std::vector<std::string> options = job.options;
   if (job.branches.size() > 1)
     options.push_back(absl::StrCat("--array=0-", job.branches.size() - 1));
   if (!job.after.empty())
     options.push_back("--dependency=afterany:" + absl::StrJoin(job.after, ":"));
   std::vector<std::string> lines;
-  for (const std::string& option : options) {
-    if (option.find('\n') != std::string::npos) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--sbatch-arg ", option, ": has a line break; write it on one line"));
-    }
-    lines.push_back("#SBATCH " + SbatchWord(option));
-  }
+  for (const std::string& option : options) lines.push_back("#SBATCH " + SbatchWord(option));
   return absl::StrJoin(lines, "\n");
 }
 
@@ -84,9 +100,16 @@ std::vector<std::string> SbatchOptions(const JobResources& resources,
   return options;
 }
 
+absl::Status CheckFolderName(const std::filesystem::path& folder) {
+  if (folder.string().find('\n') == std::string::npos) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      folder.string(), ": has a line break in its name, which no line of sbatch's can; rename it"));
+}
+
 std::filesystem::path JobsDir(const std::filesystem::path& branch) { return branch / "jobs"; }
 
 absl::StatusOr<std::string> JobScript(const Job& job) {
+  for (const std::filesystem::path& branch : job.branches) RETURN_IF_ERROR(CheckFolderName(branch));
   ASSIGN_OR_RETURN(const std::string sbatch, SbatchLines(job));
   std::vector<std::string> branches;
   for (const std::filesystem::path& branch : job.branches) branches.push_back(branch.string());

@@ -37,8 +37,11 @@ struct Job {
 };
 
 // FAILED_PRECONDITION when the template can't be filled in, or has no branches; INVALID_ARGUMENT
-// for an option with a line break.
+// for an option or a folder with a line break, an array of the user's own, a --time that is none.
 absl::StatusOr<std::string> JobScript(const Job& job);
+
+// INVALID_ARGUMENT for a line break: what Slurm and cron read ends with its line.
+absl::Status CheckFolderName(const std::filesystem::path& folder);
 
 // The folder of a branch in which its jobs' scripts, output and record are kept.
 std::filesystem::path JobsDir(const std::filesystem::path& branch);

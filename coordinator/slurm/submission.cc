@@ -130,7 +130,10 @@ absl::Status HandOver(SubmittedJob* submitted, FileSystem* files) {
   const fs::path folder = JobsDir(submitted->job.branches.front());
   const fs::path script = folder / "submitting.sh";
   RETURN_IF_ERROR(files->ReplaceFileDurably(script, submitted->script));
-  ASSIGN_OR_RETURN(submitted->id, SubmitScript(script));
+  const absl::StatusOr<std::string> id = SubmitScript(script);
+  if (!id.ok()) (void)files->RemoveTree(script);  // Slurm has not taken it
+  RETURN_IF_ERROR(id.status());
+  submitted->id = *id;
   submitted->script_file = folder / (submitted->id + ".sh");
   return absl::OkStatus();
 }

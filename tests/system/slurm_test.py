@@ -292,6 +292,19 @@ class SubmitTest(SlurmTest):
         self.cluster.run("scancel", stranger)
         self.assert_ends(job)
 
+    def test_what_would_end_otherwise_than_meant_is_refused(self):
+        for argument, words in (("--sbatch-arg=--array=0-2", "makes the array itself"),
+                                ("--time=-5", "D-HH:MM:SS"), ("--time=abc", "D-HH:MM:SS")):
+            for more in ((), ("--monthly", "--dry-run")):
+                said = self.strata("submit", self.branch, argument, *more, code=64)
+                self.assertIn(words, said)
+        broken = self.make_branch("line\nbreak")
+        for more in ((), ("--monthly", "--dry-run")):
+            self.assertIn("line break", self.strata("submit", broken, *more, code=64))
+        self.strata("submit", self.branch, "--partition=none", code=64)
+        self.assertFalse((self.branch / "jobs/submitting.sh").exists())
+        self.assertIn("no job 99999 waits or runs", self.strata("cancel", "99999", code=69))
+
     def test_what_sbatch_refuses_is_told(self):
         said = self.strata("submit", self.branch, "--partition=none", code=64)
         self.assertIn("invalid partition specified: none; Batch job submission failed", " ".join(said.split()))
@@ -326,8 +339,8 @@ class MonthlyTest(SlurmTest):
         self.drop("train.jsonl", self.lines(end=8), branch=other)
         printed = self.strata("submit", "--monthly", self.folder, "--time=5", *SHORT, "--dry-run")
         self.assertNotIn("strata", self.crontab())
-        for _ in range(2):
-            self.strata("submit", "--monthly", self.folder, "--time=5", *SHORT)
+        for folder in (self.folder, f"{self.folder}/"):
+            self.strata("submit", "--monthly", folder, "--time=5", *SHORT)
             self.assertEqual(self.crontab(), "# mine\n5 4 * * * true\n" + printed)
         (entry,) = re.findall(r"^0 3 1 \* \* (.*)$", printed, re.MULTILINE)
         # As cron runs it: by sh, with hardly an environment.
