@@ -131,7 +131,8 @@ absl::Status HandOver(SubmittedJob* submitted, FileSystem* files) {
   const fs::path script = folder / "submitting.sh";
   RETURN_IF_ERROR(files->ReplaceFileDurably(script, submitted->script));
   const absl::StatusOr<std::string> id = SubmitScript(script);
-  if (!id.ok()) (void)files->RemoveTree(script);  // Slurm has not taken it
+  // Without an answer Slurm may have taken it.
+  if (absl::IsInvalidArgument(id.status())) (void)files->RemoveTree(script);
   RETURN_IF_ERROR(id.status());
   submitted->id = *id;
   submitted->script_file = folder / (submitted->id + ".sh");

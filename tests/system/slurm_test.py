@@ -92,12 +92,17 @@ class SlurmTest(branch.BranchTest):
         """The loss of each step as it was done last."""
         return {(step["epoch"], step["step"]): step["loss"] for step in self.steps(folder)}
 
+    def make_twin(self, name):
+        """A branch with the same dataset."""
+        twin = self.make_branch(name)
+        (text,) = (self.branch / "training").glob("*.jsonl")
+        self.drop("train.jsonl", text.read_text().splitlines(keepends=True), branch=twin)
+        self.addCleanup(lambda: processes.kill_all(twin))
+        return twin
+
     def submit_unbroken(self, *arguments):
         """A job with the same training, on another node at the same time, that nothing happens to."""
-        other = self.make_branch("unbroken")
-        (text,) = (self.branch / "training").glob("*.jsonl")
-        self.drop("train.jsonl", text.read_text().splitlines(keepends=True), branch=other)
-        self.addCleanup(lambda: processes.kill_all(other))
+        other = self.make_twin("unbroken")
         return other, self.submit("--time=30", "--sbatch-arg=--nodelist=n4", *arguments, branches=[other])
 
     def assert_the_same(self, other, job):
@@ -197,10 +202,7 @@ class InterruptionTest(SlurmTest):
 
     def test_the_tasks_of_an_array_come_again_each_by_itself(self):
         long = self.long_for(20)
-        other = self.make_branch("other")
-        (text,) = (self.branch / "training").glob("*.jsonl")
-        self.drop("train.jsonl", text.read_text().splitlines(keepends=True), branch=other)
-        self.addCleanup(lambda: processes.kill_all(other))
+        other = self.make_twin("other")
         folders = sorted([self.branch, other])
         job = self.submit(*long, branches=folders)
         for i, folder in enumerate(folders):
