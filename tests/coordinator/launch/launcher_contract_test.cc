@@ -15,7 +15,8 @@ using testing::HasSubstr;
 
 constexpr char kSecret[] = "5e3d0b2a9c8f7d6e";
 constexpr char kSleep[] = "exec sleep 60";
-constexpr char kIgnoreTerm[] = "trap '' TERM INT HUP\nsleep 60\nsleep 60";
+// One process: a child of it that outlives it keeps its srun's step, and all that wait for its cores.
+constexpr char kIgnoreTerm[] = "trap '' TERM INT HUP\nexec sleep 60";
 
 class LauncherContract : public ScriptGroup, public testing::WithParamInterface<const char*> {
  protected:
@@ -114,7 +115,7 @@ TEST_P(LauncherContract, ItDiesWithWhatStartedIt) {
     const auto group = MakeLauncher(settings_)->Start(launch);
     for (;;) pause();
   }
-  EXPECT_TRUE(Within(10, [&] { return PidOf(0) > 0 && PidOf(1) > 0; })) << Log();
+  EXPECT_TRUE(Within(kStartSeconds, [&] { return PidOf(0) > 0 && PidOf(1) > 0; })) << Log();
   Signal(parent, SIGKILL);
   waitpid(parent, nullptr, 0);
   ExpectRanksEnd(2, 15);

@@ -25,6 +25,7 @@ namespace strata {
 class ScriptGroup : public testing::Test {
  protected:
   using Clock = std::chrono::steady_clock;
+  static constexpr int kStartSeconds = 30;
 
   // Each rank begins by writing its process id to rank.N; then `body` runs, with $rank.
   Launch LaunchOf(const std::string& body, int ranks = 1) {
@@ -52,7 +53,7 @@ class ScriptGroup : public testing::Test {
   std::unique_ptr<WorkerGroup> StartAndWait(const Launch& launch) {
     auto group = Start(launch);
     for (int rank = 0; rank < launch.ranks; ++rank) {
-      EXPECT_TRUE(Within(10, [&] { return PidOf(rank) > 0; })) << Log();
+      EXPECT_TRUE(Within(kStartSeconds, [&] { return PidOf(rank) > 0; })) << Log();
     }
     FindSession();
     return group;
