@@ -1,4 +1,4 @@
-// Writes names into the command lines that an export prints and keeps in its card.
+// Writes names into lines that a shell reads: job scripts, crontabs, commands shown to people.
 #pragma once
 
 #include <string>

@@ -7,6 +7,7 @@
 #include "common/counted.h"
 #include "common/json.h"
 #include "common/status_macros.h"
+#include "coordinator/cli/branch_folders.h"
 #include "coordinator/cli/command.h"
 #include "coordinator/cli/store_json.h"
 #include "coordinator/cli/terminal.h"
@@ -136,7 +137,7 @@ absl::StatusOr<ExitCode> RunBranches(const std::string& root, bool json) {
   std::vector<BranchOverview> branches;
   for (const fs::path& folder : found.branches) branches.push_back(OverviewOf(folder));
   for (const std::string& folder : found.unreadable) PrintWarning("not looked into: " + folder);
-  ExitCode code = ExitCode::kOk;
+  ExitCode code = branches.empty() ? ExitCode::kUnavailable : ExitCode::kOk;
   for (const BranchOverview& branch : branches) {
     if (code == ExitCode::kOk) code = CodeOf(branch.health);
   }
@@ -145,7 +146,7 @@ absl::StatusOr<ExitCode> RunBranches(const std::string& root, bool json) {
     for (const BranchOverview& branch : branches) document["branches"].push_back(ToJson(branch));
     std::printf("%s\n", DumpJson(document, 1).c_str());
   } else if (branches.empty()) {
-    std::printf("no branch below %s: no folder there has a branch.yaml\n", root.c_str());
+    return NoBranchAt(root);
   } else {
     PrintTable(branches, root);
   }
@@ -160,8 +161,8 @@ void AddBranches(CLI::App* app, Action* action) {
       "Show each branch below a folder in a line: what serves, what is pending, the last run, "
       "whether it is well (cheap checks; nothing is tokenised)");
   command->footer(
-      "Exit code: 0 when all are well, else that of the first that is not: 65 damaged, 69 no base "
-      "or no datasets,\n73 read-only, 78 branch.yaml.");
+      "Exit code: 0 when all are well, else that of the first that is not: 65 damaged, 69 no base, "
+      "no datasets or no branch,\n73 read-only, 78 branch.yaml.");
   auto root = std::make_shared<std::string>(".");
   auto json = std::make_shared<bool>(false);
   command->add_option("ROOT", *root, "The folder; branches up to four levels below it are found")

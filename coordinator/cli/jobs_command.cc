@@ -30,6 +30,16 @@ std::string StateText(const BranchJob& job) {
   return job.asked ? "forgotten" : "unknown";
 }
 
+// What Slurm says of a job that waits; of one that has ended, how its program did.
+std::string WhyText(const JobState& job) {
+  const size_t colon = job.exit_code.find(':');
+  const std::string status = job.exit_code.substr(0, colon);
+  const std::string signal = colon == std::string::npos ? "0" : job.exit_code.substr(colon + 1);
+  if (job.active() || job.exit_code.empty()) return job.reason;
+  if (signal != "0") return "signal " + signal;
+  return status != "0" ? "exit code " + status : job.reason;
+}
+
 Style StyleOf(const BranchJob& job) {
   if (job.state.state == "COMPLETED") return Style::kGreen;
   if (job.state.state.empty()) return Style::kDim;
@@ -67,14 +77,10 @@ void PrintTable(const BranchJobs& found) {
                    {"nodes", false, false, /*leaves=*/5},
                    {"submitted", false, false, /*leaves=*/1}});
   for (const BranchJob& job : found.jobs) {
-    const std::string why =
-        !job.state.reason.empty() || job.state.exit_code.empty() || job.state.exit_code == "0:0"
-            ? job.state.reason
-            : "exit code " + job.state.exit_code;
     table.AddRow({{job.record.job},
                   {job.branch.filename().string()},
                   {StateText(job), StyleOf(job)},
-                  {why},
+                  {WhyText(job.state)},
                   {job.state.elapsed},
                   {job.state.restarts},
                   {job.state.nodes},

@@ -9,7 +9,6 @@
 #include "coordinator/cli/command.h"
 #include "coordinator/cli/error_text.h"
 #include "coordinator/slurm/monthly_entry.h"
-#include "coordinator/slurm/sbatch_word.h"
 #include "coordinator/slurm/slurm_commands.h"
 #include "coordinator/slurm/submission.h"
 
@@ -67,7 +66,7 @@ void AddResources(CLI::App* command, JobResources* resources) {
       ->allow_extra_args(false);
 }
 
-Json ToJson(const Submission& submission, const std::vector<RefusedBranch>& refused) {
+Json ToJson(const Submission& submission) {
   Json json = {
       {"jobs", Json::array()}, {"refused", Json::array()}, {"warnings", submission.warnings}};
   for (const SubmittedJob& job : submission.jobs) {
@@ -82,7 +81,7 @@ Json ToJson(const Submission& submission, const std::vector<RefusedBranch>& refu
                             {"waits_for", job.job.after},
                             {"script", job.script}});
   }
-  for (const RefusedBranch& branch : refused)
+  for (const RefusedBranch& branch : submission.refused)
     json["refused"].push_back(
         {{"branch", branch.branch.string()}, {"error", std::string(branch.why.message())}});
   return json;
@@ -101,14 +100,15 @@ void PrintJob(const SubmittedJob& job) {
   }
 }
 
-void PrintText(const Submission& submission, const std::vector<RefusedBranch>& refused) {
+void PrintText(const Submission& submission) {
   for (const SubmittedJob& job : submission.jobs) PrintJob(job);
   for (const std::string& warning : submission.warnings) PrintWarning(warning);
-  for (const RefusedBranch& branch : refused)
+  for (const RefusedBranch& branch : submission.refused)
     PrintError(absl::StrCat("not submitted: ", branch.branch.string(), ": ", branch.why.message()));
 }
 
-absl::StatusOr<ExitCode> SubmitNow(const SubmitOptions& options) {
+// Submits the branches of every folder; a folder without one is refused as a branch is.
+Submission SubmitFolders(const SubmitOptions& options, const SubmitRequest& request) {
   std::vector<fs::path> branches;
   std::vector<RefusedBranch> refused;
   for (const fs::path& folder : options.Folders()) {
@@ -119,14 +119,20 @@ absl::StatusOr<ExitCode> SubmitNow(const SubmitOptions& options) {
       refused.push_back({folder, found.status()});
     }
   }
-  const Submission submission = Submit(branches, options.request);
-  refused.insert(refused.end(), submission.refused.begin(), submission.refused.end());
+  Submission submission = Submit(branches, request);
+  submission.refused.insert(submission.refused.begin(), refused.begin(), refused.end());
+  return submission;
+}
+
+absl::StatusOr<ExitCode> SubmitNow(const SubmitOptions& options) {
+  const Submission submission = SubmitFolders(options, options.request);
+  const std::vector<RefusedBranch>& refused = submission.refused;
   if (submission.jobs.empty() && refused.size() == 1 && !options.branch.json)
     return refused.front().why;
   if (options.branch.json) {
-    std::printf("%s\n", DumpJson(ToJson(submission, refused), 1).c_str());
+    std::printf("%s\n", DumpJson(ToJson(submission), 1).c_str());
   } else {
-    PrintText(submission, refused);
+    PrintText(submission);
   }
   return refused.empty() ? ExitCode::kOk : ExitCodeOf(refused.front().why);
 }
@@ -140,10 +146,9 @@ MonthlyEntry EntryOf(const SubmitOptions& options) {
     folders.push_back((whole.has_filename() ? whole : whole.parent_path()).string());
   }
   const JobResources& resources = options.request.resources;
-  MonthlyEntry entry{.folders = absl::StrJoin(folders, " ")};
-  entry.options = {"--job-name=strata-monthly", "--time=15",
-                   absl::StrCat("--output=", SbatchFileName(folders[0]), "/strata-monthly.log"),
-                   "--open-mode=append"};
+  MonthlyEntry entry{.folders = absl::StrJoin(folders, " "),
+                     .log = fs::path(folders[0]) / "strata-monthly.log"};
+  entry.options = {"--job-name=strata-monthly", "--time=15"};
   if (!resources.partition.empty()) entry.options.push_back("--partition=" + resources.partition);
   if (!resources.account.empty()) entry.options.push_back("--account=" + resources.account);
   if (!resources.qos.empty()) entry.options.push_back("--qos=" + resources.qos);
@@ -156,36 +161,33 @@ MonthlyEntry EntryOf(const SubmitOptions& options) {
 
 // What no branch can be submitted with is refused now, not in the night of the first.
 absl::Status CheckOptions(const SubmitOptions& options) {
-  std::vector<fs::path> branches;
-  for (const fs::path& folder : options.Folders()) {
-    ASSIGN_OR_RETURN(const std::vector<fs::path> found, BranchesAt(folder));
-    branches.insert(branches.end(), found.begin(), found.end());
-  }
   SubmitRequest request = options.request;
   request.dry_run = true;
-  const Submission tried = Submit(branches, request);
+  const Submission tried = SubmitFolders(options, request);
   return tried.jobs.empty() && !tried.refused.empty() ? tried.refused.front().why
                                                       : absl::OkStatus();
 }
 
 absl::StatusOr<ExitCode> SubmitMonthly(const SubmitOptions& options) {
-  for (const fs::path& folder : options.Folders()) {
+  // The entry has a line for the folder itself, not only for the branches in it.
+  for (const fs::path& folder : options.Folders())
     RETURN_IF_ERROR(CheckFolderName(fs::absolute(folder)));
-  }
   RETURN_IF_ERROR(CheckOptions(options));
   const MonthlyEntry entry = EntryOf(options);
-  std::string installed;
-  if (!options.request.dry_run) {
-    ASSIGN_OR_RETURN(installed, InstallEntry(entry));
-  }
+  absl::StatusOr<Crontab> table = CrontabHere();
+  const bool dry_run = options.request.dry_run;
+  // What would be written can be shown on a machine without either.
+  if (!table.ok() && dry_run) table = Crontab::kSlurm;
+  RETURN_IF_ERROR(table.status());
+  if (!dry_run) RETURN_IF_ERROR(InstallEntry(entry, *table));
+  const std::string text = EntryText(entry, *table), program = ProgramOf(*table);
   if (options.branch.json) {
-    const Json json = {{"entry", EntryText(entry)},
-                       {"installed_by", installed.empty() ? Json() : Json(installed)}};
+    const Json json = {{"entry", text}, {"installed_by", dry_run ? Json() : Json(program)}};
     std::printf("%s\n", DumpJson(json, 1).c_str());
   } else {
-    std::printf("%s", EntryText(entry).c_str());
-    if (!installed.empty())
-      std::printf("%s has it; %s -e changes or removes it\n", installed.c_str(), installed.c_str());
+    std::printf("%s", text.c_str());
+    if (!dry_run)
+      std::printf("%s has it; %s -e changes or removes it\n", program.c_str(), program.c_str());
   }
   return ExitCode::kOk;
 }

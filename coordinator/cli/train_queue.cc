@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/status_macros.h"
+#include "coordinator/cli/branch_folders.h"
 #include "coordinator/cli/error_text.h"
 #include "coordinator/cli/stage_view.h"
 #include "coordinator/cli/terminal.h"
@@ -93,8 +94,7 @@ absl::StatusOr<std::vector<std::string>> BranchesToTrain(const std::vector<std::
   unreadable->insert(unreadable->end(), found.unreadable.begin(), found.unreadable.end());
   for (const fs::path& folder : found.branches) add(folder.string());
   if (!branches.empty()) return branches;
-  return absl::NotFoundError(absl::StrCat(
-      "no branch below ", root, ": no folder there has a branch.yaml; make one: strata init DIR"));
+  return NoBranchAt(root);
 }
 
 std::vector<BranchTraining> TrainEach(const std::vector<std::string>& folders,

@@ -191,13 +191,14 @@ ExitCode Watching::ToTheEnd() {
   return CodeOf(figures().state);
 }
 
-// Waits for a run to begin, unless only a look was asked for.
+// Waits for a run to begin, unless only a look was asked for, or one by its name.
 absl::StatusOr<WatchedRun> RunToWatch(const Config& config, const WatchOptions& options) {
   for (bool said = false;;) {
     const absl::StatusOr<std::filesystem::path> folder =
         FolderToWatch(config.RunsDir(), options.run);
     if (folder.ok()) return WatchedRun::Open(*folder);
-    if (!absl::IsNotFound(folder.status()) || options.once) return folder.status();
+    if (!absl::IsNotFound(folder.status()) || options.once || !options.run.empty())
+      return folder.status();
     if (!said) PrintWarning(absl::StrCat(folder.status().message(), "; waiting for it to begin"));
     said = true;
     std::this_thread::sleep_for(kLookEvery);

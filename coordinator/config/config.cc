@@ -1,9 +1,12 @@
 #include "coordinator/config/config.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/status_macros.h"
 #include "coordinator/config/glob.h"
 
@@ -76,6 +79,29 @@ absl::Status ValidateWatchdog(const Config& config) {
       config.loss_watchdog_patience));
 }
 
+// How many workers a host of `hosts` may have; nullopt where it does not say.
+std::optional<uint32_t> SlotsOf(const std::string& host) {
+  const size_t colon = host.rfind(':');
+  uint32_t slots = 0;
+  if (colon == std::string::npos || !absl::SimpleAtoi(host.substr(colon + 1), &slots))
+    return std::nullopt;
+  return slots;
+}
+
+absl::Status ValidateSlots(const Config& config) {
+  uint64_t all = 0;
+  for (const std::string& host : config.hosts) {
+    const std::optional<uint32_t> slots = SlotsOf(host);
+    if (!slots.has_value()) return absl::OkStatus();
+    all += *slots;
+  }
+  if (config.hosts.empty() || config.workers <= all) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("hosts: they have room for ", all, ", HOST:SLOTS each, and workers is ",
+                   config.workers, "; lower workers (--workers), or give a host more slots: ",
+                   absl::StrJoin(config.hosts, ", ")));
+}
+
 // Hosts that nobody starts anything on would be believed in.
 absl::Status ValidateLauncher(const Config& config) {
   if (!config.hosts.empty() && !config.hostfile.empty()) {
@@ -83,10 +109,32 @@ absl::Status ValidateLauncher(const Config& config) {
         "hosts: the hostfile names hosts too; keep one of them: ", config.hostfile.string()));
   }
   const bool takes_hosts = config.launcher == "auto" || config.launcher == "mpirun";
-  if (takes_hosts || (config.hosts.empty() && config.hostfile.empty())) return absl::OkStatus();
+  if (takes_hosts || (config.hosts.empty() && config.hostfile.empty()))
+    return ValidateSlots(config);
   return absl::FailedPreconditionError(absl::StrCat(
       config.hosts.empty() ? "hostfile" : "hosts",
       ": only mpirun takes it; set launcher: mpirun, or remove it: launcher is ", config.launcher));
+}
+
+// What stands between braces in a path of a run and is no name of it would be believed in.
+absl::Status ValidateNamedPath(const char* key, const std::string& path) {
+  for (size_t at = path.find('{'); at != std::string::npos; at = path.find('{', at + 1)) {
+    const std::string_view rest = std::string_view(path).substr(at);
+    if (rest.starts_with("{branch}") || rest.starts_with("{run}")) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        key, ": only {branch} and {run} stand for names in it; take the other braces out: ", path));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateReports(const Config& config) {
+  RETURN_IF_ERROR(ValidateNamedPath("logging_dir", config.logging_dir));
+  RETURN_IF_ERROR(ValidateNamedPath("metrics_file", config.metrics_file));
+  if (config.metrics_file.empty() || config.metrics_file.ends_with(".prom"))
+    return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "metrics_file: the textfile collector reads names that end in .prom alone; add that: ",
+      config.metrics_file));
 }
 
 absl::Status ValidateTls(const Config& config) {
@@ -185,6 +233,7 @@ absl::Status Validate(const Config& config) {
   RETURN_IF_ERROR(ValidateEvaluation(config));
   RETURN_IF_ERROR(ValidateWatchdog(config));
   RETURN_IF_ERROR(ValidateLauncher(config));
+  RETURN_IF_ERROR(ValidateReports(config));
   RETURN_IF_ERROR(ValidateTls(config));
   RETURN_IF_ERROR(ValidateMirror(config));
   RETURN_IF_ERROR(ValidateTierNames(config));

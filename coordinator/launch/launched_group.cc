@@ -111,12 +111,12 @@ std::optional<GroupExit> LaunchedGroup::Poll() {
   int status = 0;
   waitpid(pid_, &status, 0);
   pid_ = -1;
-  const std::string rank = program_.who_died(WordsSince(program_.log, log_begin_));
-  const std::string who = rank.empty() ? "" : ": " + rank;
+  if (status == 0) return GroupExit{true, absl::StrCat(program_.name, "'s exit status 0")};
+  const std::string said = program_.why_ended(WordsSince(program_.log, log_begin_));
+  const std::string why = said.empty() ? "" : ": " + said;
   if (WIFSIGNALED(status))
-    return GroupExit{false, absl::StrCat(program_.name, " died of signal ", WTERMSIG(status), who)};
-  return GroupExit{WEXITSTATUS(status) == 0,
-                   absl::StrCat(program_.name, "'s exit status ", WEXITSTATUS(status), who)};
+    return GroupExit{false, absl::StrCat(program_.name, " died of signal ", WTERMSIG(status), why)};
+  return GroupExit{false, absl::StrCat(program_.name, "'s exit status ", WEXITSTATUS(status), why)};
 }
 
 void LaunchedGroup::End(int grace_s) {

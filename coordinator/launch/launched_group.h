@@ -21,9 +21,10 @@
 
 namespace strata {
 
-// From what the program wrote since it was started: "rank 1 on node7 died of signal 9 (Killed)" of
-// the first rank that it lost; "" when it wrote of none.
-using WhoDied = std::function<std::string(const std::string& words)>;
+// From what the program and its ranks wrote since it was started, why it ended badly: "rank 1 on
+// node7 died of signal 9 (Killed)" of the first rank that it lost, or what kept it from starting
+// them; "" when it wrote of neither.
+using WhyEnded = std::function<std::string(const std::string& words)>;
 
 struct LaunchProgram {
   std::string name;                  // for people
@@ -31,7 +32,7 @@ struct LaunchProgram {
   std::vector<std::pair<std::string, std::string>> environment;  // beside and over the inherited
   std::vector<std::string> without;  // beginnings of inherited variables that are left out
   std::filesystem::path log;
-  WhoDied who_died;
+  WhyEnded why_ended;
 };
 
 class LaunchedGroup final : public WorkerGroup {

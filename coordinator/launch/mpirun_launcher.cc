@@ -1,7 +1,10 @@
 #include "coordinator/launch/mpirun_launcher.h"
 
 #include <algorithm>
+#include <sstream>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
@@ -12,6 +15,49 @@
 
 namespace strata {
 namespace {
+
+constexpr size_t kWhyBytesMax = 400;
+
+std::string WithoutSpace(const std::string& text) {
+  return std::string(absl::StripAsciiWhitespace(text));
+}
+
+std::string LineThatBegins(const std::string& text, std::string_view begin) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(begin)) return WithoutSpace(line);
+  }
+  return "";
+}
+
+bool IsRule(const std::string& line) {
+  return line.size() > 60 && line.find_first_not_of("-\r") == std::string::npos;
+}
+
+// The first paragraph that mpirun has written between two rules, and the node that it names there.
+// That a rank ended badly is known from the rank itself.
+std::string FirstHelp(const std::string& text) {
+  std::istringstream lines(text);
+  std::vector<std::string> paragraph;
+  std::string node;
+  bool within = false, first = true;
+  for (std::string line; std::getline(lines, line);) {
+    if (IsRule(line) && within) break;
+    if (IsRule(line)) {
+      within = true;
+    } else if (within) {
+      const std::string words = WithoutSpace(line);
+      first &= !words.empty();
+      if (first) paragraph.push_back(words);
+      if (words.starts_with("Node:")) node = WithoutSpace(words.substr(5));
+    }
+  }
+  const std::string help = absl::StrJoin(paragraph, " ");
+  for (const char* of_rank : {"Primary job", "detected that one or more", "MPI_ABORT"}) {
+    if (absl::StrContains(help, of_rank)) return "";
+  }
+  return node.empty() ? help : absl::StrCat(help, " (node ", node, ")");
+}
 
 // The word behind `mark`, from `*at` on, which then stands behind it; "" when there is none.
 std::string WordBehind(const std::string& text, std::string_view mark, size_t* at) {
@@ -37,6 +83,13 @@ std::string RankThatDied(const std::string& words_of_mpirun) {
   const bool named = name < name_end && name_end != std::string::npos && name - at < 4;
   return absl::StrCat("rank ", rank, " on ", node, " died of signal ", signal,
                       named ? " " + text.substr(name, name_end + 1 - name) : "");
+}
+
+std::string WhyMpirunEnded(const std::string& words) {
+  std::string why = RankThatDied(words);
+  if (why.empty()) why = LineThatBegins(words, "ssh: ");
+  if (why.empty()) why = FirstHelp(words);
+  return why.substr(0, kWhyBytesMax);
 }
 
 bool MpirunLauncher::leaves_this_machine() const { return settings_.kind != LauncherKind::kLocal; }
@@ -82,7 +135,7 @@ absl::StatusOr<std::unique_ptr<WorkerGroup>> MpirunLauncher::Start(const Launch&
                         .environment = EnvironmentOfWorkers(settings_, launch),
                         .without = {},
                         .log = launch.log,
-                        .who_died = &RankThatDied};
+                        .why_ended = &WhyMpirunEnded};
   // mpirun refuses root by default; who runs strata as root has chosen so.
   program.environment.emplace_back("OMPI_ALLOW_RUN_AS_ROOT", "1");
   program.environment.emplace_back("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");

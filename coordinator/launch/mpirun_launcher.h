@@ -26,4 +26,7 @@ class MpirunLauncher final : public Launcher {
 // "" when it wrote of none.
 std::string RankThatDied(const std::string& words_of_mpirun);
 
+// That or, when no rank died, what ssh or mpirun wrote that kept the ranks from being started; "".
+std::string WhyMpirunEnded(const std::string& words);
+
 }  // namespace strata

@@ -58,6 +58,18 @@ std::string TaskThatDied(const std::string& words_of_srun) {
   return "";
 }
 
+std::string WhySrunEnded(const std::string& words_of_srun) {
+  std::string task = TaskThatDied(words_of_srun);
+  if (!task.empty()) return task;
+  std::istringstream lines(words_of_srun);
+  for (std::string line; std::getline(lines, line);) {
+    constexpr std::string_view kBegin = "srun: error: ";
+    if (line.starts_with(kBegin) && line.find(": task") == std::string::npos)
+      return line.substr(kBegin.size());
+  }
+  return "";
+}
+
 bool SrunHasPmix() {
   if (FindProgram("srun").empty()) return false;
   const absl::StatusOr<std::string> pmi = PmiHere();
@@ -100,7 +112,7 @@ absl::StatusOr<std::unique_ptr<WorkerGroup>> SrunLauncher::Start(const Launch& l
                         .environment = EnvironmentOfWorkers(settings_, launch),
                         .without = {},
                         .log = launch.log,
-                        .who_died = &TaskThatDied};
+                        .why_ended = &WhySrunEnded};
   if (!settings_.network_interface.empty()) {
     for (const char* of : {"OMPI_MCA_oob_tcp_if_include", "OMPI_MCA_btl_tcp_if_include"})
       program.environment.emplace_back(of, settings_.network_interface);

@@ -33,4 +33,7 @@ std::string PmiOf(const std::string& listed);
 // signal; "" when it wrote of none.
 std::string TaskThatDied(const std::string& words_of_srun);
 
+// That or, when no task died, the first error that srun wrote; "".
+std::string WhySrunEnded(const std::string& words_of_srun);
+
 }  // namespace strata

@@ -9,7 +9,7 @@ namespace strata {
 
 struct GroupExit {
   bool clean = false;  // exit status 0
-  std::string how;     // "mpirun's exit status 1", with the rank that mpirun says died of a signal
+  std::string how;     // "mpirun's exit status 1", with what it says of why
 };
 
 class WorkerGroup {

@@ -30,12 +30,13 @@ std::optional<SystemClock::time_point> ChangedLast(const fs::path& folder) {
   return last;
 }
 
-// A line of the journal says the second only: what is told within it comes before.
-SystemClock::time_point EndOfSecond(const std::string& time) {
+SystemClock::time_point TimeOfLine(const std::string& time) {
   absl::Time parsed;
   std::string why;
   if (!absl::ParseTime(absl::RFC3339_full, time, &parsed, &why)) return {};
-  return absl::ToChronoTime(parsed) + std::chrono::milliseconds(999);
+  // An older strata wrote the second only: what was told within it came before.
+  const bool whole_second = time.find('.') == std::string::npos;
+  return absl::ToChronoTime(parsed) + std::chrono::milliseconds(whole_second ? 999 : 0);
 }
 
 SystemClock::time_point TimeOf(double seconds) {
@@ -54,7 +55,7 @@ absl::StatusOr<TimedNews> NewsOf(const std::string& line) {
   ASSIGN_OR_RETURN(const Json* body, JsonNested(json, "body", kWhat));
   event.body = *body;
   ASSIGN_OR_RETURN(JournalLine journaled, JournalLineOf(event));
-  return TimedNews{EndOfSecond(event.time), std::move(journaled)};
+  return TimedNews{TimeOfLine(event.time), std::move(journaled)};
 }
 
 }  // namespace
@@ -74,8 +75,10 @@ absl::StatusOr<fs::path> FolderToWatch(const fs::path& runs, const std::string& 
     found = at->path();
   }
   if (newest) return found;
-  return absl::NotFoundError(run.empty() ? absl::StrCat("no run in ", runs.string(), " yet")
-                                         : absl::StrCat("no run ", run, " in ", runs.string()));
+  return absl::NotFoundError(
+      run.empty() ? absl::StrCat("no run in ", runs.string(), " yet")
+                  : absl::StrCat("no run ", run, " in ", runs.string(),
+                                 "; its folders are the runs; without --run it is the last one"));
 }
 
 absl::StatusOr<WatchedRun> WatchedRun::Open(const fs::path& folder) {

@@ -1,14 +1,14 @@
 #include "coordinator/run/run_journal.h"
 
-#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "common/json.h"
 #include "common/status_macros.h"
-#include "coordinator/store/metadata.h"
 
 namespace strata {
 namespace {
@@ -18,6 +18,11 @@ constexpr char kWhat[] = "the run's journal";
 constexpr std::pair<Verdict, const char*> kVerdicts[] = {{Verdict::kCompleted, "completed"},
                                                          {Verdict::kFailed, "failed"},
                                                          {Verdict::kInterrupted, "interrupted"}};
+
+// As fine as the times of steps, which are read back among the lines.
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", time, absl::UTCTimeZone());
+}
 
 std::string NameOf(Verdict verdict) {
   for (const auto& [named, name] : kVerdicts) {
@@ -140,8 +145,8 @@ std::vector<Checkpoint> RunJournal::Checkpoints() const {
 }
 
 absl::Status RunJournal::Append(const JournalLine& line) {
-  RETURN_IF_ERROR(ledger_.Append(FileSystem::Real(), line.kind,
-                                 Iso8601(std::chrono::system_clock::now()), BodyOf(line)));
+  RETURN_IF_ERROR(
+      ledger_.Append(FileSystem::Real(), line.kind, TimeText(absl::Now()), BodyOf(line)));
   lines_.push_back(line);
   return absl::OkStatus();
 }

@@ -37,6 +37,11 @@ std::string Said(const std::string& field) {
   return nothing.count(field) != 0 ? "" : field;
 }
 
+// A job that has ended well, or was cancelled, keeps what it last waited for.
+void DropStaleReason(JobState* job) {
+  if (job->state == "COMPLETED" || job->state == "CANCELLED") job->reason.clear();
+}
+
 }  // namespace
 
 bool IsJobId(const std::string& text) {
@@ -67,6 +72,7 @@ std::map<std::string, JobState> ReadSqueue(const std::string& output) {
                  .restarts = fields[6],
                  .script = fields[7]};
     if (!job.active()) job.exit_code = fields[3];
+    DropStaleReason(&job);
     jobs[fields[0]] = job;
   }
   return jobs;
@@ -88,6 +94,7 @@ std::map<std::string, JobState> ReadSacct(const std::string& output) {
                        .exit_code = fields[3],
                        .elapsed = fields[4],
                        .nodes = Said(fields[5])};
+    DropStaleReason(&jobs[fields[0]]);
   }
   return jobs;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/shell_word.h"
@@ -27,6 +28,28 @@ bool SaysTasks(const std::vector<std::string>& options) {
   return std::any_of(options.begin(), options.end(), [](const std::string& option) {
     return option.rfind("--ntasks", 0) == 0 || option.rfind("-n", 0) == 0;
   });
+}
+
+// The GPUs of a node in --gpus-per-node=[TYPE:]N or --gres=gpu[:TYPE]:N; nullopt in other options.
+std::optional<uint32_t> GpusIn(const std::string& option) {
+  if (!option.starts_with("--gpus-per-node=") && !option.starts_with("--gres=gpu:"))
+    return std::nullopt;
+  uint32_t gpus = 0;
+  if (!absl::SimpleAtoi(option.substr(option.find_last_of("=:") + 1), &gpus)) return std::nullopt;
+  return gpus;
+}
+
+// The last of what is asked for, in the order in which sbatch reads it.
+std::optional<uint32_t> GpusPerNode(const JobResources& resources,
+                                    const std::vector<std::string>& shared) {
+  std::optional<uint32_t> gpus;
+  const auto look = [&](const std::vector<std::string>& options) {
+    for (const std::string& option : options) gpus = GpusIn(option) ? GpusIn(option) : gpus;
+  };
+  look(shared);
+  if (resources.gpus_per_node) gpus = resources.gpus_per_node;
+  look(resources.sbatch_args);
+  return gpus;
 }
 
 std::string OutputOf(const Job& job) {
@@ -83,11 +106,12 @@ std::vector<std::string> SbatchOptions(const JobResources& resources,
   const auto add_count = [&](const char* name, const std::optional<uint32_t>& count) {
     if (count.has_value()) add(name, absl::StrCat(*count));
   };
-  const std::optional<uint32_t> per_node =
-      resources.ntasks_per_node ? resources.ntasks_per_node : resources.gpus_per_node;
+  const bool says_tasks = SaysTasks(shared) || SaysTasks(resources.sbatch_args);
+  std::optional<uint32_t> per_node = resources.ntasks_per_node;
+  if (!per_node && !says_tasks) per_node = GpusPerNode(resources, shared);
   add_count("nodes", per_node ? resources.nodes.value_or(1) : resources.nodes);
   add_count("ntasks-per-node", per_node);
-  if (!per_node && !SaysTasks(shared) && !SaysTasks(resources.sbatch_args))
+  if (!per_node && !says_tasks)
     add("ntasks", absl::StrCat(std::max(workers, resources.nodes.value_or(1))));
   add_count("gpus-per-node", resources.gpus_per_node);
   add_count("cpus-per-task", resources.cpus_per_task);

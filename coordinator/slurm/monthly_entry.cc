@@ -41,24 +41,18 @@ absl::StatusOr<std::string> TableOf(const std::string& program, const std::files
   return ReadFile(file, kTableBytesMax);
 }
 
-absl::Status InstallIn(const std::filesystem::path& folder, const std::string& program,
-                       const MonthlyEntry& entry) {
+absl::Status InstallIn(const std::filesystem::path& folder, const MonthlyEntry& entry,
+                       Crontab kind) {
+  const std::string program = ProgramOf(kind);
   ASSIGN_OR_RETURN(const std::string before, TableOf(program, folder / "before"));
-  ASSIGN_OR_RETURN(const std::string table, WithEntry(before, entry));
+  ASSIGN_OR_RETURN(const std::string table, WithEntry(before, entry, kind));
   RETURN_IF_ERROR(FileSystem::Real()->WriteFileDurably(folder / "table", table));
   return RunSlurm({program, (folder / "table").string()}).status();
 }
 
-absl::Status InstallBy(const std::string& program, const MonthlyEntry& entry) {
-  std::string folder = (std::filesystem::temp_directory_path() / "strata-crontab-XXXXXX").string();
-  if (mkdtemp(folder.data()) == nullptr)
-    return absl::UnavailableError(absl::StrCat("cannot make ", folder, "; set TMPDIR"));
-  const absl::Status done = InstallIn(folder, program, entry);
-  const absl::Status removed = FileSystem::Real()->RemoveTree(folder);
-  return done.ok() ? removed : done;
-}
-
 }  // namespace
+
+std::string ProgramOf(Crontab table) { return table == Crontab::kSlurm ? "scrontab" : "crontab"; }
 
 std::vector<std::string> EnvironmentForSlurm() {
   std::vector<std::string> words;
@@ -71,20 +65,29 @@ std::vector<std::string> EnvironmentForSlurm() {
   return words;
 }
 
-std::string EntryText(const MonthlyEntry& entry) {
+std::string EntryText(const MonthlyEntry& entry, Crontab kind) {
   std::vector<std::string> lines = {kBegin + entry.folders};
-  for (const std::string& option : entry.options) lines.push_back("#SCRON " + SbatchWord(option));
-  std::vector<std::string> words;
-  // To crontab, % is the end of a command.
-  for (const std::string& word : entry.command)
-    words.push_back(absl::StrReplaceAll(ShellWord(word), {{"%", "\\%"}}));
-  lines.push_back(absl::StrCat(kMonthly, " ", absl::StrJoin(words, " ")));
+  std::vector<std::string> words = {kMonthly};
+  for (const std::string& word : entry.command) words.push_back(ShellWord(word));
+  std::string line = absl::StrJoin(words, " ");
+  if (kind == Crontab::kSlurm) {
+    std::vector<std::string> options = entry.options;
+    options.push_back("--output=" + SbatchFileName(entry.log));
+    options.push_back("--open-mode=append");
+    for (const std::string& option : options) lines.push_back("#SCRON " + SbatchWord(option));
+  } else {
+    absl::StrAppend(&line, " >>", ShellWord(entry.log.string()), " 2>&1");
+    // To crontab alone, % is the end of a command.
+    line = absl::StrReplaceAll(line, {{"%", "\\%"}});
+  }
+  lines.push_back(line);
   lines.push_back(kEnd + entry.folders);
   return absl::StrJoin(lines, "\n") + "\n";
 }
 
-absl::StatusOr<std::string> WithEntry(const std::string& crontab, const MonthlyEntry& entry) {
-  std::istringstream lines(crontab);
+absl::StatusOr<std::string> WithEntry(const std::string& table, const MonthlyEntry& entry,
+                                      Crontab kind) {
+  std::istringstream lines(table);
   std::string kept;
   bool within = false, placed = false;
   for (std::string line; std::getline(lines, line);) {
@@ -92,7 +95,7 @@ absl::StatusOr<std::string> WithEntry(const std::string& crontab, const MonthlyE
     if (!within) absl::StrAppend(&kept, line, "\n");
     if (!within || line != kEnd + entry.folders) continue;
     within = false;
-    if (!placed) absl::StrAppend(&kept, EntryText(entry));
+    if (!placed) absl::StrAppend(&kept, EntryText(entry, kind));
     placed = true;
   }
   if (within) {
@@ -101,21 +104,26 @@ absl::StatusOr<std::string> WithEntry(const std::string& crontab, const MonthlyE
         "\" behind it, so where strata's entry ends is not known; nothing is changed: "
         "take the entry out by hand (crontab -e, scrontab -e)"));
   }
-  return placed ? kept : kept + EntryText(entry);
+  return placed ? kept : kept + EntryText(entry, kind);
 }
 
-absl::StatusOr<std::string> InstallEntry(const MonthlyEntry& entry) {
-  for (const char* program : {"scrontab", "crontab"}) {
-    if (FindProgram(program).empty()) continue;
-    const absl::Status installed = InstallBy(program, entry);
-    if (IsSwitchedOff(installed)) continue;
-    RETURN_IF_ERROR(installed);
-    return std::string(program);
-  }
+absl::StatusOr<Crontab> CrontabHere() {
+  if (!FindProgram("scrontab").empty() && !IsSwitchedOff(RunSlurm({"scrontab", "-l"}).status()))
+    return Crontab::kSlurm;
+  if (!FindProgram("crontab").empty()) return Crontab::kOfNode;
   return absl::NotFoundError(
       "neither scrontab nor crontab can be had here, to submit each month; have the cluster switch "
-      "scrontab on (ScronParameters in slurm.conf), or run the last line but one of --dry-run each "
+      "scrontab on (ScronParameters in slurm.conf), or run the command that --dry-run shows each "
       "month by other means (deploy/systemd has a timer)");
+}
+
+absl::Status InstallEntry(const MonthlyEntry& entry, Crontab kind) {
+  std::string folder = (std::filesystem::temp_directory_path() / "strata-crontab-XXXXXX").string();
+  if (mkdtemp(folder.data()) == nullptr)
+    return absl::UnavailableError(absl::StrCat("cannot make ", folder, "; set TMPDIR"));
+  const absl::Status done = InstallIn(folder, entry, kind);
+  const absl::Status removed = FileSystem::Real()->RemoveTree(folder);
+  return done.ok() ? removed : done;
 }
 
 }  // namespace strata

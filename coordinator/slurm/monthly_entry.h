@@ -3,10 +3,10 @@
 // the entry runs; gives the text, or installs it.
 //
 // Model: the entry stands between two comment lines that name it; a new one for the same folders
-// replaces it, and every other line of the user's stays as it is. The options of scrontab are
-// comments to crontab.
+// replaces it, and every other line of the user's stays as it is.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -14,10 +14,19 @@
 
 namespace strata {
 
+enum class Crontab {
+  kSlurm,  // scrontab: the command is a short job, with options of sbatch
+  kOfNode  // crontab
+};
+
+// "scrontab", "crontab"
+std::string ProgramOf(Crontab table);
+
 struct MonthlyEntry {
   std::string folders;                    // what names it: the folders, as the comments have them
-  std::vector<std::string> options = {};  // of sbatch, for the short job that submits the others
+  std::vector<std::string> options = {};  // of sbatch
   std::vector<std::string> command = {};  // words
+  std::filesystem::path log = {};         // takes what the command says, behind what it holds
 };
 
 // 3 o'clock on the first of each month.
@@ -27,15 +36,19 @@ inline constexpr char kMonthly[] = "0 3 1 * *";
 // nothing, or env with the settings of this process.
 std::vector<std::string> EnvironmentForSlurm();
 
-std::string EntryText(const MonthlyEntry& entry);
+std::string EntryText(const MonthlyEntry& entry, Crontab kind);
 
-// `crontab` with the entry in the place of the one for the same folders, or at its end.
+// `table` with the entry in the place of the one for the same folders, or at its end.
 // FAILED_PRECONDITION when the end of the one there is not marked: what follows it may be the
 // user's.
-absl::StatusOr<std::string> WithEntry(const std::string& crontab, const MonthlyEntry& entry);
+absl::StatusOr<std::string> WithEntry(const std::string& table, const MonthlyEntry& entry,
+                                      Crontab kind);
 
-// The program that took it: scrontab, or crontab where there is no scrontab, or it is switched off.
-// Errors as RunSlurm; NOT_FOUND where there is neither.
-absl::StatusOr<std::string> InstallEntry(const MonthlyEntry& entry);
+// The one that can be had here: crontab where there is no scrontab, or it is switched off.
+// NOT_FOUND where there is neither.
+absl::StatusOr<Crontab> CrontabHere();
+
+// Errors as RunSlurm and WithEntry.
+absl::Status InstallEntry(const MonthlyEntry& entry, Crontab kind);
 
 }  // namespace strata

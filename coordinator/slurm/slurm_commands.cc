@@ -65,6 +65,10 @@ void AskSacct(const std::vector<std::string>& jobs, JobStates* states) {
   const absl::StatusOr<std::string> output = RunSlurm(command);
   if (output.ok()) {
     states->known.merge(ReadSacct(*output));
+  } else if (absl::StrContains(output.status().message(), "storage is disabled")) {
+    states->unasked =
+        "this Slurm keeps no accounts for sacct to tell, so it has forgotten jobs that ended some "
+        "minutes ago; their logs are in BRANCH/jobs, what they trained in strata history";
   } else {
     states->unasked = std::string(output.status().message());
   }
@@ -95,6 +99,15 @@ bool JobState::active() const {
       "BOOT_FAIL", "CANCELLED",     "COMPLETED", "DEADLINE", "FAILED",
       "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED",  "TIMEOUT"};
   return ended.count(state) == 0;
+}
+
+bool JobState::cannot_start() const {
+  static const std::set<std::string> stuck = {
+      "AccountNotAllowed",  "BadConstraints",   "DependencyNeverSatisfied",
+      "InvalidAccount",     "InvalidQOS",       "JobHeldAdmin",
+      "JobHeldUser",        "JobLaunchFailure", "PartitionNodeLimit",
+      "PartitionTimeLimit", "QOSNotAllowed"};
+  return state == "PENDING" && stuck.count(reason) != 0;
 }
 
 absl::Status NoSlurmProgram(const std::string& program) {

@@ -33,8 +33,12 @@ struct Applicant {
 absl::StatusOr<JobTemplate> TemplateOf(const Config& config, const SubmitRequest& request) {
   const fs::path file = request.job_template.empty() ? config.slurm_template : request.job_template;
   if (file.empty()) return JobTemplate{"deploy/slurm/job.sh", std::string(JobTemplateText())};
-  ASSIGN_OR_RETURN(std::string text, ReadFile(file, kTemplateBytesMax));
-  return JobTemplate{file.string(), std::move(text)};
+  absl::StatusOr<std::string> text = ReadFile(file, kTemplateBytesMax);
+  if (text.ok()) return JobTemplate{file.string(), *std::move(text)};
+  return absl::FailedPreconditionError(
+      absl::StrCat(text.status().message(), "; ",
+                   request.job_template.empty() ? "slurm_template in branch.yaml" : "--template",
+                   " names a job script's template: correct it, or leave it out for strata's own"));
 }
 
 absl::StatusOr<Job> JobOf(const Config& config, const SubmitRequest& request) {
@@ -86,23 +90,35 @@ std::vector<fs::path> Distinct(const std::vector<fs::path>& branches) {
   return {distinct.begin(), distinct.end()};
 }
 
-// Each applicant's jobs that Slurm has not let go of.
-absl::Status AddWaits(std::vector<Applicant>* applicants, bool dry_run) {
+std::string StuckText(const fs::path& branch, const std::string& job, const std::string& reason) {
+  return absl::StrCat(branch.string(), " waits for job ", job,
+                      ", which does not start as it stands (", reason,
+                      "): scontrol changes or releases it, strata cancel ", job,
+                      " ends it and lets the next begin");
+}
+
+// Each applicant's jobs that Slurm has not let go of. Sentences about those that keep it waiting.
+absl::StatusOr<std::vector<std::string>> AddWaits(std::vector<Applicant>* applicants,
+                                                  bool dry_run) {
   std::vector<std::string> recorded;
   for (const Applicant& applicant : *applicants) {
     for (const JobRecord& record : applicant.records) recorded.push_back(record.job);
   }
   const absl::StatusOr<JobStates> states = AskJobs(recorded);
   // What would be submitted can be shown on a machine without Slurm.
-  if (dry_run && absl::IsNotFound(states.status())) return absl::OkStatus();
+  if (dry_run && absl::IsNotFound(states.status())) return std::vector<std::string>();
   RETURN_IF_ERROR(states.status());
+  std::vector<std::string> stuck;
   for (Applicant& applicant : *applicants) {
     for (const JobRecord& record : applicant.records) {
       const JobState* state = StateOf(*states, record);
-      if (state != nullptr && state->active()) applicant.job.after.push_back(record.job);
+      if (state == nullptr || !state->active()) continue;
+      applicant.job.after.push_back(record.job);
+      if (state->cannot_start())
+        stuck.push_back(StuckText(applicant.branch, record.job, state->reason));
     }
   }
-  return absl::OkStatus();
+  return stuck;
 }
 
 bool AskForTheSame(const Job& a, const Job& b) {
@@ -193,11 +209,13 @@ Submission Submit(const std::vector<fs::path>& branches, const SubmitRequest& re
       submission.refused.push_back({branch, applicant.status()});
     }
   }
-  if (const absl::Status asked = AddWaits(&applicants, request.dry_run); !asked.ok()) {
+  absl::StatusOr<std::vector<std::string>> stuck = AddWaits(&applicants, request.dry_run);
+  if (!stuck.ok()) {
     for (const Applicant& applicant : applicants)
-      submission.refused.push_back({applicant.branch, asked});
+      submission.refused.push_back({applicant.branch, stuck.status()});
     return submission;
   }
+  submission.warnings = *std::move(stuck);
   for (const Job& job : Grouped(applicants)) SubmitJob(job, request.dry_run, &submission);
   return submission;
 }

@@ -44,7 +44,7 @@ struct RefusedBranch {
 struct Submission {
   std::vector<SubmittedJob> jobs;
   std::vector<RefusedBranch> refused;
-  std::vector<std::string> warnings;  // sentences: jobs that are submitted, but not recorded
+  std::vector<std::string> warnings;  // sentences: what keeps a job waiting, records not written
 };
 
 // `branches` as a user gives them; one that is given twice is submitted once.

@@ -105,7 +105,8 @@ class BranchesTest(ManyBranchesTest):
         self.assertEqual((line["health"], line["current"]["version"]), ("read-only", "v0001"))
 
     def test_no_branch_and_no_folder(self):
-        self.assertIn("no branch below", self.call("branches", self.root))
+        self.assertEqual(self.call("branches", self.root, code=69), "")
+        self.assertEqual(json.loads(self.call("branches", self.root, "--json", code=69))["branches"], [])
         self.call("branches", self.root / "none", code=69)
 
 

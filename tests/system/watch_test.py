@@ -108,7 +108,8 @@ class WatchTest(AttemptTest):
 
     def test_no_run_at_all(self):
         self.assertIn("no run in", self.run_strata("watch", "--once", code=69))
-        self.assertIn("no run other in", self.run_strata("watch", "--once", "--run", "other", code=69))
+        for more in ((), ("--once",)):
+            self.assertIn("no run other in", self.run_strata("watch", "--run", "other", *more, code=69))
 
     def test_in_a_terminal_it_is_what_train_draws(self):
         run = self.begin()

@@ -91,24 +91,6 @@ TEST_F(LoadConfigTest, AMirrorIsRelativeToTheFileThatNamesIt) {
             (branch_.path() / "../b").lexically_normal());
 }
 
-TEST_F(LoadConfigTest, ReportsAreAWordOrAListAsTheTrainerTakesThem) {
-  using Names = std::vector<std::string>;
-  EXPECT_EQ(branch_.Load("")->report_to, Names());
-  EXPECT_EQ(branch_.Load("report_to: none\n")->report_to, Names());
-  for (const char* all : {"tensorboard", "all", "[tensorboard]"})
-    EXPECT_EQ(branch_.Load(std::string("report_to: ") + all + "\n")->report_to,
-              Names{"tensorboard"});
-  for (const char* wrong : {"wandb", "[tensorboard, wandb]", "[none, tensorboard]", "{}"})
-    EXPECT_FALSE(branch_.Load(std::string("report_to: ") + wrong + "\n").ok()) << wrong;
-}
-
-TEST_F(LoadConfigTest, PlacesOfReportsAreRelativeToTheFileThatNamesThem) {
-  EXPECT_EQ(branch_.Load("")->metrics_file, "");
-  EXPECT_EQ(branch_.Load("metrics_file: ../m/strata_{branch}.prom\n")->metrics_file,
-            (branch_.path().parent_path() / "m/strata_{branch}.prom").string());
-  EXPECT_EQ(branch_.Load("logging_dir: /curves/{run}\n")->logging_dir, "/curves/{run}");
-}
-
 TEST_F(LoadConfigTest, AChatTemplateIsAWordOrAFileRelativeToTheFile) {
   EXPECT_EQ(branch_.Load("")->chat_template, "default");
   EXPECT_EQ(branch_.Load("chat_template: model\n")->chat_template, "model");

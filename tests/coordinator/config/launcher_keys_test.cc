@@ -49,6 +49,12 @@ TEST_F(LauncherKeysTest, HostsThatNobodyWouldTakeAreRefused) {
   EXPECT_THAT(MessageOf("hosts: [a]\nhostfile: h\n"), HasSubstr("keep one of them"));
 }
 
+TEST_F(LauncherKeysTest, MoreWorkersThanTheHostsHaveRoomForAreRefused) {
+  EXPECT_THAT(MessageOf("hosts: [a:2, b:1]\nworkers: 4\n"), HasSubstr("they have room for 3"));
+  EXPECT_TRUE(branch_.Load("hosts: [a:2, b:1]\nworkers: 3\n").ok());
+  EXPECT_TRUE(branch_.Load("hosts: [a:2, b]\nworkers: 8\n").ok());
+}
+
 TEST_F(LauncherKeysTest, ListenIsAutoOrAnAddress) {
   EXPECT_EQ(branch_.Load("")->listen, "auto");
   EXPECT_EQ(branch_.Load("listen: 10.0.0.5\n")->listen, "10.0.0.5");

@@ -73,6 +73,42 @@ TEST(RankThatDiedTest, IsReadFromWhatMpirunWrote) {
     EXPECT_EQ(RankThatDied(words), "") << words;
 }
 
+TEST(WhyMpirunEndedTest, ItIsSshsWordOrMpirunsFirst) {
+  const std::string rule(74, '-');
+  const std::string no_file = rule +
+                              "\nmpirun was unable to find the executable file, and therefore\ndid "
+                              "not launch the job.\n\nNOTE: a long\nnote\n\nNode:       n2\n"
+                              "Executable: /opt/strata-worker\n" +
+                              rule + "\n";
+  EXPECT_EQ(WhyMpirunEnded("a rank's line\n" + no_file),
+            "mpirun was unable to find the executable file, and therefore did not launch the job. "
+            "(node n2)");
+  EXPECT_EQ(
+      WhyMpirunEnded("ssh: Could not resolve hostname n9: Name or service not known\r\n" + no_file),
+      "ssh: Could not resolve hostname n9: Name or service not known");
+}
+
+TEST(WhyMpirunEndedTest, ThatARankEndedBadlyIsNoReasonOfItsOwn) {
+  const std::string rule(74, '-');
+  EXPECT_EQ(WhyMpirunEnded(rule + "\nPrimary job  terminated normally, but 1 process\n" + rule),
+            "");
+  for (const std::string& words : {std::string(), rule, rule + "\n", rule + "\n\n" + rule})
+    EXPECT_EQ(WhyMpirunEnded(words), "") << words;
+}
+
+TEST_F(GroupEndTest, AHostThatDoesNotExistIsNamed) {
+  settings_.kind = LauncherKind::kMpirun;
+  settings_.hosts = {"no-such-host.invalid:1"};
+  const auto group = Start(LaunchOf("exit 0"));
+  std::optional<GroupExit> end;
+  ASSERT_TRUE(Within(30, [&] { return (end = group->Poll()).has_value(); })) << Log();
+  EXPECT_FALSE(end->clean);
+  // Where no ssh is installed, mpirun says that instead.
+  EXPECT_THAT(end->how,
+              testing::AnyOf(testing::HasSubstr("no-such-host.invalid"), testing::HasSubstr("ssh")))
+      << Log();
+}
+
 TEST_F(GroupEndTest, AKilledMpirunIsNamedBySignalAndItsRanksEnd) {
   const auto group = StartAndWait(LaunchOf(kIgnoreTerm, 2));
   Signal(session_, SIGKILL);

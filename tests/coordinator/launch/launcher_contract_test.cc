@@ -15,7 +15,8 @@ using testing::HasSubstr;
 
 constexpr char kSecret[] = "5e3d0b2a9c8f7d6e";
 constexpr char kSleep[] = "exec sleep 60";
-// One process: a child of it that outlives it keeps its srun's step, and all that wait for its cores.
+// One process: a child of it that outlives it keeps its srun's step, and all that wait for its
+// cores.
 constexpr char kIgnoreTerm[] = "trap '' TERM INT HUP\nexec sleep 60";
 
 class LauncherContract : public ScriptGroup, public testing::WithParamInterface<const char*> {

@@ -37,6 +37,15 @@ TEST(TaskThatDiedTest, AnExitCodeIsNoDeath) {
     EXPECT_EQ(TaskThatDied(words), "") << words;
 }
 
+TEST(WhySrunEndedTest, ItIsTheTaskThatDiedOrSrunsFirstError) {
+  EXPECT_EQ(WhySrunEnded("srun: error: n1: task 0: Exited with exit code 3\n"), "");
+  EXPECT_EQ(WhySrunEnded("srun: error: Unable to create step for job 7: Invalid node name\n"
+                         "srun: error: another\n"),
+            "Unable to create step for job 7: Invalid node name");
+  EXPECT_EQ(WhySrunEnded("srun: error: odd\nsrun: error: n1: task 0: Killed\n"),
+            "rank 0 on n1 died: Killed");
+}
+
 TEST(SrunLauncherTest, OutsideAnAllocationItSaysWhatToDo) {
   if (std::getenv("SLURM_JOB_ID") != nullptr) GTEST_SKIP() << "this is an allocation";
   LauncherSettings settings;

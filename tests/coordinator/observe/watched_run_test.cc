@@ -4,6 +4,8 @@
 
 #include <fstream>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "coordinator/run/run_journal.h"
 #include "coordinator/run/step_log.h"
 #include "gmock/gmock.h"
@@ -81,6 +83,29 @@ TEST_F(WatchedRunTest, TheEndStandsBehindTheLastStep) {
   const std::vector<TimedNews> news = run.Next();
   EXPECT_THAT(Names(news), ElementsAre("step 1/0/1", "attempt", "ended"));
   EXPECT_EQ(std::get<JournalLine>(news.back().news).verdict, Verdict::kCompleted);
+}
+
+TEST_F(WatchedRunTest, StepsAndLinesOfOneSecondStandInTheirOrder) {
+  WatchedRun run = Open();
+  StepSeen step = StepAt(0, 0, 0);
+  Write(LineOf("attempt", "1 ranks"));
+  step.time = absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch());
+  Write(LineOf("lost", "rank 0"));
+  Write(step);
+  EXPECT_THAT(Names(run.Next()), ElementsAre("attempt", "step 0/0/0", "lost"));
+}
+
+TEST_F(WatchedRunTest, ALineThatSaysTheSecondOnlyStandsAtItsEnd) {
+  WatchedRun run = Open();
+  Write(LineOf("ended", ""));
+  std::string line = ReadFile(run_ / "journal.jsonl", 1 << 20).value();
+  const size_t time = line.find("\"time\":\"") + 8;
+  line.replace(time, line.find('"', time) - time, "2026-11-30T00:00:07Z");
+  folder_.Write(run_.filename().string() + "/journal.jsonl", line);
+  StepSeen step = StepAt(0, 0, 0);
+  step.time = 1795996807.5;  // half a second into it
+  Write(step);
+  EXPECT_THAT(Names(run.Next()), ElementsAre("step 0/0/0", "ended"));
 }
 
 TEST_F(WatchedRunTest, StepsOfALaterAttemptComeAgain) {

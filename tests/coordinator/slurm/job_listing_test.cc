@@ -52,6 +52,22 @@ TEST(JobListingTest, ReadsSacctsLines) {
   EXPECT_EQ(jobs.at("12_0").elapsed, "00:01:02");
 }
 
+TEST(JobListingTest, WhatACancelledJobLastWaitedForIsNotWhyItEnded) {
+  EXPECT_EQ(ReadSqueue("1|CANCELLED|Dependency|0|0:00||0|(null)|\n").at("1").reason, "");
+  EXPECT_EQ(ReadSacct("1|CANCELLED by 0|Priority|0:0|00:00:00|\n").at("1").reason, "");
+  EXPECT_EQ(ReadSqueue("1|NODE_FAIL|NodeDown|0|0:00||0|(null)|\n").at("1").reason, "NodeDown");
+}
+
+TEST(JobListingTest, KnowsAJobThatWillNotStartByItself) {
+  const auto jobs = ReadSqueue(
+      "1|PENDING|PartitionNodeLimit|0|0:00||0|(null)|\n"
+      "2|PENDING|Priority|0|0:00||0|(null)|\n"
+      "3|RUNNING|JobHeldUser|0|0:00||0|(null)|\n");
+  EXPECT_TRUE(jobs.at("1").cannot_start());
+  EXPECT_FALSE(jobs.at("2").cannot_start());
+  EXPECT_FALSE(jobs.at("3").cannot_start());
+}
+
 TEST(JobListingTest, KnowsIds) {
   EXPECT_TRUE(IsJobId("12"));
   EXPECT_TRUE(IsJobId("12_3"));

@@ -72,6 +72,16 @@ TEST(SbatchOptionsTest, AskForATaskForEachGpu) {
               ElementsAre("--nodes=4", "--ntasks-per-node=2", "--gpus-per-node=8"));
 }
 
+TEST(SbatchOptionsTest, AskForATaskForEachGpuHoweverTheGpusAreAskedFor) {
+  for (const char* gpus : {"--gres=gpu:4", "--gres=gpu:h200:4", "--gpus-per-node=a:4"})
+    EXPECT_THAT(SbatchOptions({}, {gpus}, 1),
+                ElementsAre(gpus, "--nodes=1", "--ntasks-per-node=4"));
+  EXPECT_THAT(SbatchOptions({.sbatch_args = {"--gres=gpu:2"}}, {"--gres=gpu:4"}, 1),
+              ElementsAre("--gres=gpu:4", "--nodes=1", "--ntasks-per-node=2", "--gres=gpu:2"));
+  EXPECT_THAT(SbatchOptions({}, {"--gres=shard:4", "-n3"}, 1),
+              ElementsAre("--gres=shard:4", "-n3"));
+}
+
 TEST(SbatchOptionsTest, ThoseOfTheCommandLineComeLast) {
   JobResources resources{.time = "2:00:00", .partition = "gpu", .sbatch_args = {"--partition=x"}};
   EXPECT_THAT(

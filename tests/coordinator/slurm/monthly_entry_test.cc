@@ -9,47 +9,62 @@ namespace {
 constexpr char kEntry[] =
     "# strata monthly: /data/b c\n"
     "#SCRON --time=15\n"
-    "0 3 1 * * /bin/strata submit '/data/b c' --time=2:00:00\n"
+    "#SCRON \"--output=/data/b c/100%%.log\"\n"
+    "#SCRON --open-mode=append\n"
+    "0 3 1 * * /bin/strata submit '/data/b c' --set=name=5%\n"
+    "# end of strata monthly: /data/b c\n";
+constexpr char kEntryOfNode[] =
+    "# strata monthly: /data/b c\n"
+    "0 3 1 * * /bin/strata submit '/data/b c' --set=name=5\\% >>'/data/b c/100\\%.log' 2>&1\n"
     "# end of strata monthly: /data/b c\n";
 constexpr char kOthers[] = "# mine\n#SCRON --time=1\n5 * * * * true\n";
 
 MonthlyEntry SmallEntry() {
   return {.folders = "/data/b c",
           .options = {"--time=15"},
-          .command = {"/bin/strata", "submit", "/data/b c", "--time=2:00:00"}};
+          .command = {"/bin/strata", "submit", "/data/b c", "--set=name=5%"},
+          .log = "/data/b c/100%.log"};
 }
 
-TEST(MonthlyEntryTest, StandsBetweenItsComments) { EXPECT_EQ(EntryText(SmallEntry()), kEntry); }
+std::string Text(const MonthlyEntry& entry) { return EntryText(entry, Crontab::kSlurm); }
 
-TEST(MonthlyEntryTest, OptionsAreWrittenAsSlurmReadsThem) {
-  MonthlyEntry entry = SmallEntry();
-  entry.options = {"--output=/data/b c/%%.log"};
-  EXPECT_NE(EntryText(entry).find("#SCRON \"--output=/data/b c/%%.log\"\n"), std::string::npos);
+absl::StatusOr<std::string> With(const std::string& table, const MonthlyEntry& entry) {
+  return WithEntry(table, entry, Crontab::kSlurm);
+}
+
+TEST(MonthlyEntryTest, IsWrittenAsEachTableReadsIt) {
+  EXPECT_EQ(Text(SmallEntry()), kEntry);
+  EXPECT_EQ(EntryText(SmallEntry(), Crontab::kOfNode), kEntryOfNode);
 }
 
 TEST(MonthlyEntryTest, IsAddedBehindTheUsersLines) {
-  EXPECT_EQ(WithEntry("", SmallEntry()).value(), kEntry);
-  EXPECT_EQ(WithEntry(kOthers, SmallEntry()).value(), std::string(kOthers) + kEntry);
+  EXPECT_EQ(With("", SmallEntry()).value(), kEntry);
+  EXPECT_EQ(With(kOthers, SmallEntry()).value(), std::string(kOthers) + kEntry);
+}
+
+TEST(MonthlyEntryTest, ReplacesThatOfTheOtherTable) {
+  EXPECT_EQ(With(std::string(kEntryOfNode) + kOthers, SmallEntry()).value(),
+            std::string(kEntry) + kOthers);
 }
 
 TEST(MonthlyEntryTest, ReplacesTheOneForTheSameFolders) {
   MonthlyEntry old = SmallEntry();
   old.command = {"/old/strata"};
-  const std::string before = EntryText(old) + kOthers;
-  EXPECT_EQ(WithEntry(before, SmallEntry()).value(), std::string(kEntry) + kOthers);
+  const std::string before = Text(old) + kOthers;
+  EXPECT_EQ(With(before, SmallEntry()).value(), std::string(kEntry) + kOthers);
 }
 
 TEST(MonthlyEntryTest, WithoutItsLastCommentNothingIsReplaced) {
-  std::string cut = EntryText(SmallEntry());
+  std::string cut = Text(SmallEntry());
   cut.erase(cut.rfind("# end"));
-  EXPECT_EQ(WithEntry(cut + kOthers, SmallEntry()).status().code(),
+  EXPECT_EQ(With(cut + kOthers, SmallEntry()).status().code(),
             absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(MonthlyEntryTest, LeavesThatOfOtherFolders) {
   MonthlyEntry other = SmallEntry();
   other.folders = "/data";
-  EXPECT_EQ(WithEntry(EntryText(other), SmallEntry()).value(), EntryText(other) + kEntry);
+  EXPECT_EQ(With(Text(other), SmallEntry()).value(), Text(other) + kEntry);
 }
 
 }  // namespace

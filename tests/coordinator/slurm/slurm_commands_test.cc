@@ -70,7 +70,7 @@ TEST_F(SlurmCommandsTest, WithoutADatabaseItIsSaid) {
   const absl::StatusOr<JobStates> states = AskJobs({"5"});
   ASSERT_TRUE(states.ok());
   EXPECT_TRUE(states->known.empty());
-  EXPECT_THAT(states->unasked, HasSubstr("accounting storage is disabled"));
+  EXPECT_THAT(states->unasked, HasSubstr("keeps no accounts"));
 }
 
 }  // namespace

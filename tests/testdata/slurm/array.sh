@@ -14,7 +14,7 @@ branches=(
 '/data/b c'
 '/data/it'\''s'
 )
-branch=${branches[${SLURM_ARRAY_TASK_ID:-0}]}
+branch=${branches[${SLURM_ARRAY_TASK_ID:-0}]:?no branch has this number}
 job=${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}
 exec >>"$branch/jobs/$job.log" 2>&1
 echo "== job $job on ${SLURM_JOB_NODELIST:-$(hostname)}, start $((${SLURM_RESTART_COUNT:-0} + 1))"
