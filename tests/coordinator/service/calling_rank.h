@@ -14,12 +14,9 @@
 #include "strata/v1/training.grpc.pb.h"
 #include "tests/coordinator/service/held_run.h"
 #include "tests/coordinator/service/server_channel.h"
+#include "tests/coordinator/service/streams.h"
 
 namespace strata {
-
-inline std::string BytesOf(const std::vector<float>& adapter) {
-  return {reinterpret_cast<const char*>(adapter.data()), adapter.size() * sizeof(float)};
-}
 
 // One process of a rank. Its calls are what a worker would send; `caller` may be made to lie.
 class CallingRank {
@@ -99,12 +96,7 @@ class CallingRank {
   // A state of `bytes` at that place, in pieces of `piece` bytes.
   std::vector<v1::CheckpointChunk> CheckpointOf(const Position& next, const std::string& bytes,
                                                 size_t piece) const {
-    std::vector<v1::CheckpointChunk> stream;
-    for (size_t offset = 0; offset < bytes.size(); offset += piece) {
-      stream.emplace_back().mutable_chunk()->set_offset(offset);
-      stream.back().mutable_chunk()->set_data(bytes.substr(offset, piece));
-    }
-    *stream.front().mutable_caller() = caller;
+    auto stream = InPieces<v1::CheckpointChunk>(caller, bytes, piece);
     v1::CheckpointInfo* info = stream.front().mutable_info();
     SetPlace(next, info->mutable_next());
     info->set_bytes(bytes.size());
@@ -114,12 +106,7 @@ class CallingRank {
   grpc::Status SendCheckpoint(const std::vector<v1::CheckpointChunk>& stream) {
     v1::SendCheckpointReply reply;
     const auto context = Context();
-    const auto writer = stub_->SendCheckpoint(context.get(), &reply);
-    for (const v1::CheckpointChunk& chunk : stream) {
-      if (!writer->Write(chunk)) break;
-    }
-    writer->WritesDone();
-    return writer->Finish();
+    return WriteAll(stub_->SendCheckpoint(context.get(), &reply), stream);
   }
   grpc::Status ProveCheckpoint(const Position& next, const std::string& digest_hex) {
     auto request = From<v1::ProveCheckpointRequest>();
@@ -135,22 +122,12 @@ class CallingRank {
   grpc::Status SendCandidate(const std::vector<v1::CandidateChunk>& stream) {
     v1::SendCandidateReply reply;
     const auto context = Context();
-    const auto writer = stub_->SendCandidate(context.get(), &reply);
-    for (const v1::CandidateChunk& chunk : stream) {
-      if (!writer->Write(chunk)) break;
-    }
-    writer->WritesDone();
-    return writer->Finish();
+    return WriteAll(stub_->SendCandidate(context.get(), &reply), stream);
   }
   // A true candidate in pieces of `piece` bytes, as the proto wants it.
   std::vector<v1::CandidateChunk> StreamOf(const std::vector<float>& adapter, size_t piece) const {
     const std::string bytes = BytesOf(adapter);
-    std::vector<v1::CandidateChunk> stream;
-    for (size_t offset = 0; offset < bytes.size(); offset += piece) {
-      stream.emplace_back().mutable_chunk()->set_offset(offset);
-      stream.back().mutable_chunk()->set_data(bytes.substr(offset, piece));
-    }
-    *stream.front().mutable_caller() = caller;
+    auto stream = InPieces<v1::CandidateChunk>(caller, bytes, piece);
     stream.front().set_bytes(bytes.size());
     stream.front().set_adapter_sha256(Sha256Of(bytes).Hex());
     return stream;
@@ -182,22 +159,11 @@ class CallingRank {
   v1::Training::Stub& stub() { return *stub_; }
 
  private:
-  static void SetPlace(const Position& at, v1::Position* message) {
-    message->set_stage(at.stage);
-    message->set_epoch(at.epoch);
-    message->set_step(at.step);
-  }
   template <typename Request>
   Request From() const {
     Request request;
     *request.mutable_caller() = caller;
     return request;
-  }
-  template <typename Message>
-  static grpc::Status Drain(std::unique_ptr<grpc::ClientReader<Message>> reader,
-                            std::vector<Message>* messages) {
-    for (Message message; reader->Read(&message);) messages->push_back(message);
-    return reader->Finish();
   }
 
   std::unique_ptr<v1::Training::Stub> stub_;
