@@ -307,6 +307,20 @@ class SubmitTest(SlurmTest):
         self.assertFalse((self.branch / "jobs/submitting.sh").exists())
         self.assertIn("no job 99999 waits or runs", self.strata("cancel", "99999", code=69))
 
+    def test_a_job_that_waits_for_one_that_is_held_says_so(self):
+        held = self.submit(*SHORT, "--sbatch-arg=--hold")
+        said = " ".join(self.strata("submit", self.branch, *SHORT).split())
+        self.assertIn(f"waits for job {held}, which does not start as it stands (JobHeldUser)", said)
+        waiting = self.jobs(self.branch)[-1]["job"]
+        self.strata("cancel", held)
+        (ended,) = [job for job in self.jobs(self.branch, "--all") if job["job"] == held]
+        self.assertEqual((ended["state"], ended["reason"]), ("CANCELLED", ""))
+        self.assert_ends(waiting)
+
+    def test_a_template_that_cannot_be_read_says_what_to_do(self):
+        self.assertIn("--template names a job script's template",
+                      self.strata("submit", self.branch, "--template", self.folder / "none", code=78))
+
     def test_what_sbatch_refuses_is_told(self):
         said = self.strata("submit", self.branch, "--partition=none", code=64)
         self.assertIn("invalid partition specified: none; Batch job submission failed", " ".join(said.split()))
