@@ -15,6 +15,8 @@ absl::Status NoBranchAt(const fs::path& folder) {
 }
 
 absl::StatusOr<std::vector<fs::path>> BranchesAt(const fs::path& folder) {
+  if (folder.empty())
+    return absl::InvalidArgumentError("a folder's name is empty: a variable that is not set?");
   std::error_code error;
   const fs::path whole = fs::weakly_canonical(folder, error);
   ASSIGN_OR_RETURN(FoundBranches found, FindBranches(error ? folder : whole));

@@ -14,7 +14,7 @@ namespace strata {
 absl::Status NoBranchAt(const std::filesystem::path& folder);
 
 // The branches that FindBranches has, absolute; a folder that can't be looked into is warned of.
-// NOT_FOUND when there is none.
+// NOT_FOUND when there is none, INVALID_ARGUMENT for the name "".
 absl::StatusOr<std::vector<std::filesystem::path>> BranchesAt(const std::filesystem::path& folder);
 
 }  // namespace strata

@@ -22,7 +22,7 @@ constexpr char kAbout[] =
 
 struct CancelOptions {
   BranchOptions branch;
-  std::string what;
+  std::optional<std::string> what;
 };
 
 // The jobs that `what`, which is no job's number, has under way.
@@ -48,7 +48,7 @@ absl::Status CheckActive(const std::string& job) {
 }
 
 absl::StatusOr<ExitCode> RunCancel(const CancelOptions& options) {
-  const std::string what = options.what.empty() ? options.branch.branch : options.what;
+  const std::string what = options.what.value_or(options.branch.branch);
   std::vector<std::string> jobs = {what};
   std::error_code error;
   if (!IsJobId(what) || fs::exists(what, error)) {

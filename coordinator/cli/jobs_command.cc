@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/branch_folders.h"
@@ -32,11 +33,11 @@ std::string StateText(const BranchJob& job) {
 
 // What Slurm says of a job that waits; of one that has ended, how its program did.
 std::string WhyText(const JobState& job) {
-  const size_t colon = job.exit_code.find(':');
-  const std::string status = job.exit_code.substr(0, colon);
-  const std::string signal = colon == std::string::npos ? "0" : job.exit_code.substr(colon + 1);
+  const std::pair<std::string, std::string> code =
+      absl::StrSplit(job.exit_code, absl::MaxSplits(':', 1));
+  const auto& [status, signal] = code;
   if (job.active() || job.exit_code.empty()) return job.reason;
-  if (signal != "0") return "signal " + signal;
+  if (signal != "0" && !signal.empty()) return "signal " + signal;
   return status != "0" ? "exit code " + status : job.reason;
 }
 

@@ -1,5 +1,8 @@
 // submit: hands the training of branches to Slurm, now or each month.
+#include <unistd.h>
+
 #include <cstdio>
+#include <cstdlib>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -137,6 +140,13 @@ absl::StatusOr<ExitCode> SubmitNow(const SubmitOptions& options) {
   return refused.empty() ? ExitCode::kOk : ExitCodeOf(refused.front().why);
 }
 
+// Beside the branches or, in a folder of others, in this user's home.
+fs::path LogOf(const fs::path& folder) {
+  const char* const home = std::getenv("HOME");
+  const bool writable = access(folder.c_str(), W_OK) == 0;
+  return (writable || home == nullptr ? folder : fs::path(home)) / "strata-monthly.log";
+}
+
 // The entry's own job is short, but belongs where the others do.
 MonthlyEntry EntryOf(const SubmitOptions& options) {
   std::vector<std::string> folders;
@@ -146,13 +156,12 @@ MonthlyEntry EntryOf(const SubmitOptions& options) {
     folders.push_back((whole.has_filename() ? whole : whole.parent_path()).string());
   }
   const JobResources& resources = options.request.resources;
-  MonthlyEntry entry{.folders = absl::StrJoin(folders, " "),
-                     .log = fs::path(folders[0]) / "strata-monthly.log"};
+  MonthlyEntry entry{.folders = absl::StrJoin(folders, " "), .log = LogOf(folders[0])};
   entry.options = {"--job-name=strata-monthly", "--time=15"};
   if (!resources.partition.empty()) entry.options.push_back("--partition=" + resources.partition);
   if (!resources.account.empty()) entry.options.push_back("--account=" + resources.account);
   if (!resources.qos.empty()) entry.options.push_back("--qos=" + resources.qos);
-  entry.command = EnvironmentForSlurm();
+  entry.command = EnvironmentForCron();
   entry.command.insert(entry.command.end(), {options.request.strata.string(), "submit"});
   entry.command.insert(entry.command.end(), folders.begin(), folders.end());
   entry.command.insert(entry.command.end(), options.words.begin(), options.words.end());
@@ -174,6 +183,11 @@ absl::StatusOr<ExitCode> SubmitMonthly(const SubmitOptions& options) {
     RETURN_IF_ERROR(CheckFolderName(fs::absolute(folder)));
   RETURN_IF_ERROR(CheckOptions(options));
   const MonthlyEntry entry = EntryOf(options);
+  for (const std::string& word : entry.command) {
+    if (word.find('\n') == std::string::npos) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(word, ": has a line break, which no line of a crontab can; write it on one"));
+  }
   absl::StatusOr<Crontab> table = CrontabHere();
   const bool dry_run = options.request.dry_run;
   // What would be written can be shown on a machine without either.

@@ -26,6 +26,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kLookEvery{500};
 constexpr std::chrono::seconds kJsonEvery{1};
 constexpr double kLongSeconds = 60;  // without a word from the run
+constexpr char kLongQuiet[] =
+    ": a long step, or the run is dead; worker.log beside its journal may tell";
 
 struct WatchOptions {
   BranchOptions branch;
@@ -119,8 +121,7 @@ void Watching::NoticeQuiet() {
   if (quiet < 2 * quiet_said_) return;
   quiet_said_ = quiet;
   if (options_.branch.json) return ShowJson();
-  Say(absl::StrCat("nothing has been written for ", DurationText(quiet),
-                   ": a long step, or the run is dead; worker.log beside its journal may tell"),
+  Say(absl::StrCat("nothing has been written for ", DurationText(quiet), kLongQuiet),
       Style::kYellow);
 }
 
@@ -144,7 +145,9 @@ void Watching::ShowFigures() const {
                 run_.plan().stages[now.stage - 1].steps.size(), now.loss);
   }
   if (std::isfinite(now.tokens_per_second)) std::printf(", %.0f tokens/s", now.tokens_per_second);
-  std::printf("\nlast written %s ago\n", DurationText(QuietSeconds()).c_str());
+  const double quiet = QuietSeconds();
+  std::printf("\nlast written %s ago%s\n", DurationText(quiet).c_str(),
+              quiet < kLongSeconds || now.ended() ? "" : kLongQuiet);
   if (!now.reason.empty()) std::printf("%s\n", Printable(now.reason).c_str());
 }
 

@@ -47,8 +47,9 @@ std::string FirstHelp(const std::string& text) {
       within = true;
     } else if (within) {
       const std::string words = WithoutSpace(line);
-      first &= !words.empty();
-      if (first) paragraph.push_back(words);
+      // What a colon announces stands behind an empty line.
+      first &= !words.empty() || (!paragraph.empty() && paragraph.back().ends_with(":"));
+      if (first && !words.empty()) paragraph.push_back(words);
       if (words.starts_with("Node:")) node = WithoutSpace(words.substr(5));
     }
   }
@@ -88,6 +89,7 @@ std::string RankThatDied(const std::string& words_of_mpirun) {
 std::string WhyMpirunEnded(const std::string& words) {
   std::string why = RankThatDied(words);
   if (why.empty()) why = LineThatBegins(words, "ssh: ");
+  if (why.empty()) why = LineThatBegins(words, "mpirun: Error: ");
   if (why.empty()) why = FirstHelp(words);
   return why.substr(0, kWhyBytesMax);
 }
@@ -100,6 +102,11 @@ absl::Status MpirunLauncher::Check(const Launch& launch) const {
         absl::StrCat("mpirun not found: '", settings_.mpirun,
                      "' is no program on PATH; install it "
                      "(apt-get install openmpi-bin) or name it in branch.yaml: mpirun: PATH"));
+  }
+  std::error_code error;
+  if (!settings_.hostfile.empty() && !std::filesystem::exists(settings_.hostfile, error)) {
+    return absl::NotFoundError(absl::StrCat("hostfile: no file ", settings_.hostfile.string(),
+                                            "; correct it in branch.yaml"));
   }
   RETURN_IF_ERROR(CheckWorker(launch));
   return CheckOpenFiles(launch.ranks);
@@ -116,6 +123,8 @@ std::vector<std::string> MpirunLauncher::CommandOf(const Launch& launch) const {
   if (settings_.kind != LauncherKind::kLocal) {
     if (!settings_.hosts.empty()) add({"--host", absl::StrJoin(settings_.hosts, ",")});
     if (!settings_.hostfile.empty()) add({"--hostfile", settings_.hostfile.string()});
+    // Else mpirun takes node1.a for node1, and for node1.b.
+    add({"--mca", "orte_keep_fqdn_hostnames", "1"});
   }
   if (!settings_.network_interface.empty()) {
     for (const char* of : {"oob_tcp_if_include", "btl_tcp_if_include"})

@@ -1,6 +1,7 @@
 #include "coordinator/run/join_files.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/counted.h"
 #include "common/posix_file.h"
 #include "common/shell_word.h"
@@ -11,6 +12,18 @@ namespace strata {
 namespace {
 
 namespace fs = std::filesystem;
+
+// The name is a name to the shell only outside of quotes.
+std::string ShellAssignment(const std::string& variable) {
+  const size_t value = variable.find('=') + 1;
+  return variable.substr(0, value) + ShellWord(variable.substr(value));
+}
+
+std::string ShellWords(const std::vector<std::string>& words) {
+  std::vector<std::string> quoted;
+  for (const std::string& word : words) quoted.push_back(ShellWord(word));
+  return absl::StrJoin(quoted, " ");
+}
 
 }  // namespace
 
@@ -36,20 +49,34 @@ absl::Status JoinFiles::Write(const JoinAddress& join) {
   return files->WriteFileDurably(folder_ / "certificate.pem", join.certificate);
 }
 
-std::string JoinFiles::Invitation(const JoinAddress& join) const {
+std::string JoinFiles::Invitation(const JoinAddress& join, const JoinCommand& command) const {
   const bool tls = !join.certificate.empty();
+  std::vector<std::string> variables = {
+      absl::StrCat("STRATA_TOKEN_FILE=", (folder_ / "token").string())};
+  if (tls) {
+    variables.push_back(
+        absl::StrCat("STRATA_TLS_CERTIFICATE_FILE=", (folder_ / "certificate.pem").string()));
+  }
+  std::vector<std::string> words = {"mpirun", "-np", absl::StrCat(join.ranks), "--bind-to", "none"};
+  if (!command.network_interface.empty()) {
+    variables.push_back("NCCL_SOCKET_IFNAME=" + command.network_interface);
+    for (const char* of : {"oob_tcp_if_include", "btl_tcp_if_include"})
+      words.insert(words.end(), {"--mca", of, command.network_interface});
+  }
+  variables.insert(variables.end(), command.worker_env.begin(), command.worker_env.end());
+  for (const std::string& variable : variables)
+    words.insert(words.end(), {"-x", variable.substr(0, variable.find('='))});
+  words.insert(words.end(), {WorkerProgram().string(), "--coordinator", join.address});
+  words.insert(words.end(), command.arguments.begin(), command.arguments.end());
   std::string lines =
       absl::StrCat("waiting for ", Counted(static_cast<uint64_t>(join.ranks), "worker"),
                    "; start them on machines that see the base model at its "
-                   "path, again whenever they end while this runs:\n",
-                   "  export STRATA_TOKEN_FILE=", ShellWord((folder_ / "token").string()), "\n");
-  if (tls) {
-    absl::StrAppend(&lines, "  export STRATA_TLS_CERTIFICATE_FILE=",
-                    ShellWord((folder_ / "certificate.pem").string()), "\n");
+                   "path, again whenever they end while this runs:\n");
+  for (const std::string& variable : variables) {
+    if (variable.find('=') != std::string::npos)
+      absl::StrAppend(&lines, "  export ", ShellAssignment(variable), "\n");
   }
-  absl::StrAppend(&lines, "  mpirun -np ", join.ranks, " --bind-to none -x STRATA_TOKEN_FILE ",
-                  tls ? "-x STRATA_TLS_CERTIFICATE_FILE " : "", ShellWord(WorkerProgram().string()),
-                  " --coordinator ", join.address, "\n",
+  absl::StrAppend(&lines, "  ", ShellWords(words), "\n",
                   "Where the files above can't be read, their content goes into STRATA_TOKEN",
                   tls ? " and STRATA_TLS_CERTIFICATE" : "", " instead.");
   return lines;

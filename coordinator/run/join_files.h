@@ -6,11 +6,19 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "coordinator/run/run_driver.h"
 
 namespace strata {
+
+// What the settings have a worker told, beside where it joins.
+struct JoinCommand {
+  std::vector<std::string> arguments;   // of the worker
+  std::vector<std::string> worker_env;  // NAME=VALUE, or NAME of the user's environment
+  std::string network_interface;        // "" is none
+};
 
 class JoinFiles {
  public:
@@ -23,7 +31,7 @@ class JoinFiles {
   // token, and certificate.pem where TLS is spoken.
   absl::Status Write(const JoinAddress& join);
   // The command that starts the workers, with what it stands on.
-  std::string Invitation(const JoinAddress& join) const;
+  std::string Invitation(const JoinAddress& join, const JoinCommand& command) const;
 
  private:
   const std::filesystem::path folder_;

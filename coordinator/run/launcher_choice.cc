@@ -3,6 +3,8 @@
 #include <map>
 #include <utility>
 
+#include "coordinator/run/preparation.h"
+
 namespace strata {
 namespace {
 
@@ -29,6 +31,14 @@ std::unique_ptr<Launcher> LauncherOf(const Config& config) {
   settings.srun_args = config.srun_args;
   settings.network_interface = config.network_interface;
   return MakeLauncher(std::move(settings));
+}
+
+Launch LaunchOf(const Config& config, const std::filesystem::path& folder) {
+  return {.ranks = static_cast<int>(config.workers),
+          .worker = WorkerProgram(),
+          .arguments = {"--device", config.device, "--log-format", config.log_format},
+          .environment = {},
+          .log = folder / "worker.log"};
 }
 
 std::unique_ptr<Launcher> LocalLauncher(const Config& config) {

@@ -62,7 +62,6 @@ class Training {
   absl::StatusOr<bool> TakeUp();
   absl::Status DropInterrupted();
   absl::StatusOr<std::vector<float>> FirstAdapter() const;
-  Launch LaunchOf() const;
   DriveInput InputOf(std::vector<float> adapter);
   // Where the user starts the workers: leaves them what they join by, and says how.
   absl::Status Invite(const JoinAddress& join);
@@ -100,7 +99,9 @@ class Training {
 absl::Status Training::Invite(const JoinAddress& join) {
   join_files_ = std::make_unique<JoinFiles>(folder_ / "join");
   RETURN_IF_ERROR(join_files_->Write(join));
-  if (request_.on_invitation) request_.on_invitation(join_files_->Invitation(join));
+  const JoinCommand command{LaunchOf(config_, folder_).arguments, config_.worker_env,
+                            config_.network_interface};
+  if (request_.on_invitation) request_.on_invitation(join_files_->Invitation(join, command));
   return absl::OkStatus();
 }
 
@@ -124,18 +125,10 @@ absl::StatusOr<std::vector<float>> Training::FirstAdapter() const {
 }
 
 absl::Status Training::CheckMachine() const {
-  RETURN_IF_ERROR(launcher_->Check(LaunchOf()));
+  RETURN_IF_ERROR(launcher_->Check(LaunchOf(config_, folder_)));
   RETURN_IF_ERROR(CheckThreadRoom());
   RETURN_IF_ERROR(CheckWritable(config_.AdaptersDir(), FileSystem::Real()));
   return CheckTrainingRoom(config_, base_, *store_, FileSystem::Real());
-}
-
-Launch Training::LaunchOf() const {
-  return {.ranks = static_cast<int>(config_.workers),
-          .worker = WorkerProgram(),
-          .arguments = {"--device", config_.device, "--log-format", config_.log_format},
-          .environment = {},
-          .log = folder_ / "worker.log"};
 }
 
 DriveInput Training::InputOf(std::vector<float> adapter) {
@@ -146,7 +139,7 @@ DriveInput Training::InputOf(std::vector<float> adapter) {
   input.adapter = std::move(adapter);
   input.shards = shards_.get();
   input.access = access_;
-  input.launch = LaunchOf();
+  input.launch = LaunchOf(config_, folder_);
   input.folder = folder_;
   input.observer = request_.observer;
   input.on_warning = [this](const std::string& sentence) { Warn(request_, sentence); };

@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -23,7 +24,7 @@ std::vector<std::string> LinesOf(const std::string& output) {
 }
 
 // The fields of a line, without the spaces that squeue pads them with; none for another kind of
-// line.
+// line. Behind a last mark there is one more, an empty one.
 std::vector<std::string> FieldsOf(const std::string& line, size_t count) {
   std::vector<std::string> fields = absl::StrSplit(line, '|');
   for (std::string& field : fields) absl::StripAsciiWhitespace(&field);
@@ -35,6 +36,13 @@ std::vector<std::string> FieldsOf(const std::string& line, size_t count) {
 std::string Said(const std::string& field) {
   static const std::set<std::string> nothing = {"None", "N/A", "(null)", "None assigned"};
   return nothing.count(field) != 0 ? "" : field;
+}
+
+// What squeue prints is the status as wait(2) gives it: "16640" → "65:0", "9" → "0:9".
+std::string ExitCodeOf(const std::string& field) {
+  uint32_t status = 0;
+  if (!absl::SimpleAtoi(field, &status)) return field;
+  return absl::StrCat(status >> 8, ":", status & 0x7f);
 }
 
 // A job that has ended well, or was cancelled, keeps what it last waited for.
@@ -63,15 +71,16 @@ std::vector<std::string> SqueueFormat() {
 std::map<std::string, JobState> ReadSqueue(const std::string& output) {
   std::map<std::string, JobState> jobs;
   for (const std::string& line : LinesOf(output)) {
-    const std::vector<std::string> fields = FieldsOf(line, 8);
+    const std::vector<std::string> fields = FieldsOf(line, 9);
     if (fields.empty()) continue;
     JobState job{.state = fields[1],
                  .reason = Said(fields[2]),
                  .elapsed = fields[4],
                  .nodes = Said(fields[5]),
                  .restarts = fields[6],
-                 .script = fields[7]};
-    if (!job.active()) job.exit_code = fields[3];
+                 // The last one: a path may have the mark in it.
+                 .script = absl::StrJoin(fields.begin() + 7, fields.end() - 1, "|")};
+    if (!job.active()) job.exit_code = ExitCodeOf(fields[3]);
     DropStaleReason(&job);
     jobs[fields[0]] = job;
   }
@@ -112,8 +121,9 @@ std::string ReadJobId(const std::string& output) {
 std::string SbatchRefusal(const std::string& output) {
   std::vector<std::string> reasons;
   for (const std::string& line : LinesOf(output)) {
-    for (const char* unasked : {"Unable to contact", "timed out", "Zero Bytes", "Unexpected msg",
-                                "Protocol authentication"}) {
+    for (const char* unasked :
+         {"Unable to contact", "timed out", "Zero Bytes", "Unexpected msg",
+          "Protocol authentication", "munge", "fetch config", "slurm.conf", "resolve_ctls"}) {
       if (absl::StrContains(line, unasked)) return "";
     }
     const std::string_view kBegin = "sbatch: error: ";

@@ -26,9 +26,17 @@ absl::StatusOr<JobRecord> ReadRecord(const std::string& line) {
   ASSIGN_OR_RETURN(record.name, JsonString(json, "name", kWhat));
   ASSIGN_OR_RETURN(record.submitted, JsonString(json, "submitted", kWhat));
   ASSIGN_OR_RETURN(record.script, JsonString(json, "script", kWhat));
+  if (json.contains("branch")) {
+    ASSIGN_OR_RETURN(record.branch, JsonString(json, "branch", kWhat));
+  }
   // Ids go into command lines.
   if (!IsJobId(record.job)) return absl::DataLossError(absl::StrCat(kWhat, " has no job's id"));
   return record;
+}
+
+bool IsOf(const std::filesystem::path& branch, const JobRecord& record) {
+  std::error_code error;
+  return record.branch.empty() || std::filesystem::weakly_canonical(branch, error) == record.branch;
 }
 
 }  // namespace
@@ -41,7 +49,7 @@ absl::StatusOr<std::vector<JobRecord>> ReadJobRecords(const std::filesystem::pat
   std::istringstream lines(*text);
   for (std::string line; std::getline(lines, line);) {
     absl::StatusOr<JobRecord> record = ReadRecord(line);
-    if (record.ok()) records.push_back(*std::move(record));
+    if (record.ok() && IsOf(branch, *record)) records.push_back(*std::move(record));
   }
   return records;
 }
@@ -51,7 +59,8 @@ absl::Status RecordJob(const std::filesystem::path& branch, const JobRecord& rec
   const Json json = {{"job", record.job},
                      {"name", record.name},
                      {"submitted", record.submitted},
-                     {"script", record.script.string()}};
+                     {"script", record.script.string()},
+                     {"branch", record.branch.string()}};
   // A line that was torn before must not take this one with it.
   const absl::StatusOr<std::string> text = ReadFile(RecordOf(branch), kBytesMax);
   const bool torn = text.ok() && !text->empty() && text->back() != '\n';

@@ -19,10 +19,12 @@ struct JobRecord {
   std::string name;       // as squeue shows it
   std::string submitted;  // ISO 8601, UTC
   std::filesystem::path script;
+  std::filesystem::path branch = {};  // absolute; "" where an older strata did not say
   bool operator==(const JobRecord&) const = default;
 };
 
-// The oldest first; none where there is no file. UNAVAILABLE or PERMISSION_DENIED when it can't be
+// The oldest first; none where there is no file. Those that a branch has of another, of which it is
+// a copy, are that one's and left out. UNAVAILABLE or PERMISSION_DENIED when it can't be
 // read.
 absl::StatusOr<std::vector<JobRecord>> ReadJobRecords(const std::filesystem::path& branch);
 

@@ -37,10 +37,12 @@ struct Job {
 };
 
 // FAILED_PRECONDITION when the template can't be filled in, or has no branches; INVALID_ARGUMENT
-// for an option or a folder with a line break, an array of the user's own, a --time that is none.
+// for an option or a folder with a line break, an array of the user's own, a --time that is none,
+// what makes no job of it (--wait, --test-only, --wrap).
 absl::StatusOr<std::string> JobScript(const Job& job);
 
-// INVALID_ARGUMENT for a line break: what Slurm and cron read ends with its line.
+// INVALID_ARGUMENT for a line break, as what Slurm and cron read ends with its line, and for what
+// is no UTF-8.
 absl::Status CheckFolderName(const std::filesystem::path& folder);
 
 // The folder of a branch in which its jobs' scripts, output and record are kept.

@@ -54,13 +54,13 @@ absl::Status InstallIn(const std::filesystem::path& folder, const MonthlyEntry& 
 
 std::string ProgramOf(Crontab table) { return table == Crontab::kSlurm ? "scrontab" : "crontab"; }
 
-std::vector<std::string> EnvironmentForSlurm() {
+std::vector<std::string> EnvironmentForCron() {
   std::vector<std::string> words;
-  const std::string folder = FindProgram("sbatch").parent_path().string();
-  if (!folder.empty() && folder != "/usr/bin" && folder != "/bin")
-    words.push_back(absl::StrCat("PATH=", folder, ":/usr/bin:/bin"));
-  if (const char* configuration = std::getenv("SLURM_CONF"))
-    words.push_back(absl::StrCat("SLURM_CONF=", configuration));
+  for (const char* name : {"PATH", "LD_LIBRARY_PATH", "OPAL_PREFIX", "SLURM_CONF"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || std::string_view(value) == "/usr/bin:/bin") continue;
+    words.push_back(absl::StrCat(name, "=", value));
+  }
   if (!words.empty()) words.insert(words.begin(), "env");
   return words;
 }

@@ -32,9 +32,9 @@ struct MonthlyEntry {
 // 3 o'clock on the first of each month.
 inline constexpr char kMonthly[] = "0 3 1 * *";
 
-// What a command needs before it to find Slurm where cron runs it, with hardly an environment:
-// nothing, or env with the settings of this process.
-std::vector<std::string> EnvironmentForSlurm();
+// What a command needs before it where cron runs it, with hardly an environment, to find Slurm and
+// MPI and hand both on to the jobs: nothing, or env with the settings of this process.
+std::vector<std::string> EnvironmentForCron();
 
 std::string EntryText(const MonthlyEntry& entry, Crontab kind);
 

@@ -19,7 +19,7 @@ namespace strata {
 struct JobState {
   std::string state = {};      // "PENDING", "RUNNING", "COMPLETED", …
   std::string reason = {};     // why it waits or ended so; "" for none
-  std::string exit_code = {};  // "75:0": status and signal, or the status; "" while it has none
+  std::string exit_code = {};  // "75:0": status and signal; "" while it has none
   std::string elapsed = {};    // "1-02:03:04"
   std::string nodes = {};      // "n[1-2]"
   std::string restarts = {};   // how often it was requeued; "" where it is not told

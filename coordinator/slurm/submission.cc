@@ -34,11 +34,17 @@ absl::StatusOr<JobTemplate> TemplateOf(const Config& config, const SubmitRequest
   const fs::path file = request.job_template.empty() ? config.slurm_template : request.job_template;
   if (file.empty()) return JobTemplate{"deploy/slurm/job.sh", std::string(JobTemplateText())};
   absl::StatusOr<std::string> text = ReadFile(file, kTemplateBytesMax);
-  if (text.ok()) return JobTemplate{file.string(), *std::move(text)};
-  return absl::FailedPreconditionError(
-      absl::StrCat(text.status().message(), "; ",
-                   request.job_template.empty() ? "slurm_template in branch.yaml" : "--template",
-                   " names a job script's template: correct it, or leave it out for strata's own"));
+  const auto refused = [&](absl::string_view why) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        why, "; ", request.job_template.empty() ? "slurm_template in branch.yaml" : "--template",
+        " names a job script's template: correct it, or leave it out for strata's own"));
+  };
+  if (!text.ok()) return refused(text.status().message());
+  if (text->rfind("#!", 0) != 0)
+    return refused(file.string() + ": does not begin with #!, as sbatch wants of a script");
+  if (text->find('\r') != std::string::npos)
+    return refused(file.string() + ": has the line ends of Windows (sed -i 's/\\r$//' drops them)");
+  return JobTemplate{file.string(), *std::move(text)};
 }
 
 absl::StatusOr<Job> JobOf(const Config& config, const SubmitRequest& request) {
@@ -161,9 +167,10 @@ absl::Status Record(const SubmittedJob& submitted, FileSystem* files) {
   const std::string now = Iso8601(std::chrono::system_clock::now());
   absl::Status done = absl::OkStatus();
   for (size_t i = 0; i < submitted.job.branches.size(); ++i) {
-    done.Update(RecordJob(submitted.job.branches[i],
-                          {PartOf(submitted, i), submitted.job.name, now, submitted.script_file},
-                          files));
+    const fs::path& branch = submitted.job.branches[i];
+    done.Update(RecordJob(
+        branch, {PartOf(submitted, i), submitted.job.name, now, submitted.script_file, branch},
+        files));
   }
   done.Update(
       files->Rename(submitted.script_file.parent_path() / "submitting.sh", submitted.script_file));

@@ -88,6 +88,14 @@ TEST(WhyMpirunEndedTest, ItIsSshsWordOrMpirunsFirst) {
       "ssh: Could not resolve hostname n9: Name or service not known");
 }
 
+TEST(WhyMpirunEndedTest, WhatAColonAnnouncesIsPartOfIt) {
+  const std::string rule(74, '-');
+  EXPECT_EQ(WhyMpirunEnded(rule + "\nNo daemon. The cause is:\n\n* no ssh\n\nmore\n" + rule),
+            "No daemon. The cause is: * no ssh");
+  EXPECT_EQ(WhyMpirunEnded("mpirun: Error: unknown option \"--bogus\"\n"),
+            "mpirun: Error: unknown option \"--bogus\"");
+}
+
 TEST(WhyMpirunEndedTest, ThatARankEndedBadlyIsNoReasonOfItsOwn) {
   const std::string rule(74, '-');
   EXPECT_EQ(WhyMpirunEnded(rule + "\nPrimary job  terminated normally, but 1 process\n" + rule),

@@ -79,6 +79,24 @@ TEST_F(MpirunLauncherTest, EveryRankIsGivenArgumentsAndEnvironment) {
     EXPECT_EQ(Read("said." + rank), "2 a run's name " + std::string(kSecret) + "\n");
 }
 
+TEST_F(MpirunLauncherTest, HostsOfOneNameInTwoDomainsAreTwo) {
+  const std::filesystem::path agent = folder_.Write(
+      "agent", "#!/bin/sh\necho \"$1\" >>" + (folder_.path() / "called").string() + "\nexit 1\n");
+  std::filesystem::permissions(agent, std::filesystem::perms::owner_all);
+  settings_.kind = LauncherKind::kMpirun;
+  settings_.hosts = {"node1.rack-a.invalid:1", "node1.rack-b.invalid:1"};
+  settings_.mpirun_args = {"--mca", "plm_rsh_agent", agent.string()};
+  const auto group = Start(LaunchOf("exit 0", 2));
+  EXPECT_TRUE(Within(30, [&] { return !Read("called").empty() && group->Poll().has_value(); }));
+  EXPECT_THAT(Read("called"), AllOf(HasSubstr("rack-a.invalid"), HasSubstr("rack-b.invalid")));
+}
+
+TEST_F(MpirunLauncherTest, AHostfileThatIsNotThereIsMissing) {
+  settings_.kind = LauncherKind::kMpirun;
+  settings_.hostfile = folder_.path() / "no-such-hosts";
+  ExpectNotFound(LaunchOf("exit 0"), "no-such-hosts", "branch.yaml");
+}
+
 TEST_F(MpirunLauncherTest, TheTokenStandsOnNoCommandLine) {
   Launch launch = LaunchOf(kSleep, 2);
   launch.environment = {{"STRATA_TOKEN", kSecret}};

@@ -65,17 +65,28 @@ TEST_F(JoinFilesTest, WithoutTlsAnOldCertificateIsGone) {
   ASSERT_TRUE(files.Write(join_).ok());
   EXPECT_EQ(Read(folder_ / "token"), "another\n");
   EXPECT_FALSE(fs::exists(folder_ / "certificate.pem"));
-  EXPECT_THAT(files.Invitation(join_), Not(HasSubstr("CERTIFICATE")));
+  EXPECT_THAT(files.Invitation(join_, {}), Not(HasSubstr("CERTIFICATE")));
 }
 
 TEST_F(JoinFilesTest, TheInvitationIsReadByAShellAndHoldsNoSecret) {
   JoinFiles files(folder_);
-  const std::string invitation = files.Invitation(join_);
+  const std::string invitation = files.Invitation(join_, {});
   EXPECT_EQ(ByShell(invitation, "STRATA_TOKEN_FILE"), (folder_ / "token").string());
   EXPECT_EQ(ByShell(invitation, "STRATA_TLS_CERTIFICATE_FILE"),
             (folder_ / "certificate.pem").string());
   EXPECT_THAT(invitation, testing::AllOf(HasSubstr("mpirun -np 2 "), HasSubstr("10.0.0.1:5"),
                                          HasSubstr("2 workers"), Not(HasSubstr("secret"))));
+}
+
+TEST_F(JoinFilesTest, TheWorkersAreToldWhatTheSettingsSay) {
+  JoinFiles files(folder_);
+  const std::string invitation =
+      files.Invitation(join_, {{"--device", "cuda"}, {"OF_THE_USER=it's", "HF_TOKEN"}, "ib0"});
+  EXPECT_EQ(ByShell(invitation, "OF_THE_USER"), "it's");
+  EXPECT_THAT(invitation,
+              testing::AllOf(HasSubstr("-x OF_THE_USER -x HF_TOKEN "),
+                             HasSubstr("--mca btl_tcp_if_include ib0 "), HasSubstr("=ib0\n"),
+                             HasSubstr(" --device cuda\n"), Not(HasSubstr("export HF_TOKEN"))));
 }
 
 }  // namespace

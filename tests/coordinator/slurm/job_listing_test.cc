@@ -23,24 +23,33 @@ TEST(JobListingTest, TellsARefusalFromNoAnswer) {
   EXPECT_EQ(SbatchRefusal("sbatch: error: Batch job submission failed: Unable to contact slurm "
                           "controller (connect failure)\n"),
             "");
+  EXPECT_EQ(SbatchRefusal("sbatch: error: resolve_ctls_from_dns_srv: res_nsearch error: Unknown "
+                          "host\nsbatch: error: fetch_config: DNS SRV lookup failed\n"),
+            "");
   EXPECT_EQ(SbatchRefusal("killed\n"), "");
 }
 
 TEST(JobListingTest, ReadsSqueuesLines) {
   const auto jobs = ReadSqueue(
       "12_1      |PENDING  |Dependency   |0    |0:00   |          |0    |/a/jobs/submitting.sh |\n"
-      "12_0      |FAILED   |NonZeroExitCode|65   |0:09   |n1        |2    |(null)|\n"
+      "12_0      |FAILED   |NonZeroExitCode|16640|0:09   |n1        |2    |(null)|\n"
       "slurm_load_jobs error: something\n");
   ASSERT_EQ(jobs.size(), 2u);
   EXPECT_TRUE(jobs.at("12_1").active());
   EXPECT_EQ(jobs.at("12_1").exit_code, "");
   EXPECT_EQ(jobs.at("12_1").reason, "Dependency");
   EXPECT_FALSE(jobs.at("12_0").active());
-  EXPECT_EQ(jobs.at("12_0").exit_code, "65");
+  EXPECT_EQ(jobs.at("12_0").exit_code, "65:0");
   EXPECT_EQ(jobs.at("12_0").nodes, "n1");
   EXPECT_EQ(jobs.at("12_0").restarts, "2");
   EXPECT_EQ(jobs.at("12_1").script, "/a/jobs/submitting.sh");
   EXPECT_EQ(jobs.at("12_0").script, "(null)");
+}
+
+TEST(JobListingTest, ASignalAndABarInAPathAreRead) {
+  const auto jobs = ReadSqueue("7|FAILED|NonZeroExitCode|9|0:09|n1|2|/a|b/jobs/submitting.sh |\n");
+  EXPECT_EQ(jobs.at("7").exit_code, "0:9");
+  EXPECT_EQ(jobs.at("7").script, "/a|b/jobs/submitting.sh");
 }
 
 TEST(JobListingTest, ReadsSacctsLines) {

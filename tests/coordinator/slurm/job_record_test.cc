@@ -44,6 +44,15 @@ TEST_F(JobRecordTest, IsReadBack) {
   EXPECT_THAT(*ReadJobRecords(branch_), testing::ElementsAre(expected));
 }
 
+TEST_F(JobRecordTest, ThoseOfABranchThatThisIsACopyOfAreNotItsOwn) {
+  JobRecord record{"1", "strata-x", "2026-01-01T00:00:00Z", "/s.sh", branch_ / "original"};
+  ASSERT_TRUE(RecordJob(branch_, record, FileSystem::Real()).ok());
+  EXPECT_TRUE(Jobs().empty());
+  record.branch = std::filesystem::weakly_canonical(branch_);
+  ASSERT_TRUE(RecordJob(branch_, record, FileSystem::Real()).ok());
+  EXPECT_THAT(Jobs(), testing::ElementsAre("1"));
+}
+
 TEST_F(JobRecordTest, ATornLineTakesNoOtherWithIt) {
   Record("1");
   Append("{\"job\": \"2\", \"na");

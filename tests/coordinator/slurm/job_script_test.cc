@@ -60,6 +60,37 @@ TEST(JobScriptTest, AnOptionOfTwoLinesIsRefused) {
   EXPECT_EQ(JobScript(job).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(JobScriptTest, OptionsThatMakeNoKnownJobAreRefused) {
+  for (const char* option : {"--wait", "-W", "--test-only", "--wrap=true", "--arr=0-1", "-a0-1",
+                             "-dafterok:1", "--depend=afterok:1"}) {
+    Job job = SmallJob();
+    job.options = {option};
+    EXPECT_EQ(JobScript(job).status().code(), absl::StatusCode::kInvalidArgument) << option;
+  }
+  Job job = SmallJob();
+  job.options = {"--wait-all-nodes=1", "--account=a", "--dependency=afterok:1"};
+  EXPECT_TRUE(JobScript(job).ok()) << JobScript(job).status();
+}
+
+TEST(JobScriptTest, TheUsersOwnDependencyIsKept) {
+  Job job = SmallJob();
+  job.options = {"--dependency=afterok:3", "--dependency=afterok:5"};
+  job.after = {"7", "8"};
+  const std::string script = *JobScript(job);
+  EXPECT_THAT(script, HasSubstr("#SBATCH --dependency=afterok:5,afterany:7:8\n"));
+  EXPECT_THAT(script, testing::Not(HasSubstr("afterok:3")));
+  job.options = {"--dependency=afterok:5?afterok:6"};
+  EXPECT_EQ(JobScript(job).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(JobScriptTest, AFolderThatNoRecordCanNameIsRefused) {
+  for (const char* folder : {"/data/a\nb", "/data/lat\351"}) {
+    Job job = SmallJob();
+    job.branches = {folder};
+    EXPECT_EQ(JobScript(job).status().code(), absl::StatusCode::kInvalidArgument) << folder;
+  }
+}
+
 TEST(SbatchOptionsTest, AskForTheBranchsWorkersWhereNothingIsSaid) {
   EXPECT_THAT(SbatchOptions({}, {}, 3), ElementsAre("--ntasks=3"));
   EXPECT_THAT(SbatchOptions({.nodes = 4}, {}, 3), ElementsAre("--nodes=4", "--ntasks=4"));
@@ -73,7 +104,8 @@ TEST(SbatchOptionsTest, AskForATaskForEachGpu) {
 }
 
 TEST(SbatchOptionsTest, AskForATaskForEachGpuHoweverTheGpusAreAskedFor) {
-  for (const char* gpus : {"--gres=gpu:4", "--gres=gpu:h200:4", "--gpus-per-node=a:4"})
+  for (const char* gpus :
+       {"--gres=gpu:4", "--gres=gpu:h200:4", "--gres=nvme:1,gpu:4,x:2", "--gpus-per-node=a:4"})
     EXPECT_THAT(SbatchOptions({}, {gpus}, 1),
                 ElementsAre(gpus, "--nodes=1", "--ntasks-per-node=4"));
   EXPECT_THAT(SbatchOptions({.sbatch_args = {"--gres=gpu:2"}}, {"--gres=gpu:4"}, 1),
