@@ -80,8 +80,12 @@ TEST_F(MpirunLauncherTest, EveryRankIsGivenArgumentsAndEnvironment) {
 }
 
 TEST_F(MpirunLauncherTest, HostsOfOneNameInTwoDomainsAreTwo) {
+  // Once one has failed, mpirun ends the others.
   const std::filesystem::path agent = folder_.Write(
-      "agent", "#!/bin/sh\necho \"$1\" >>" + (folder_.path() / "called").string() + "\nexit 1\n");
+      "agent",
+      "#!/bin/sh\ncd " + folder_.path().string() +
+          "\necho \"$1\" >>called\n"
+          "for i in $(seq 200); do [ $(wc -l <called) -ge 2 ] && exit 1; sleep 0.05; done\n");
   std::filesystem::permissions(agent, std::filesystem::perms::owner_all);
   settings_.kind = LauncherKind::kMpirun;
   settings_.hosts = {"node1.rack-a.invalid:1", "node1.rack-b.invalid:1"};
