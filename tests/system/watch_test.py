@@ -48,7 +48,7 @@ class WatchTest(AttemptTest):
         self.wait_until(lambda: len(self.steps()) > 2, 120, "steps")
         now = self.once()
         self.assertEqual((now["state"], now["steps_planned"], now["attempt"]), ("training", STEPS, 1))
-        self.assertEqual(now["ranks"], 1)
+        self.assertEqual(now["ranks"], 2)
         self.assertGreater(now["steps_done"], 2)
         self.assertLess(now["quiet_seconds"], 60)
         self.assertEqual(run.wait(timeout=120), 0)
