@@ -127,8 +127,7 @@ std::vector<std::string> MpirunLauncher::CommandOf(const Launch& launch) const {
     add({"--mca", "orte_keep_fqdn_hostnames", "1"});
   }
   if (!settings_.network_interface.empty()) {
-    for (const char* of : {"oob_tcp_if_include", "btl_tcp_if_include"})
-      add({"--mca", of, settings_.network_interface});
+    for (const char* of : kInterfaceParameters) add({"--mca", of, settings_.network_interface});
   }
   for (const auto& [name, value] : EnvironmentOfWorkers(settings_, launch)) add({"-x", name});
   command.insert(command.end(), settings_.mpirun_args.begin(), settings_.mpirun_args.end());

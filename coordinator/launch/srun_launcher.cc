@@ -114,8 +114,9 @@ absl::StatusOr<std::unique_ptr<WorkerGroup>> SrunLauncher::Start(const Launch& l
                         .log = launch.log,
                         .why_ended = &WhySrunEnded};
   if (!settings_.network_interface.empty()) {
-    for (const char* of : {"OMPI_MCA_oob_tcp_if_include", "OMPI_MCA_btl_tcp_if_include"})
-      program.environment.emplace_back(of, settings_.network_interface);
+    for (const char* of : kInterfaceParameters) {
+      program.environment.emplace_back(absl::StrCat("OMPI_MCA_", of), settings_.network_interface);
+    }
   }
   return LaunchedGroup::Start(program);
 }

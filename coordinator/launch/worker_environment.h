@@ -10,6 +10,9 @@
 
 namespace strata {
 
+// Of Open MPI: what keeps its daemons, and its ranks, to a network interface.
+inline constexpr const char* kInterfaceParameters[] = {"oob_tcp_if_include", "btl_tcp_if_include"};
+
 // The launch's environment and, over it, that of `settings`: worker_env, and what tells NCCL of
 // network_interface. A NAME that this process does not have is left out.
 std::vector<std::pair<std::string, std::string>> EnvironmentOfWorkers(

@@ -1,11 +1,11 @@
 #include "coordinator/run/join_files.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "common/counted.h"
 #include "common/posix_file.h"
 #include "common/shell_word.h"
 #include "common/status_macros.h"
+#include "coordinator/launch/worker_environment.h"
 #include "coordinator/run/preparation.h"
 
 namespace strata {
@@ -17,12 +17,6 @@ namespace fs = std::filesystem;
 std::string ShellAssignment(const std::string& variable) {
   const size_t value = variable.find('=') + 1;
   return variable.substr(0, value) + ShellWord(variable.substr(value));
-}
-
-std::string ShellWords(const std::vector<std::string>& words) {
-  std::vector<std::string> quoted;
-  for (const std::string& word : words) quoted.push_back(ShellWord(word));
-  return absl::StrJoin(quoted, " ");
 }
 
 }  // namespace
@@ -60,7 +54,7 @@ std::string JoinFiles::Invitation(const JoinAddress& join, const JoinCommand& co
   std::vector<std::string> words = {"mpirun", "-np", absl::StrCat(join.ranks), "--bind-to", "none"};
   if (!command.network_interface.empty()) {
     variables.push_back("NCCL_SOCKET_IFNAME=" + command.network_interface);
-    for (const char* of : {"oob_tcp_if_include", "btl_tcp_if_include"})
+    for (const char* of : kInterfaceParameters)
       words.insert(words.end(), {"--mca", of, command.network_interface});
   }
   variables.insert(variables.end(), command.worker_env.begin(), command.worker_env.end());

@@ -34,11 +34,6 @@ absl::StatusOr<JobRecord> ReadRecord(const std::string& line) {
   return record;
 }
 
-bool IsOf(const std::filesystem::path& branch, const JobRecord& record) {
-  std::error_code error;
-  return record.branch.empty() || std::filesystem::weakly_canonical(branch, error) == record.branch;
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<JobRecord>> ReadJobRecords(const std::filesystem::path& branch) {
@@ -46,10 +41,13 @@ absl::StatusOr<std::vector<JobRecord>> ReadJobRecords(const std::filesystem::pat
   const absl::StatusOr<std::string> text = ReadFile(RecordOf(branch), kBytesMax);
   if (absl::IsNotFound(text.status())) return records;
   RETURN_IF_ERROR(text.status());
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::weakly_canonical(branch, error);
   std::istringstream lines(*text);
   for (std::string line; std::getline(lines, line);) {
     absl::StatusOr<JobRecord> record = ReadRecord(line);
-    if (record.ok() && IsOf(branch, *record)) records.push_back(*std::move(record));
+    if (!record.ok()) continue;
+    if (record->branch.empty() || record->branch == whole) records.push_back(*std::move(record));
   }
   return records;
 }

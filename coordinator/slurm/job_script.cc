@@ -145,12 +145,6 @@ absl::StatusOr<std::string> SbatchLines(const Job& job) {
   return absl::StrJoin(lines, "\n");
 }
 
-std::string Words(const std::vector<std::string>& words, const char* between) {
-  std::vector<std::string> quoted;
-  for (const std::string& word : words) quoted.push_back(ShellWord(word));
-  return absl::StrJoin(quoted, between);
-}
-
 }  // namespace
 
 std::vector<std::string> SbatchOptions(const JobResources& resources,
@@ -202,9 +196,9 @@ absl::StatusOr<std::string> JobScript(const Job& job) {
                       {{"job_name", PlainName(job.name)},
                        {"output", OutputOf(job)},
                        {"sbatch", sbatch},
-                       {"branches", Words(branches, "\n")},
+                       {"branches", ShellWords(branches, "\n")},
                        {"strata", ShellWord(job.strata.string())},
-                       {"train_arguments", Words(job.train_arguments, " ")}},
+                       {"train_arguments", ShellWords(job.train_arguments)}},
                       "branches");
 }
 

@@ -67,9 +67,7 @@ std::vector<std::string> EnvironmentForCron() {
 
 std::string EntryText(const MonthlyEntry& entry, Crontab kind) {
   std::vector<std::string> lines = {kBegin + entry.folders};
-  std::vector<std::string> words = {kMonthly};
-  for (const std::string& word : entry.command) words.push_back(ShellWord(word));
-  std::string line = absl::StrJoin(words, " ");
+  std::string line = absl::StrCat(kMonthly, " ", ShellWords(entry.command));
   if (kind == Crontab::kSlurm) {
     std::vector<std::string> options = entry.options;
     options.push_back("--output=" + SbatchFileName(entry.log));

@@ -10,9 +10,7 @@ using testing::HasSubstr;
 
 class AliasKeysTest : public testing::Test {
  protected:
-  std::string MessageOf(const std::string& more) {
-    return std::string(branch_.Load(more).status().message());
-  }
+  std::string MessageOf(const std::string& more) { return branch_.MessageOf(more); }
   BranchFolder branch_;
 };
 

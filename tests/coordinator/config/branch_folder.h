@@ -42,6 +42,11 @@ class BranchFolder {
     return LoadConfig(path_, overrides);
   }
 
+  // What is wrong with such a branch.yaml; "" when nothing is.
+  std::string MessageOf(const std::string& more) const {
+    return std::string(Load(more).status().message());
+  }
+
  private:
   std::filesystem::path path_;
 };

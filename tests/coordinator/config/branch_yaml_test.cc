@@ -20,9 +20,7 @@ using testing::StartsWith;
 
 class LoadConfigTest : public testing::Test {
  protected:
-  std::string MessageOf(const std::string& more) {
-    return std::string(branch_.Load(more).status().message());
-  }
+  std::string MessageOf(const std::string& more) { return branch_.MessageOf(more); }
   std::string MessageOfSet(const std::string& override_text) {
     const absl::Status status = branch_.Load("", {override_text}).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << override_text << " " << status;

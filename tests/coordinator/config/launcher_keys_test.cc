@@ -11,9 +11,7 @@ using testing::HasSubstr;
 
 class LauncherKeysTest : public testing::Test {
  protected:
-  std::string MessageOf(const std::string& more) {
-    return std::string(branch_.Load(more).status().message());
-  }
+  std::string MessageOf(const std::string& more) { return branch_.MessageOf(more); }
   BranchFolder branch_;
 };
 
