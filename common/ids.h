@@ -27,7 +27,7 @@ std::ostream& operator<<(std::ostream& out, const StrongId<Tag, T>& id) {
   return out << id.value();
 }
 
-// "20251031-104042-3f9a": one `strata train`. UTC, with a random tail.
+// "20251031-104042-3f9a": one `strata train`, by when it began (UTC); names sort as the runs began.
 using RunId = StrongId<struct RunTag, std::string>;
 // 1, 2, …: one launch of the worker group within a run. 0 is no attempt.
 using AttemptId = StrongId<struct AttemptTag, uint32_t>;

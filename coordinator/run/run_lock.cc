@@ -1,10 +1,9 @@
 #include "coordinator/run/run_lock.h"
 
+#include <cstdint>
 #include <ctime>
-#include <string>
 
 #include "absl/strings/str_cat.h"
-#include "common/sha256.h"
 #include "common/status_macros.h"
 
 namespace strata {
@@ -19,12 +18,17 @@ absl::StatusOr<FileLock> HoldForRun(const Config& config) {
 }
 
 RunId NewRunId(std::chrono::system_clock::time_point now) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  using std::chrono::microseconds;
+  constexpr int64_t kSecond = 1'000'000;
+  const int64_t since_epoch =
+      std::chrono::duration_cast<microseconds>(now.time_since_epoch()).count();
+  const auto seconds = static_cast<std::time_t>(since_epoch / kSecond);
   std::tm utc{};
   gmtime_r(&seconds, &utc);
   char text[32];
   std::strftime(text, sizeof text, "%Y%m%d-%H%M%S-", &utc);
-  return RunId(text + RandomHex(2));
+  const int64_t tail = since_epoch % kSecond * 0x10000 / kSecond;
+  return RunId(absl::StrCat(text, absl::Hex(tail, absl::kZeroPad4)));
 }
 
 }  // namespace strata

@@ -14,7 +14,9 @@ namespace strata {
 // Held until it is destroyed. ABORTED, with what to do, when another process holds the branch.
 absl::StatusOr<FileLock> HoldForRun(const Config& config);
 
-// "20251031-104042-3f9a": UTC, with a random tail.
+// "20251031-104042-3f9a": when the run began, in UTC; the tail counts the 65536ths of the second,
+// so that names sort as their runs began. A branch has one run at a time: no two begin in one of
+// them.
 RunId NewRunId(std::chrono::system_clock::time_point now);
 
 }  // namespace strata
