@@ -32,7 +32,8 @@ Json PendingJson(const std::optional<PendingCount>& pending) {
 
 Json LastRunJson(const std::optional<LastRun>& run) {
   if (!run.has_value()) return {};
-  return {{"status", run->status},
+  return {{"run", run->run},
+          {"status", run->status},
           {"end_time", run->ended},
           {"loss", run->loss.has_value() ? Json(*run->loss) : Json()}};
 }

@@ -1,6 +1,7 @@
 #include "coordinator/run/branch_overview.h"
 
 #include <algorithm>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -36,6 +37,7 @@ const char* CommandFor(BranchHealth health) {
     case BranchHealth::kReadOnly:
     case BranchHealth::kNoBase:
       return "strata doctor -C ";
+    case BranchHealth::kRunFailed:
     case BranchHealth::kNoDatasets:
       return "strata plan -C ";
     case BranchHealth::kConfigError:
@@ -111,16 +113,45 @@ void LookAtDatasets(const Config& config, const BranchStore& store, BranchOvervi
   if (lineage.ok()) overview->pending = Count(config, *catalog, *lineage);
 }
 
+// What a report says of each dataset; a report that people changed may say anything.
+std::vector<Json> DatasetsOf(const Json& report) {
+  std::vector<Json> datasets;
+  const auto listed = report.find("datasets_trained");
+  if (listed == report.end() || !listed->is_array()) return datasets;
+  std::copy_if(listed->begin(), listed->end(), std::back_inserter(datasets),
+               [](const Json& dataset) { return dataset.is_object(); });
+  return datasets;
+}
+
 std::optional<double> LastLoss(const Json& report) {
   std::optional<double> last;
-  const auto trained = report.find("datasets_trained");
-  if (trained == report.end() || !trained->is_array()) return last;
-  for (const Json& dataset : *trained) {
-    if (!dataset.is_object()) continue;
+  for (const Json& dataset : DatasetsOf(report)) {
     const auto loss = dataset.find("loss");
     if (loss != dataset.end() && loss->is_number()) last = loss->get<double>();
   }
   return last;
+}
+
+// "train.jsonl: its first error" of the first that has one; "" = none.
+std::string FirstError(const Json& report) {
+  for (const Json& dataset : DatasetsOf(report)) {
+    const auto error = JsonString(dataset, "error", "");
+    if (error.ok())
+      return absl::StrCat(JsonString(dataset, "dataset", "").value_or("?"), ": ", *error);
+  }
+  return "";
+}
+
+void LookAtFailure(const Config& config, const Json& report, BranchOverview* overview) {
+  const LastRun& last = *overview->last_run;
+  if (last.status != "failed" || last.ended < overview->current_since) return;
+  std::string why = FirstError(report);
+  const fs::path log = config.RunsDir() / last.run / "run.log";
+  std::error_code error;
+  // A run that ended before it began has none.
+  if (why.empty() && fs::exists(log, error)) why = absl::StrCat(log.string(), " says why");
+  Find(BranchHealth::kRunFailed, absl::StrCat("the last run failed", why.empty() ? "" : "; ", why),
+       overview);
 }
 
 void LookAtRuns(const Config& config, const BranchStore& store, BranchOverview* overview) {
@@ -132,8 +163,10 @@ void LookAtRuns(const Config& config, const BranchStore& store, BranchOverview* 
   if (!text.ok()) return;
   const absl::StatusOr<Json> report = ParseJson(*text, ReportFile(config).string());
   if (!report.ok() || !report->is_object()) return;
-  overview->last_run = {JsonString(*report, "status", "").value_or("?"),
+  overview->last_run = {JsonString(*report, "run", "").value_or("?"),
+                        JsonString(*report, "status", "").value_or("?"),
                         JsonString(*report, "end_time", "").value_or("?"), LastLoss(*report)};
+  LookAtFailure(config, *report, overview);
 }
 
 }  // namespace
@@ -142,6 +175,8 @@ const char* HealthText(BranchHealth health) {
   switch (health) {
     case BranchHealth::kHealthy:
       return "healthy";
+    case BranchHealth::kRunFailed:
+      return "run failed";
     case BranchHealth::kDamaged:
       return "damaged";
     case BranchHealth::kReadOnly:
@@ -164,6 +199,7 @@ ExitCode CodeOf(BranchHealth health) {
       return ExitCode::kData;
     case BranchHealth::kReadOnly:
       return ExitCode::kCantCreate;
+    case BranchHealth::kRunFailed:
     case BranchHealth::kNoBase:
     case BranchHealth::kNoDatasets:
       return ExitCode::kUnavailable;

@@ -19,13 +19,14 @@ namespace strata {
 
 enum class BranchHealth {
   kHealthy,
+  kRunFailed,    // the last run did, and nothing was committed since
   kDamaged,      // its adapters or its ledger
   kReadOnly,     // whole, but a training could not write its version
   kNoBase,       // the base model is not where branch.yaml says
   kNoDatasets,   // training/ cannot be read
   kConfigError,  // branch.yaml
 };
-// "healthy", "damaged", "read-only", "no base", "no datasets", "config error".
+// "healthy", "run failed", "damaged", "read-only", "no base", "no datasets", "config error".
 const char* HealthText(BranchHealth health);
 // What a command that stands on the branch would end with.
 ExitCode CodeOf(BranchHealth health);
@@ -38,6 +39,7 @@ struct PendingCount {
 };
 
 struct LastRun {
+  std::string run;             // its name; "?" = not known
   std::string status;          // "completed", "partial", "failed", "interrupted"
   std::string ended;           // ISO 8601, UTC
   std::optional<double> loss;  // of the last dataset that it trained

@@ -17,7 +17,8 @@ class Search {
     std::error_code error;
     // A link may lead back to a folder above it, or to one that was seen under another name.
     if (!seen_.insert(fs::weakly_canonical(folder, error)).second) return;
-    if (fs::exists(folder / "branch.yaml", error)) {
+    // Also a link to nowhere: what is broken is to be seen.
+    if (fs::exists(fs::symlink_status(folder / "branch.yaml", error))) {
       found_.branches.push_back(folder);
       return;
     }
@@ -31,20 +32,13 @@ class Search {
   }
 
  private:
-  static bool IsLookedInto(const fs::path& folder) {
-    static const std::set<std::string> kPartsOfBranches = {"adapters", "evaluation", "runs",
-                                                           "training"};
-    const std::string name = folder.filename().string();
-    return name[0] != '.' && kPartsOfBranches.count(name) == 0;
-  }
-
   std::vector<fs::path> FoldersIn(const fs::path& folder) {
     std::vector<fs::path> folders;
     std::error_code error;
     fs::directory_iterator entries(folder, error);
     for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
       std::error_code unknown;
-      if (entries->is_directory(unknown) && IsLookedInto(entries->path()))
+      if (entries->is_directory(unknown) && entries->path().filename().native()[0] != '.')
         folders.push_back(entries->path());
     }
     if (error) found_.unreadable.push_back(absl::StrCat(folder.string(), ": ", error.message()));

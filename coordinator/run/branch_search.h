@@ -2,7 +2,7 @@
 // branches begin here.
 //
 // Model: folders are gone through by name, a few levels deep, links to folders too. Below a branch
-// nothing is looked for; nor in hidden folders, nor in those that a branch is made of.
+// nothing is looked for; nor in hidden folders. A branch.yaml that links to nowhere is one.
 #pragma once
 
 #include <filesystem>

@@ -88,6 +88,29 @@ class BranchesTest(ManyBranchesTest):
         shown = self.call("branches", self.root, code=78)
         self.assertIn("more: strata verify -C", shown)
 
+    def test_a_branch_whose_last_run_failed_is_not_healthy_until_one_succeeds(self):
+        bad, lost = self.grown("bad"), self.grown("lost")
+        self.drop("train.jsonl", ["{\n"], bad)
+        self.run_strata("train", branch=bad, code=65)
+        self.run_strata("train", "--set", "mpirun=/bin/false", "--set", "max_restarts=0", branch=lost, code=69)
+        lines = self.listed(code=69)
+        self.assertEqual([line["health"] for line in lines.values()], ["run failed"] * 2)
+        self.assertRegex(lines["bad"]["findings"][0], "^the last run failed; train.jsonl: ")
+        self.assertEqual(lines["bad"]["more"], f"strata plan -C {bad}")
+        log = lost / "runs" / lines["lost"]["last_run"]["run"] / "run.log"
+        self.assertEqual(lines["lost"]["findings"], [f"the last run failed; {log} says why"])
+        self.drop("train.jsonl", self.lines(end=4), bad)
+        for folder in (bad, lost):
+            self.run_strata("train", "--restart", branch=folder)
+        self.assertEqual([line["health"] for line in self.listed().values()], ["healthy"] * 2)
+
+    def test_a_link_to_settings_that_are_gone_is_a_broken_branch(self):
+        (self.grown("a") / "branch.yaml").unlink()
+        (self.root / "a/branch.yaml").symlink_to("../common.yaml")
+        line = self.listed(code=78)["a"]
+        self.assertEqual(line["health"], "config error")
+        self.assertIn("branch.yaml", line["findings"][0])
+
     def test_a_branch_that_cannot_be_written_is_read_only(self):
         folder = self.grown("ours")
         self.run_strata("train", branch=folder)

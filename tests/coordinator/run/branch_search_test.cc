@@ -46,7 +46,18 @@ TEST_F(BranchSearchTest, LooksForNothingBelowABranchOrInHiddenFolders) {
   Branch("a");
   Branch("a/kept/old");
   Branch(".trash/a");
-  Branch("runs/a");
+  EXPECT_THAT(Found(), ElementsAre("a"));
+}
+
+TEST_F(BranchSearchTest, AFolderOfBranchesMayBeCalledAsAPartOfOneIs) {
+  Branch("training/a");
+  Branch("runs/b");
+  EXPECT_THAT(Found(), ElementsAre("runs/b", "training/a"));
+}
+
+TEST_F(BranchSearchTest, ALinkToNowhereIsABranchThatIsBroken) {
+  fs::create_directories(root_ / "a");
+  fs::create_symlink(root_ / "common.yaml", root_ / "a" / "branch.yaml");
   EXPECT_THAT(Found(), ElementsAre("a"));
 }
 
