@@ -50,7 +50,8 @@ class Watching {
         progress_(/*quiet=*/options.branch.json || options.once) {}
 
   ExitCode Once();
-  ExitCode ToTheEnd();
+  // NOT_FOUND when its end would never be seen.
+  absl::StatusOr<ExitCode> ToTheEnd();
 
  private:
   const RunFigures& figures() const { return tally_.figures(); }
@@ -166,7 +167,7 @@ ExitCode Watching::Once() {
   return figures().ended() ? CodeOf(figures().state) : ExitCode::kOk;
 }
 
-ExitCode Watching::ToTheEnd() {
+absl::StatusOr<ExitCode> Watching::ToTheEnd() {
   progress_.Follow(run_.plan());
   if (!options_.branch.json) {
     Say(absl::StrCat("run ", run_.folder().filename().string(), ": ",
@@ -187,6 +188,8 @@ ExitCode Watching::ToTheEnd() {
       unshown = false;
     }
     if (ended) break;
+    // A run that has just begun has none of its files yet.
+    if (QuietSeconds() >= kLongSeconds || !run_.changed()) RETURN_IF_ERROR(run_.StillTold());
     NoticeQuiet();
     std::this_thread::sleep_for(kLookEvery);
   }
@@ -212,7 +215,8 @@ absl::StatusOr<ExitCode> RunWatch(const WatchOptions& options) {
   ASSIGN_OR_RETURN(const Config config, options.branch.Load());
   ASSIGN_OR_RETURN(WatchedRun run, RunToWatch(config, options));
   Watching watching(std::move(run), options);
-  return options.once ? watching.Once() : watching.ToTheEnd();
+  if (options.once) return watching.Once();
+  return watching.ToTheEnd();
 }
 
 }  // namespace

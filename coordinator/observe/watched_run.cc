@@ -133,6 +133,16 @@ std::vector<TimedNews> WatchedRun::NextSteps() {
   return news;
 }
 
+absl::Status WatchedRun::StillTold() const {
+  for (const fs::path& told_by : {folder_, folder_ / "journal.jsonl"}) {
+    std::error_code error;
+    if (fs::exists(told_by, error) || error) continue;
+    return absl::NotFoundError(absl::StrCat(told_by.string(), " is gone, so the end of the run ",
+                                            "can't be seen; strata status says what is current"));
+  }
+  return absl::OkStatus();
+}
+
 std::optional<SystemClock::time_point> WatchedRun::changed() const { return ChangedLast(folder_); }
 
 }  // namespace strata

@@ -2,6 +2,7 @@
 real processes, in pipes and terminals; runs that are stopped, killed and gone on with; files torn by hand."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -94,6 +95,23 @@ class WatchTest(AttemptTest):
         self.assertIn("attempt 2", out)
         self.assertRegex(out, "completed: v0001 is current")
         self.assertGreater(len(self.steps()), STEPS, "no step was done again")
+
+    def test_a_run_whose_journal_is_lost_is_not_watched_for_ever(self):
+        run = self.begin("--set", "save_steps=4")
+        self.wait_until(lambda: len(self.steps()) >= 6, 120, "steps")
+        run.kill()
+        run.wait()
+        (journal,) = (self.branch / "runs").glob("*/journal.jsonl")
+        watcher = self.watch()
+        self.assertIn("1 stage", watcher.stdout.readline())
+        journal.unlink()
+        self.age(100)
+        self.assertIn(f"{journal} is gone", self.seen(watcher, code=69)[1].replace("\n", " "))
+        journal.touch()
+        watcher = self.watch()
+        self.assertIn("1 stage", watcher.stdout.readline())
+        shutil.rmtree(journal.parent)
+        self.assertIn(f"{journal.parent} is gone", self.seen(watcher, code=69)[1].replace("\n", " "))
 
     def test_torn_lines_are_no_error(self):
         self.drop("train.jsonl", self.lines())
