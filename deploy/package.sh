@@ -118,14 +118,17 @@ patchelf --force-rpath --set-rpath "\$ORIGIN/../lib" "$root/bin/strata"
 patchelf --force-rpath --set-rpath "$rpath" "$root/bin/strata-worker"
 
 # What its user reads.
-cp deploy/package/INSTALL README.md "$root/"
 mkdir -p "$root/share/demo"
+cp deploy/package/INSTALL "$root/"
 cp -r deploy/demo/antropologia "$root/share/demo/"
 install -m 755 deploy/package/run-demo.sh "$root/share/demo/run.sh"
 cp deploy/branch.sample.yaml "$root/share/"
 for folder in samples slurm systemd; do
   [ ! -d "deploy/$folder" ] || cp -r "deploy/$folder" "$root/share/"
 done
+# What they call deploy/… in the repository is share/… here.
+cp README.md "$root/"
+sed -i -E 's#deploy/(samples|slurm|systemd|branch\.sample\.yaml)#share/\1#g' "$root/README.md" "$root"/share/systemd/*
 deploy/package/licences.sh "$root/share/licenses" "$site" "$with_torch" "${needed[@]}"
 
 mkdir -p "$(dirname "$out")"

@@ -107,6 +107,14 @@ class PackageTest(unittest.TestCase):
         self.assertIn("strata-worker", self.as_user(doctor, "doctor"))
         self.as_user(bare / "bin/strata-worker", "--probe", "machine")
 
+    def test_what_its_texts_name_is_in_it(self):
+        named = re.findall(r"share/[a-z./]*[a-z]", (self.package / "README.md").read_text())
+        self.assertIn("share/samples", named)
+        for path in named:
+            self.assertTrue((self.package / path).exists(), path)
+        unit = (self.package / "share/systemd/strata-monthly@.service").read_text()
+        self.assertIn(" cp share/systemd/strata-monthly@.*", unit)
+
     def test_licences_of_all_that_is_shipped_are_in_it(self):
         licences = self.package / "share/licenses"
         for name in ("debian/libgrpc29/copyright", "debian/libssl3/copyright", "debian/libcli11-dev/copyright"):
