@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/folder_path.h"
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/branch_folders.h"
@@ -193,8 +194,16 @@ absl::StatusOr<ExitCode> SubmitMonthly(const SubmitOptions& options) {
   // What would be written can be shown on a machine without either.
   if (!table.ok() && dry_run) table = Crontab::kSlurm;
   RETURN_IF_ERROR(table.status());
-  if (!dry_run) RETURN_IF_ERROR(InstallEntry(entry, *table));
   const std::string text = EntryText(entry, *table), program = ProgramOf(*table);
+  if (!dry_run) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> others, InstallEntry(entry, *table));
+    for (const std::string& other : others) {
+      PrintWarning(absl::StrCat(program, " has an entry for ", other, " too: a branch that both ",
+                                "name is submitted twice, and the second job finds nothing "
+                                "pending; ",
+                                program, " -e takes out what is meant no more"));
+    }
+  }
   if (options.branch.json) {
     const Json json = {{"entry", text}, {"installed_by", dry_run ? Json() : Json(program)}};
     std::printf("%s\n", DumpJson(json, 1).c_str());

@@ -41,13 +41,14 @@ absl::StatusOr<std::string> TableOf(const std::string& program, const std::files
   return ReadFile(file, kTableBytesMax);
 }
 
-absl::Status InstallIn(const std::filesystem::path& folder, const MonthlyEntry& entry,
-                       Crontab kind) {
+absl::StatusOr<std::vector<std::string>> InstallIn(const std::filesystem::path& folder,
+                                                   const MonthlyEntry& entry, Crontab kind) {
   const std::string program = ProgramOf(kind);
   ASSIGN_OR_RETURN(const std::string before, TableOf(program, folder / "before"));
   ASSIGN_OR_RETURN(const std::string table, WithEntry(before, entry, kind));
   RETURN_IF_ERROR(FileSystem::Real()->WriteFileDurably(folder / "table", table));
-  return RunSlurm({program, (folder / "table").string()}).status();
+  RETURN_IF_ERROR(RunSlurm({program, (folder / "table").string()}).status());
+  return OtherEntries(before, entry);
 }
 
 }  // namespace
@@ -105,6 +106,16 @@ absl::StatusOr<std::string> WithEntry(const std::string& table, const MonthlyEnt
   return placed ? kept : kept + EntryText(entry, kind);
 }
 
+std::vector<std::string> OtherEntries(const std::string& table, const MonthlyEntry& entry) {
+  std::istringstream lines(table);
+  std::vector<std::string> others;
+  for (std::string line; std::getline(lines, line);) {
+    if (!absl::StartsWith(line, kBegin) || line == kBegin + entry.folders) continue;
+    others.push_back(line.substr(sizeof kBegin - 1));
+  }
+  return others;
+}
+
 absl::StatusOr<Crontab> CrontabHere() {
   if (!FindProgram("scrontab").empty() && !IsSwitchedOff(RunSlurm({"scrontab", "-l"}).status()))
     return Crontab::kSlurm;
@@ -115,13 +126,14 @@ absl::StatusOr<Crontab> CrontabHere() {
       "month by other means (deploy/systemd has a timer)");
 }
 
-absl::Status InstallEntry(const MonthlyEntry& entry, Crontab kind) {
+absl::StatusOr<std::vector<std::string>> InstallEntry(const MonthlyEntry& entry, Crontab kind) {
   std::string folder = (std::filesystem::temp_directory_path() / "strata-crontab-XXXXXX").string();
   if (mkdtemp(folder.data()) == nullptr)
     return absl::UnavailableError(absl::StrCat("cannot make ", folder, "; set TMPDIR"));
-  const absl::Status done = InstallIn(folder, entry, kind);
+  absl::StatusOr<std::vector<std::string>> others = InstallIn(folder, entry, kind);
   const absl::Status removed = FileSystem::Real()->RemoveTree(folder);
-  return done.ok() ? removed : done;
+  if (others.ok() && !removed.ok()) return removed;
+  return others;
 }
 
 }  // namespace strata

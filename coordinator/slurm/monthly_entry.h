@@ -44,11 +44,14 @@ std::string EntryText(const MonthlyEntry& entry, Crontab kind);
 absl::StatusOr<std::string> WithEntry(const std::string& table, const MonthlyEntry& entry,
                                       Crontab kind);
 
+// The folders of the entries in `table` that are not of this entry's.
+std::vector<std::string> OtherEntries(const std::string& table, const MonthlyEntry& entry);
+
 // The one that can be had here: crontab where there is no scrontab, or it is switched off.
 // NOT_FOUND where there is neither.
 absl::StatusOr<Crontab> CrontabHere();
 
-// Errors as RunSlurm and WithEntry.
-absl::Status InstallEntry(const MonthlyEntry& entry, Crontab kind);
+// Gives OtherEntries of the table. Errors as RunSlurm and WithEntry.
+absl::StatusOr<std::vector<std::string>> InstallEntry(const MonthlyEntry& entry, Crontab kind);
 
 }  // namespace strata

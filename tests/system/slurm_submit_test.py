@@ -111,7 +111,8 @@ class MonthlyTest(SlurmTest):
         before = subprocess.run(["crontab", "-l"], capture_output=True, text=True)
         self.addCleanup(lambda: subprocess.run(["crontab", "-" if before.returncode == 0 else "-r"],
                                                input=before.stdout, text=True, check=True))
-        subprocess.run(["crontab", "-"], input="# mine\n5 4 * * * true\n", text=True, check=True)
+        self.mine = before.stdout + "# mine\n5 4 * * * true\n"
+        subprocess.run(["crontab", "-"], input=self.mine, text=True, check=True)
 
     @staticmethod
     def crontab():
@@ -124,7 +125,7 @@ class MonthlyTest(SlurmTest):
         self.assertNotIn("strata", self.crontab())
         for folder in (self.folder, f"{self.folder}/"):
             self.strata("submit", "--monthly", folder, "--time=5", *SHORT)
-            self.assertEqual(self.crontab(), "# mine\n5 4 * * * true\n" + printed)
+            self.assertEqual(self.crontab(), self.mine + printed)
         (entry,) = re.findall(r"^0 3 1 \* \* (.*)$", printed, re.MULTILINE)
         # As cron runs it: by sh, with hardly an environment.
         for pending in (True, False):
@@ -136,6 +137,12 @@ class MonthlyTest(SlurmTest):
             for name, job in jobs.items():
                 self.assert_ends(job)
                 self.assertIn("v0001 is current" if pending else "nothing pending", self.log(job, self.folder / name))
+
+    def test_an_entry_beside_another_is_warned_of(self):
+        self.strata("submit", "--monthly", self.folder)
+        said = " ".join(self.strata("submit", "--monthly", self.branch).split())
+        self.assertIn(f"crontab has an entry for {self.folder} too", said)
+        self.assertEqual(self.crontab().count("# strata monthly: "), 2)
 
 
 class WalkTest(SlurmTest):

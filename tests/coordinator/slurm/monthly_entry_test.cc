@@ -64,7 +64,9 @@ TEST(MonthlyEntryTest, WithoutItsLastCommentNothingIsReplaced) {
 TEST(MonthlyEntryTest, LeavesThatOfOtherFolders) {
   MonthlyEntry other = SmallEntry();
   other.folders = "/data";
-  EXPECT_EQ(With(Text(other), SmallEntry()).value(), Text(other) + kEntry);
+  const std::string both = With(Text(other), SmallEntry()).value();
+  EXPECT_EQ(both, Text(other) + kEntry);
+  EXPECT_EQ(OtherEntries(kOthers + both, SmallEntry()), std::vector<std::string>{"/data"});
 }
 
 }  // namespace
