@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/config_json.h"
+#include "common/folder_path.h"
 #include "common/huggingface/hub_name.h"
 #include "common/json.h"
 #include "common/posix_file.h"
@@ -70,13 +71,12 @@ std::string BranchYaml(const fs::path& base, const ModelConfig& model) {
       "workers: 1                 # MPI ranks: one for each GPU\n");
 }
 
-// Absolute, without the slash at the end that would hide the folder's name. INVALID_ARGUMENT for
-// one that YAML cannot hold.
+// INVALID_ARGUMENT for one that YAML cannot hold.
 absl::StatusOr<fs::path> AbsoluteBase(const fs::path& base) {
-  const fs::path path = fs::absolute(base).lexically_normal();
+  const fs::path path = FolderPath(fs::absolute(base));
   if (!IsUtf8(path.string()))
     return absl::InvalidArgumentError("the base model's path is not UTF-8; rename the folder");
-  return path.has_filename() ? path : path.parent_path();
+  return path;
 }
 
 absl::StatusOr<ExitCode> Init(const fs::path& folder, const fs::path& base, bool json) {

@@ -151,11 +151,9 @@ fs::path LogOf(const fs::path& folder) {
 // The entry's own job is short, but belongs where the others do.
 MonthlyEntry EntryOf(const SubmitOptions& options) {
   std::vector<std::string> folders;
-  for (const fs::path& folder : options.Folders()) {
-    // One entry however the folder is written: "data", "data/", ".".
-    const fs::path whole = fs::absolute(folder).lexically_normal();
-    folders.push_back((whole.has_filename() ? whole : whole.parent_path()).string());
-  }
+  // One entry however a folder is written.
+  for (const fs::path& folder : options.Folders())
+    folders.push_back(FolderPath(fs::absolute(folder)).string());
   const JobResources& resources = options.request.resources;
   MonthlyEntry entry{.folders = absl::StrJoin(folders, " "), .log = LogOf(folders[0])};
   entry.options = {"--job-name=strata-monthly", "--time=15"};

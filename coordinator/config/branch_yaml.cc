@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/folder_path.h"
 #include "common/status_macros.h"
 #include "coordinator/config/branch_keys.h"
 #include "coordinator/config/layers.h"
@@ -15,14 +16,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Without the slash at the end that would hide the folder's name.
 absl::StatusOr<fs::path> AbsoluteFolder(const fs::path& folder) {
   std::error_code error;
-  fs::path path = fs::absolute(folder.empty() ? fs::path(".") : folder, error).lexically_normal();
+  const fs::path path = fs::absolute(folder.empty() ? fs::path(".") : folder, error);
   if (error)
     return absl::NotFoundError(
         absl::StrCat("no branch there: ", error.message(), ": ", folder.string()));
-  return path.has_filename() ? path : path.parent_path();
+  return FolderPath(path);
 }
 
 // A Config in the making, and where each of its keys came from.
@@ -81,18 +81,15 @@ void Complete(Loading* loading) {
     if (!path->empty()) *path = (loading->folders[key] / *path).lexically_normal().string();
   }
   if (!config.backup_mirror.empty()) {
-    const fs::path mirror =
-        (loading->folders["backup_mirror"] / config.backup_mirror).lexically_normal();
-    config.backup_mirror = mirror.has_filename() ? mirror : mirror.parent_path();
+    config.backup_mirror = FolderPath(loading->folders["backup_mirror"] / config.backup_mirror);
   }
   if (config.model_name_or_path.empty()) return;
   if (config.base_model_name.empty()) {
     config.base_model_name = config.model_name_or_path.string();
     loading->set.erase("base_model_name");
   }
-  const fs::path model =
-      (loading->folders["model_name_or_path"] / config.model_name_or_path).lexically_normal();
-  config.model_name_or_path = model.has_filename() ? model : model.parent_path();
+  config.model_name_or_path =
+      FolderPath(loading->folders["model_name_or_path"] / config.model_name_or_path);
 }
 
 // A message of Validate begins with the key at fault: put where that was set before it.

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/folder_path.h"
 #include "common/status_macros.h"
 
 namespace strata {
@@ -13,11 +14,7 @@ namespace fs = std::filesystem;
 
 constexpr char kLock[] = ".lock";
 
-// Absolute, without a slash at its end.
-fs::path Normal(const fs::path& folder) {
-  const fs::path path = fs::absolute(folder).lexically_normal();
-  return path.has_filename() ? path : path.parent_path();
-}
+fs::path Normal(const fs::path& folder) { return FolderPath(fs::absolute(folder)); }
 
 absl::Status CheckFree(const fs::path& folder) {
   std::error_code error;

@@ -27,6 +27,17 @@ absl::StatusOr<std::string> PmiHere() {
       "this Slurm has neither PMIx nor PMI2 (srun --mpi=list): take launcher: mpirun");
 }
 
+// "node7: task 1: Killed" of "srun: error: node7: task 1: Killed"; in the order they came.
+std::vector<std::string> ErrorsIn(const std::string& words_of_srun) {
+  constexpr std::string_view kBegin = "srun: error: ";
+  std::istringstream lines(words_of_srun);
+  std::vector<std::string> errors;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(kBegin)) errors.push_back(line.substr(kBegin.size()));
+  }
+  return errors;
+}
+
 }  // namespace
 
 std::string PmiOf(const std::string& listed) {
@@ -40,20 +51,16 @@ std::string PmiOf(const std::string& listed) {
 }
 
 std::string TaskThatDied(const std::string& words_of_srun) {
-  // "srun: error: node7: task 1: Killed", of several "tasks 1-3: Killed".
-  std::istringstream lines(words_of_srun);
-  for (std::string line; std::getline(lines, line);) {
-    constexpr std::string_view kBegin = "srun: error: ";
-    if (!line.starts_with(kBegin)) continue;
-    const size_t host_end = line.find(": task", kBegin.size());
+  for (const std::string& error : ErrorsIn(words_of_srun)) {
+    const size_t host_end = error.find(": task");  // of several "tasks 1-3: Killed"
     if (host_end == std::string::npos) continue;
-    const size_t number = line.find(' ', host_end + 2);
-    const size_t number_end = line.find(": ", number);
+    const size_t number = error.find(' ', host_end + 2);
+    const size_t number_end = error.find(": ", number);
     if (number == std::string::npos || number_end == std::string::npos) continue;
-    const std::string how = line.substr(number_end + 2);
+    const std::string how = error.substr(number_end + 2);
     if (how.starts_with("Exited")) continue;
-    return absl::StrCat("rank ", line.substr(number + 1, number_end - number - 1), " on ",
-                        line.substr(kBegin.size(), host_end - kBegin.size()), " died: ", how);
+    return absl::StrCat("rank ", error.substr(number + 1, number_end - number - 1), " on ",
+                        error.substr(0, host_end), " died: ", how);
   }
   return "";
 }
@@ -61,11 +68,8 @@ std::string TaskThatDied(const std::string& words_of_srun) {
 std::string WhySrunEnded(const std::string& words_of_srun) {
   std::string task = TaskThatDied(words_of_srun);
   if (!task.empty()) return task;
-  std::istringstream lines(words_of_srun);
-  for (std::string line; std::getline(lines, line);) {
-    constexpr std::string_view kBegin = "srun: error: ";
-    if (line.starts_with(kBegin) && line.find(": task") == std::string::npos)
-      return line.substr(kBegin.size());
+  for (const std::string& error : ErrorsIn(words_of_srun)) {
+    if (error.find(": task") == std::string::npos) return error;
   }
   return "";
 }
