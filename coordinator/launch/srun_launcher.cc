@@ -89,7 +89,7 @@ absl::Status SrunLauncher::Check(const Launch& launch) const {
         "the training; salloc gives an allocation");
   }
   RETURN_IF_ERROR(PmiHere().status());
-  return launch.worker.empty() ? absl::OkStatus() : CheckWorker(launch);
+  return CheckWorker(launch);
 }
 
 std::vector<std::string> SrunLauncher::CommandOf(const Launch& launch,

@@ -35,7 +35,7 @@ class SlurmLaunchTest(branch.BranchTest):
     def test_the_contract_of_launchers_holds_under_srun(self):
         code, said = self.batch(f"{CONTRACT} --gtest_filter='Launchers/*srun*'", "--nodes=1", "--ntasks=2")
         self.assertEqual(code, 0, said)
-        self.assertIn("[  PASSED  ] 9 tests.", said)
+        self.assertIn("[  PASSED  ] 12 tests.", said)
 
     def train_in_job(self, *arguments):
         code, said = self.batch(f"{branch.STRATA} train -C {self.branch} --json {' '.join(arguments)}", "--nodes=2",

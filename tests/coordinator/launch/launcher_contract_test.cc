@@ -1,7 +1,7 @@
 // Goal: whoever starts the workers, a run sees the same: every rank is there with what it was
 // given, the end is told once, and nobody stays behind. Method: one suite for every launcher that
-// starts processes, with workers of a few shell lines; srun's part runs in a Slurm allocation alone
-// (tests/system/slurm_test.py runs it there).
+// starts processes, with workers of a few shell lines, and one for those and the one that starts
+// none; srun's part runs in a Slurm allocation alone (tests/system/slurm_launch_test.py).
 #include <sys/wait.h>
 
 #include <cstdlib>
@@ -25,9 +25,10 @@ class LauncherContract : public ScriptGroup, public testing::WithParamInterface<
     const std::string kind = GetParam();
     if (kind == "srun" && std::getenv("SLURM_JOB_ID") == nullptr)
       GTEST_SKIP() << "srun needs an allocation";
-    settings_.kind = kind == "srun"    ? LauncherKind::kSrun
-                     : kind == "local" ? LauncherKind::kLocal
-                                       : LauncherKind::kMpirun;
+    settings_.kind = kind == "srun"       ? LauncherKind::kSrun
+                     : kind == "local"    ? LauncherKind::kLocal
+                     : kind == "external" ? LauncherKind::kExternal
+                                          : LauncherKind::kMpirun;
     if (kind == "mpirun over hosts") settings_.hosts = {"localhost:2"};
   }
   static bool Lives(pid_t pid) {
@@ -130,13 +131,42 @@ TEST_P(LauncherContract, AMissingWorkerSaysWhatToBuild) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("deploy/setup.sh"));
 }
 
+// What a run relies on whoever starts the workers, also when it is the user.
+class AnyLauncherContract : public LauncherContract {};
+
+TEST_P(AnyLauncherContract, ItsProgramIsItsNameAndReachesAsFarAsItSays) {
+  const auto launcher = MakeLauncher(settings_);
+  const std::string kind = GetParam();
+  EXPECT_EQ(launcher->name(), kind == "srun" || kind == "external" ? kind : "mpirun");
+  EXPECT_EQ(launcher->leaves_this_machine(), kind != "local");
+  EXPECT_EQ(launcher->waits_for_user(), kind == "external");
+}
+
+TEST_P(AnyLauncherContract, WhatCheckLetsPassCanBeStarted) {
+  const Launch launch = LaunchOf(kSleep, 2);
+  const absl::Status check = MakeLauncher(settings_)->Check(launch);
+  EXPECT_TRUE(check.ok()) << check;
+  EXPECT_FALSE(Start(launch)->Poll());
+}
+
+TEST_P(AnyLauncherContract, OnceEndedItIsNotAliveAndTellsNothingMore) {
+  const auto group = Start(LaunchOf(kSleep, 2));
+  group->End(3);
+  EXPECT_FALSE(group->alive());
+  EXPECT_FALSE(group->Poll());
+  group->End(3);
+}
+
+std::string NameOf(const testing::TestParamInfo<const char*>& info) {
+  std::string name = info.param;
+  std::erase(name, ' ');
+  return name;
+}
+
 INSTANTIATE_TEST_SUITE_P(Launchers, LauncherContract,
-                         testing::Values("local", "mpirun over hosts", "srun"),
-                         [](const auto& info) {
-                           std::string name = info.param;
-                           std::erase(name, ' ');
-                           return name;
-                         });
+                         testing::Values("local", "mpirun over hosts", "srun"), NameOf);
+INSTANTIATE_TEST_SUITE_P(Launchers, AnyLauncherContract,
+                         testing::Values("local", "mpirun over hosts", "srun", "external"), NameOf);
 
 }  // namespace
 }  // namespace strata

@@ -67,16 +67,5 @@ TEST(LauncherTest, AutoGoesByHostsAndTheAllocation) {
   EXPECT_TRUE(MakeLauncher(settings)->leaves_this_machine());
 }
 
-TEST(LauncherTest, AnExternalGroupIsNobodysToEnd) {
-  LauncherSettings settings;
-  settings.kind = LauncherKind::kExternal;
-  const auto launcher = MakeLauncher(settings);
-  EXPECT_TRUE(launcher->waits_for_user());
-  EXPECT_TRUE(launcher->Check({}).ok());
-  const auto group = launcher->Start({}).value();
-  group->End(5);
-  EXPECT_FALSE(group->Poll());
-}
-
 }  // namespace
 }  // namespace strata
