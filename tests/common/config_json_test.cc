@@ -4,7 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/common/folder.h"
+#include "tests/common/base_folder.h"
 
 namespace strata {
 namespace {

@@ -1,13 +1,12 @@
-// Gives a test a folder of its own, removed at the end, and the base under tests/testdata.
+// Gives a test a folder of its own, removed at the end.
 #pragma once
 
-#include <unistd.h>
-
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
-#include "common/json.h"
 #include "common/posix_file.h"
 #include "gtest/gtest.h"
 
@@ -17,11 +16,11 @@ class Folder {
  public:
   Folder() {
     const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    path_ = std::filesystem::path(testing::TempDir()) /
-            (std::string("strata_") + test->test_suite_name() + "_" + test->name() + "_" +
-             std::to_string(getpid()));
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
+    std::string name = std::string("strata_") + test->test_suite_name() + "_" + test->name();
+    std::replace(name.begin(), name.end(), '/', '_');
+    std::string path = testing::TempDir() + "/" + name + "_XXXXXX";
+    EXPECT_NE(mkdtemp(path.data()), nullptr) << path;
+    path_ = std::filesystem::path(path).lexically_normal();
   }
   ~Folder() {
     std::error_code ignored;
@@ -42,27 +41,6 @@ class Folder {
 
  private:
   std::filesystem::path path_;
-};
-
-// A copy of tests/testdata/base (made by make_base.py beside it) whose JSON files a test may
-// change.
-class BaseFolder : public Folder {
- public:
-  BaseFolder() {
-    for (const auto& file : std::filesystem::directory_iterator(STRATA_TESTDATA "/base"))
-      std::filesystem::copy(file.path(), path() / file.path().filename());
-  }
-  // Sets a field of a JSON file.
-  void Set(const std::string& file, const std::string& key, const Json& value) const {
-    Json json = ParseJson(Read(file), file).value();
-    json[key] = value;
-    Write(file, DumpJson(json));
-  }
-  void Erase(const std::string& file, const std::string& key) const {
-    Json json = ParseJson(Read(file), file).value();
-    json.erase(key);
-    Write(file, DumpJson(json));
-  }
 };
 
 }  // namespace strata

@@ -48,7 +48,7 @@ class RecordTest(unittest.TestCase):
     def test_a_long_run_has_few_frames_and_bytes(self):
         svg = self.record("for i in $(seq 300); do echo line $i; sleep 0.005; done")
         self.assertLessEqual(len(self.frames(svg)), 40)
-        self.assertGreater(len(self.frames(svg)), 20)
+        self.assertGreater(len(self.frames(svg)), 5)
         self.assertLess(self.out.stat().st_size, 200_000)
         self.assertIn("300", self.frames(svg)[-1][-1])
 

@@ -165,7 +165,7 @@ class AccessTest(branch.BranchTest):
         old = self.token
         first.terminate()
         self.assertEqual(first.wait(timeout=60), 75)
-        second = self.begin(epochs=60)
+        second = self.begin(epochs=300)
         self.assertNotEqual(self.token, old)
         refused = 0
         while second.poll() is None:

@@ -3,11 +3,14 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+
+import processes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO = ROOT / "deploy/demo/antropologia"
@@ -26,6 +29,11 @@ micro_batch_size: 2
 num_train_epochs: 2
 learning_rate: 1.0e-3
 """
+
+
+def whole_lines(file):
+    """What the lines of a JSONL file say; the last one may be on its way still."""
+    return [json.loads(line) for line in file.read_bytes().split(b"\n")[:-1]]
 
 
 class BranchTest(unittest.TestCase):
@@ -52,7 +60,7 @@ class BranchTest(unittest.TestCase):
 
     def finished(self, *arguments, branch=None, code=0, environment=None):
         command = [STRATA, arguments[0], "-C", str(branch or self.branch), *arguments[1:]]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=1500, env=environment)
         self.assertEqual(done.returncode, code, f"{command}\n{done.stdout}{done.stderr}")
         return done
 
@@ -78,13 +86,55 @@ class BranchTest(unittest.TestCase):
     def steps(self, branch=None):
         """The lines of the last run's steps.jsonl; none before there is any."""
         runs = sorted(((branch or self.branch) / "runs").glob("*/steps.jsonl"))
-        return [json.loads(line) for line in runs[-1].read_text().splitlines()] if runs else []
+        return whole_lines(runs[-1]) if runs else []
 
     def wait_until(self, happened, seconds, what):
         deadline = time.monotonic() + seconds
-        while not happened():
+        while not self.has(happened):
             self.assertLess(time.monotonic(), deadline, f"not within {seconds} s: {what}")
             time.sleep(0.05)
+
+    @staticmethod
+    def has(happened):
+        """A folder may be gone while it is looked through."""
+        try:
+            return happened()
+        except FileNotFoundError:
+            return False
+
+    def all_joined(self):
+        """Whether every rank of the last attempt has."""
+        journals = sorted((self.branch / "runs").glob("*/journal.jsonl"))
+        events = whole_lines(journals[-1]) if journals else []
+        attempts = [event["body"]["attempt"] for event in events if event["kind"] == "attempt"]
+        joined = [event for event in events if event["kind"] == "joined" and event["body"]["attempt"] == attempts[-1]]
+        return bool(joined) and len(joined) >= len(processes.ranks_of(self.branch))
+
+    def hold_when(self, happened, seconds, what):
+        """Stops the ranks once it has happened. Until then they train in short slices, so that they come no more than a
+        step or two beyond it, be the machine fast or its disk slow. release() lets them on."""
+        def seen():
+            if not happened() and self.all_joined():
+                self.release()
+                time.sleep(self.slice())
+                processes.send(signal.SIGSTOP, *processes.ranks_of(self.branch))
+            return happened()
+
+        self.wait_until(seen, seconds, what)
+        processes.send(signal.SIGSTOP, *processes.ranks_of(self.branch))
+
+    def slice(self):
+        """Less than a step, in seconds; what is known of steps has pauses in it."""
+        return min(max(0.02, 0.25 * min((step["seconds"] for step in self.steps() if "seconds" in step), default=0.2)), 0.3)
+
+    def release(self, but=()):
+        processes.send(signal.SIGCONT, *(set(processes.ranks_of(self.branch)) - set(but)))
+
+    def stop_held(self, run, how, kept):
+        """Sends a stop to a run whose ranks are held, and lets them on once `kept()` says that it knows of it."""
+        run.send_signal(how)
+        self.wait_until(lambda: kept() or run.poll() is not None, 30, "the stop is known")
+        self.release()
 
 
 def main():

@@ -12,7 +12,7 @@ import branch
 
 NOBODY = 65534
 # With a checkpoint every few updates, and so many of them that a stop falls between.
-LONG = ("--set", "num_train_epochs=60", "--set", "save_steps=5")
+LONG = ("--set", "num_train_epochs=120", "--set", "save_steps=5")
 
 
 class ManyBranchesTest(branch.BranchTest):

@@ -194,8 +194,8 @@ class DoctorTest(branch.BranchTest):
 
     def test_a_rank_that_never_starts_is_named_when_patience_ends(self):
         self.configure("workers: 2\n" + RANK_1.format("sleep 60"))
-        findings = self.examine("--patience", "5")
-        self.expect(findings, "all-reduce", "problem", "ended after 5 s", "rank 1 never started", "mpirun_args")
+        findings = self.examine("--patience", "12")
+        self.expect(findings, "all-reduce", "problem", "ended after 12 s", "rank 1 never started", "mpirun_args")
         self.expect_not_tried(findings, "all-reduce", "speed")
 
     def test_a_rank_that_dies_is_named(self):

@@ -35,8 +35,10 @@ class HostsTest(branch.BranchTest):
 
     def train_on_hosts(self, *arguments):
         command = [branch.STRATA, "train", "-C", str(self.branch), "--json", *arguments]
-        return subprocess.Popen(self.hosts.command("head", *command), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+        training = subprocess.Popen(self.hosts.command("head", *command), stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+        self.addCleanup(training.kill)
+        return training
 
     def workers(self):
         """Process ids of the workers of this branch, wherever they are."""
@@ -62,9 +64,10 @@ class HostsTest(branch.BranchTest):
 
         def looked():
             for pid in self.workers():
-                there = pathlib.Path(f"/proc/{pid}/root{self.branch}")
+                there, host = pathlib.Path(f"/proc/{pid}/root{self.branch}"), self.host_of(pid)
                 try:
-                    seen[self.host_of(pid)] = sorted(path.name for path in there.iterdir())
+                    if host:
+                        seen[host] = sorted(path.name for path in there.iterdir())
                 except OSError:
                     pass
             return len(seen) == 2
@@ -85,8 +88,9 @@ class HostsTest(branch.BranchTest):
 
     def test_a_host_that_drops_out_is_named_and_the_next_attempt_goes_on(self):
         training = self.train_on_hosts("--set", "num_train_epochs=40")
-        self.wait_until(lambda: len(self.steps()) > 5, 60, "the sixth update")
+        self.hold_when(lambda: len(self.steps()) > 5, 60, "the sixth update")
         self.hosts.run("head", "ip link set node2 down")
+        self.release()
         cut = time.monotonic()
         journal = next((self.branch / "runs").glob("*")) / "journal.jsonl"
         self.wait_until(lambda: '"lost"' in journal.read_text(), 30, "the attempt is given up")
@@ -96,7 +100,8 @@ class HostsTest(branch.BranchTest):
         self.assertLess(time.monotonic() - cut, 180)
         self.assertIn("is lost", err)
         self.assertEqual(json.loads(out)["status"], "completed")
-        self.assertEqual({step["attempt"] for step in self.steps()}, {1, 2})
+        attempts = {step["attempt"] for step in self.steps()}
+        self.assertEqual((min(attempts), len(attempts)), (1, 2))
         self.wait_until(lambda: not self.workers(), 60, "no worker is left")
 
 

@@ -70,17 +70,17 @@ class LimitsTest(branch.BranchTest):
     def test_too_few_threads(self):
         # Root has no limit of threads: somebody else trains on a branch of their own.
         self.folder.chmod(0o755)
-        nobody = 65534
+        somebody = 47111  # of whom nothing else runs: the limit counts all processes of a user
         for root, folders, files in os.walk(self.branch):
             for path in (root, *(os.path.join(root, name) for name in files)):
-                os.chown(path, nobody, nobody, follow_symlinks=False)
+                os.chown(path, somebody, somebody, follow_symlinks=False)
         for threads in (4, 8, 14, 20, 30):
             with self.subTest(threads=threads):
                 def become():
                     resource.setrlimit(resource.RLIMIT_NPROC, (threads, threads))
                     os.setgroups([])
-                    os.setgid(nobody)
-                    os.setuid(nobody)
+                    os.setgid(somebody)
+                    os.setuid(somebody)
                 code, said = self.train(prepare=become, arguments=("--set", "max_restarts=0"))
                 self.assertIn(code, CLEAR, said)
                 self.assertIn("strata: ", said)
@@ -94,7 +94,7 @@ class LimitsTest(branch.BranchTest):
             self.skipTest("nothing can be mounted here")
         endless = ("--set", "num_train_epochs=10000", "--set", "save_steps=5", "--set", "max_restarts=0")
         # Too small from the beginning; and filled by somebody else once the training has made a step.
-        fill = ('(cd "{0}" && while [ -z "$(cat */steps.jsonl 2>/dev/null)" ]; do sleep 0.1; done; '
+        fill = ('(cd "{0}" && while kill -0 $$ 2>/dev/null && [ -z "$(cat */steps.jsonl 2>/dev/null)" ]; do sleep 0.1; done; '
                 'cat /dev/zero > filling 2>/dev/null) & ')
         for kibibytes, meanwhile, words in ((16, "", "no room for the run's checkpoints"),
                                             (8192, fill, "No space left on device|is the disk full")):

@@ -100,11 +100,12 @@ class LinkProxy:
         while True:
             try:
                 worker, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
                 host, _, port = (self.folder / "target").read_text().rpartition(":")
                 coordinator = socket.create_connection((host, int(port)))
             except OSError:
-                if self.listener.fileno() < 0:
-                    return
                 worker.close()
                 continue
             self.accepted += 1

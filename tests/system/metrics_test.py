@@ -59,19 +59,22 @@ class MetricsTest(AttemptTest):
                 pages.append(self.read(port))
             except urllib.error.URLError:
                 return False
-            return self.figures(pages[-1]).get("strata_checkpoints_total", 0) > 0
+            return "strata_last_checkpoint_size_bytes" in self.figures(pages[-1])
 
-        self.wait_until(checkpointed, 120, "a checkpoint in the metrics")
+        self.hold_when(checkpointed, 120, "a checkpoint in the metrics")
         self.assertIsNone(run.poll(), "the page was read while the run went on")
         self.check(pages[-1])
         figures = self.figures(pages[-1])
         done = int(figures["strata_steps_done"])
         self.assertTrue(0 < done < STEPS, figures)
+        self.wait_until(lambda: len(self.steps()) >= done, 30, "the steps that the page knows of")
         self.assertEqual(figures["strata_loss"], self.steps()[done - 1]["loss"])
         self.assertEqual((figures["strata_steps_planned"], figures["strata_ranks_alive"], figures["strata_attempt"]),
                          (STEPS, 2, 1))
         self.assertEqual(figures["strata_run_state", "training"], 1)
         self.assertGreater(figures["strata_last_checkpoint_size_bytes"], 1000)
+        self.assertGreater(figures["strata_checkpoints_total"], 0)
+        self.release()
         self.assertEqual(run.wait(timeout=120), 0)
         with self.assertRaises(urllib.error.URLError, msg="the port is closed with the run"):
             self.read(port)

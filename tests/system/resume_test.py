@@ -38,20 +38,27 @@ class ResumeTest(branch.BranchTest):
         self.branch = self.make_branch(name)
         self.drop("train.jsonl", self.many())
 
-    def interrupt(self, how, steps, *arguments):
-        """A training that is sent `how` once so many steps are recorded; its exit code."""
+    def interrupt(self, how, steps, *arguments, checkpoints=0):
+        """A training that is sent `how` once so many steps are recorded, and checkpoints; its exit code."""
         closed = {folder for folder in (self.branch / "runs").glob("*") if not self.is_open(folder)}
         run = self.start(*SLOW, *arguments)
         self.addCleanup(run.kill)
+        self.addCleanup(lambda: processes.kill_all(self.branch))
 
-        def done():
-            recorded = [len((folder / "steps.jsonl").read_text().splitlines())
-                        for folder in set((self.branch / "runs").glob("*")) - closed
-                        if (folder / "steps.jsonl").exists()]
-            return max(recorded, default=0) >= steps or run.poll() is not None
+        def lines(file):
+            """Of the run that it began or goes on with."""
+            opened = [folder / file for folder in set((self.branch / "runs").glob("*")) - closed]
+            return max((branch.whole_lines(path) for path in opened if path.exists()), key=len, default=[])
 
-        self.wait_until(done, 120, f"{steps} steps")
-        run.send_signal(how)
+        def count(kind):
+            return sum(line["kind"] == kind for line in lines("journal.jsonl"))
+
+        def met():
+            return run.poll() is not None or (len(lines("steps.jsonl")) >= steps and count("checkpoint") >= checkpoints)
+
+        self.hold_when(met, 120, f"{steps} steps")
+        stops = count("stop")
+        self.stop_held(run, how, lambda: how == signal.SIGKILL or count("stop") > stops)
         return run.wait(timeout=30)
 
     @staticmethod
@@ -60,13 +67,12 @@ class ResumeTest(branch.BranchTest):
         return not journal.exists() or '"resumable":false' not in journal.read_text()
 
     def journal(self):
-        lines = next((self.branch / "runs").glob("*/journal.jsonl")).read_text().splitlines()
-        return [json.loads(line) for line in lines]
+        return branch.whole_lines(next((self.branch / "runs").glob("*/journal.jsonl")))
 
     def losses(self, folder):
         """The loss of each step as it was done last, by whichever run."""
         logs = sorted((folder / "runs").glob("*/steps.jsonl"), key=lambda log: log.stat().st_mtime_ns)
-        steps = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
+        steps = [step for log in logs for step in branch.whole_lines(log)]
         return {(step["dataset"], step["epoch"], step["step"]): step["loss"] for step in steps if "loss" in step}
 
     def assert_the_same(self, unbroken):
@@ -114,7 +120,7 @@ class ResumeTest(branch.BranchTest):
 
     def test_checkpoints_are_taken_by_time_too(self):
         by_time = ("--set", "save_steps=0", "--set", "save_minutes=0.005")
-        self.interrupt(signal.SIGKILL, 12, *by_time)
+        self.interrupt(signal.SIGKILL, 12, *by_time, checkpoints=2)
         places = [tuple(line["body"]["next"]) for line in self.journal() if line["kind"] == "checkpoint"]
         self.assertGreater(len(places), 1)
         self.assertEqual(places, sorted(set(places)))
@@ -207,6 +213,9 @@ class ResumeTest(branch.BranchTest):
     def checkpoints(self):
         return sorted((self.branch / "runs").glob("*/checkpoints/*.checkpoint"))
 
+    def counted(self):
+        return sum(line["kind"] == "checkpoint" for line in self.journal())
+
     def run_folder(self):
         return next((self.branch / "runs").iterdir())
 
@@ -226,10 +235,10 @@ class ResumeTest(branch.BranchTest):
         unbroken = self.unbroken()
         run = self.start(*SLOW)
         self.addCleanup(run.kill)
-        self.wait_until(lambda: len(self.checkpoints()) == 2, 120, "two checkpoints")
+        self.hold_when(lambda: len(self.checkpoints()) == self.counted() == 2, 120,
+                       "two checkpoints that count")
         self.flip(self.checkpoints()[-1])
-        for process in processes.ranks_of(self.branch):
-            os.kill(process, signal.SIGKILL)
+        processes.send(signal.SIGKILL, *processes.ranks_of(self.branch))
         self.assertEqual(run.wait(timeout=120), 0)
         self.assertIn("damaged", [line["kind"] for line in self.journal()])
         self.assert_the_same(unbroken)

@@ -121,7 +121,10 @@ class Cluster:
         self.until(self.is_idle, 60, "all nodes idle")
 
     def is_idle(self):
-        done = self.run("sinfo", "--noheader", "--format=%T %D", check=False)
+        try:
+            done = self.run("sinfo", "--noheader", "--format=%T %D", check=False)
+        except subprocess.TimeoutExpired:
+            return False
         return done.returncode == 0 and f"idle {self.nodes}\n" in done.stdout
 
     def until(self, happened, seconds, what):
@@ -159,8 +162,13 @@ class Cluster:
         return log.read_text(errors="replace")[-3000:] if log.exists() else ""
 
     def stop(self):
-        self.run("scancel", "--user=root", "--full", "--signal=KILL", check=False)
-        self.run("scancel", "--user=root", check=False)
+        try:
+            self.run("scancel", "--user=root", "--full", "--signal=KILL", check=False)
+            self.run("scancel", "--user=root", check=False)
+        finally:
+            self.end_daemons()
+
+    def end_daemons(self):
         for daemon in reversed(self.daemons):
             daemon.terminate()
         for daemon in self.daemons:

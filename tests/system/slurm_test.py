@@ -53,7 +53,7 @@ class SlurmTest(branch.BranchTest):
 
     def long_for(self, seconds):
         """A training of 80 examples that takes about so long here and now."""
-        self.run_strata("train", *LONG, "--set", "num_train_epochs=1")
+        self.run_strata("train", *LONG, "--set", "num_train_epochs=5")
         row = min(step["seconds"] for step in self.steps()) / 4
         self.branch = self.make_branch("long")
         self.drop("train.jsonl", self.lines(end=80))
@@ -190,7 +190,7 @@ class JobTest(SlurmTest):
 
 class InterruptionTest(SlurmTest):
     def test_a_time_limit_too_short_is_met_until_the_run_is_done(self):
-        long = self.long_for(60)
+        long = self.long_for(80)
         other, unbroken = self.submit_unbroken(*long)
         job = self.submit(*TOO_SHORT, *long)
         said = self.assert_ends(job)

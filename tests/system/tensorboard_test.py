@@ -64,17 +64,21 @@ class TensorBoardTest(AttemptTest):
         self.assertGreater(len(evaluated), 1)
         self.assertEqual([(event.step, event.value) for event in board.Scalars("eval/loss")], evaluated)
 
+    def last(self):
+        step = self.steps()[-1]
+        return step["attempt"], step["epoch"], step["step"]
+
     def test_what_is_done_again_is_shown_once(self):
         arguments = (*SLOW, *BOARD, "--set", "save_steps=4")
         run = self.start(*arguments)
         self.addCleanup(run.wait)
         self.addCleanup(run.kill)
-        self.wait_until(lambda: len(self.steps()) >= 6, 120, "a step beyond a checkpoint")
-        processes.send(signal.SIGKILL, processes.ranks_of(self.branch)[1])
-        self.wait_until(lambda: self.steps()[-1]["attempt"] == 2, 120, "the next attempt's steps")
-        self.wait_until(lambda: (self.steps()[-1]["epoch"], self.steps()[-1]["step"]) >= (1, 3), 120, "more of them")
+        self.hold_when(lambda: self.journal("checkpoint") and len(self.steps()) >= 6, 120, "a step beyond a checkpoint")
+        self.strike(signal.SIGKILL, processes.ranks_of(self.branch)[1])
+        self.hold_when(lambda: self.last() >= (2, 1, 3), 120, "the next attempt's steps beyond it")
         run.kill()
         run.wait()
+        self.release()
         # Flushed as the run went: all but what the kill met on its way.
         told = {event.step for event in self.read(self.board_folder()).Scalars("train/loss")}
         self.assertGreaterEqual(len(told), len(self.losses(self.branch)) - 2)

@@ -6,6 +6,7 @@ they see only the base model. mpirun reaches them by an agent in the place of ss
 import pathlib
 import shutil
 import subprocess
+import time
 
 NAMES = ("head", "node1", "node2")
 ADDRESS = "10.77.0."
@@ -22,9 +23,18 @@ class Hosts:
     """`folder` is the branch's, hidden on the nodes but for base/, which is `base`."""
 
     def __init__(self, folder, base, work):
-        self.processes = {name: subprocess.Popen(["unshare", "--net", "--mount", "--uts", "sleep", "infinity"])
+        self.processes = {name: subprocess.Popen(["unshare", "--net", "--mount", "--uts", "sleep", "infinity"],
+                                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                           for name in NAMES}
+        try:
+            self.connect(folder, base, work)
+        except BaseException:
+            self.end()
+            raise
+
+    def connect(self, folder, base, work):
         for name in NAMES:
+            self.wait_for_namespaces(name)
             self.run("head" if name == "head" else name, f"hostname {name}; mount --make-rprivate /; ip link set lo up")
         self.run("head", f"ip link add br0 type bridge; ip addr add {ADDRESS}1/24 dev br0; ip link set br0 up")
         for number, name in enumerate(NAMES[1:], start=2):
@@ -45,12 +55,17 @@ class Hosts:
     def command(self, host, *command):
         return ["nsenter", "--target", str(self.processes[host].pid), "--net", "--mount", "--uts", *command]
 
+    def wait_for_namespaces(self, host):
+        """What is run there before unshare has made them changes this machine."""
+        deadline = time.monotonic() + 60
+        for kind in ("net", "mnt", "uts"):
+            own = pathlib.Path(f"/proc/self/ns/{kind}").readlink()
+            while pathlib.Path(f"/proc/{self.processes[host].pid}/ns/{kind}").readlink() == own:
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"no {kind} namespace for {host}")
+                time.sleep(0.02)
+
     def run(self, host, script):
-        for _ in range(50):  # until unshare has made the namespaces
-            if pathlib.Path(f"/proc/{self.processes[host].pid}/ns/net").readlink() != \
-                    pathlib.Path("/proc/self/ns/net").readlink():
-                break
-            subprocess.run(["sleep", "0.02"], check=True)
         return subprocess.run(self.command(host, "sh", "-ec", script), check=True, capture_output=True, text=True).stdout
 
     def end(self):

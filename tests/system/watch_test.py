@@ -41,17 +41,24 @@ class WatchTest(AttemptTest):
             if file.is_file():
                 os.utime(file, (time.time() - seconds, time.time() - seconds))
 
+    def kill_beyond_a_checkpoint(self, run):
+        self.hold_when(lambda: self.journal("checkpoint") and len(self.steps()) >= 6, 120, "a step beyond a checkpoint")
+        run.kill()
+        run.wait()
+        self.release()
+
     def test_a_run_that_begins_later_is_waited_for_and_followed_to_its_end(self):
         watcher = self.watch()
         others = self.watch("--json")
         self.assertIn("no run in", watcher.stderr.readline())
         run = self.begin()
-        self.wait_until(lambda: len(self.steps()) > 2, 120, "steps")
+        self.hold_when(lambda: len(self.steps()) > 2, 120, "steps")
         now = self.once()
         self.assertEqual((now["state"], now["steps_planned"], now["attempt"]), ("training", STEPS, 1))
         self.assertEqual(now["ranks"], 2)
         self.assertGreater(now["steps_done"], 2)
         self.assertLess(now["quiet_seconds"], 60)
+        self.release()
         self.assertEqual(run.wait(timeout=120), 0)
         out, _ = self.seen(watcher)
         loss = self.json("history")[-1]["loss"]
@@ -65,8 +72,8 @@ class WatchTest(AttemptTest):
 
     def test_a_run_that_has_ended_is_told_and_its_kind_of_end(self):
         run = self.begin()
-        self.wait_until(lambda: self.journal("checkpoint"), 120, "a checkpoint")
-        run.send_signal(signal.SIGTERM)
+        self.hold_when(lambda: self.journal("checkpoint"), 120, "a checkpoint")
+        self.stop(run, signal.SIGTERM)
         self.assertEqual(run.wait(timeout=60), 75)
         out, _ = self.seen(self.watch(), code=75)
         self.assertIn("interrupted: stopped as asked", out)
@@ -79,9 +86,7 @@ class WatchTest(AttemptTest):
 
     def test_a_dead_run_is_seen_to_be_quiet_and_followed_when_it_goes_on(self):
         run = self.begin("--set", "save_steps=4")
-        self.wait_until(lambda: len(self.steps()) >= 6, 120, "a step beyond a checkpoint")
-        run.kill()
-        run.wait()
+        self.kill_beyond_a_checkpoint(run)
         self.age(3700)
         self.assertGreater(self.once()["quiet_seconds"], 3600)
         self.assertRegex(self.run_strata("watch", "--once"), "last written 1 h 0[12] m ago")
@@ -98,9 +103,7 @@ class WatchTest(AttemptTest):
 
     def test_a_run_whose_journal_is_lost_is_not_watched_for_ever(self):
         run = self.begin("--set", "save_steps=4")
-        self.wait_until(lambda: len(self.steps()) >= 6, 120, "steps")
-        run.kill()
-        run.wait()
+        self.kill_beyond_a_checkpoint(run)
         (journal,) = (self.branch / "runs").glob("*/journal.jsonl")
         watcher = self.watch()
         self.assertIn("1 stage", watcher.stdout.readline())

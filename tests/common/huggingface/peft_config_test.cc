@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "common/json.h"
 #include "gmock/gmock.h"
 #include "tests/common/folder.h"
 

@@ -3,6 +3,7 @@
 #include "coordinator/export/base_files.h"
 
 #include "absl/status/status.h"
+#include "common/json.h"
 #include "gmock/gmock.h"
 #include "tests/common/folder.h"
 

@@ -12,7 +12,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr char kSecret[] = "5e3d0b2a9c8f7d6e";
-constexpr char kSleep[] = "exec sleep 30";
+constexpr char kSleep[] = "exec sleep 600";
 
 class MpirunLauncherTest : public ScriptGroup {
  protected:
@@ -89,9 +89,10 @@ TEST_F(MpirunLauncherTest, HostsOfOneNameInTwoDomainsAreTwo) {
   std::filesystem::permissions(agent, std::filesystem::perms::owner_all);
   settings_.kind = LauncherKind::kMpirun;
   settings_.hosts = {"node1.rack-a.invalid:1", "node1.rack-b.invalid:1"};
+  setenv("RES_OPTIONS", "timeout:1 attempts:1", 1);  // where no name server answers
   settings_.mpirun_args = {"--mca", "plm_rsh_agent", agent.string()};
   const auto group = Start(LaunchOf("exit 0", 2));
-  EXPECT_TRUE(Within(30, [&] { return !Read("called").empty() && group->Poll().has_value(); }));
+  EXPECT_TRUE(Within(120, [&] { return !Read("called").empty() && group->Poll().has_value(); }));
   EXPECT_THAT(Read("called"), AllOf(HasSubstr("rack-a.invalid"), HasSubstr("rack-b.invalid")));
 }
 
@@ -130,10 +131,10 @@ TEST_F(MpirunLauncherTest, TheLogTakesWhatRanksAndMpirunSayAfterWhatItHeld) {
 
 TEST_F(MpirunLauncherTest, TheGroupIsInASessionOfItsOwnAndReadsNothing) {
   const auto group =
-      StartAndWait(LaunchOf("read line || echo nothing to read > said\nexec sleep 30"));
+      StartAndWait(LaunchOf("read line || echo nothing to read > said\nexec sleep 600"));
   EXPECT_GT(session_, 0);
   EXPECT_EQ(getpgid(session_), session_);
-  EXPECT_TRUE(Within(5, [&] { return Read("said") == "nothing to read\n"; }));
+  EXPECT_TRUE(Within(kStartSeconds, [&] { return Read("said") == "nothing to read\n"; }));
 }
 
 TEST_F(MpirunLauncherTest, ALockOfTheParentIsFreeWhenTheParentLetsItGo) {

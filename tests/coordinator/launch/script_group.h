@@ -6,12 +6,13 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,7 +26,11 @@ namespace strata {
 class ScriptGroup : public testing::Test {
  protected:
   using Clock = std::chrono::steady_clock;
-  static constexpr int kStartSeconds = 30;
+  static constexpr int kStartSeconds = 30, kEndSeconds = 30;
+
+  // One mpirun that ends removes the folder that all of a user's share, which another may be about
+  // to use: these have one of their own.
+  ScriptGroup() { setenv("OMPI_MCA_orte_tmpdir_base", folder_.path().c_str(), 1); }
 
   // Each rank begins by writing its process id to rank.N; then `body` runs, with $rank.
   Launch LaunchOf(const std::string& body, int ranks = 1) {
@@ -67,7 +72,9 @@ class ScriptGroup : public testing::Test {
   }
   std::optional<GroupExit> EndOf(WorkerGroup& group) {
     std::optional<GroupExit> end;
-    EXPECT_TRUE(Within(10, [&] { return (end = group.Poll()).has_value(); })) << Log();
+    EXPECT_TRUE(Within(kStartSeconds + kEndSeconds, [&] {
+      return (end = group.Poll()).has_value();
+    })) << Log();
     return end;
   }
 
@@ -78,9 +85,12 @@ class ScriptGroup : public testing::Test {
     }
     return true;
   }
+  // "" as well where there is none, or a process of /proc ends while it is read.
   std::string Read(const std::filesystem::path& file) const {
     std::ifstream stream(folder_.path() / file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
+    std::ostringstream text;
+    text << stream.rdbuf();
+    return text.str();
   }
   std::string Log() const { return Read("worker.log"); }
   pid_t PidOf(int rank) const {
@@ -92,6 +102,11 @@ class ScriptGroup : public testing::Test {
     ASSERT_GT(pid, 1);
     ASSERT_EQ(kill(pid, signal), 0);
   }
+  bool Lives(pid_t pid) const {
+    const std::string stat = Read("/proc/" + std::to_string(pid) + "/stat");
+    const size_t state = stat.rfind(") ");
+    return state != std::string::npos && stat[state + 2] != 'Z';
+  }
   // mpirun and all that came of it, without the dead; by the session that Start makes.
   std::vector<pid_t> Session() const {
     std::vector<pid_t> members;
@@ -100,15 +115,12 @@ class ScriptGroup : public testing::Test {
       const std::string name = process.path().filename();
       if (name.find_first_not_of("0123456789") != std::string::npos) continue;
       const pid_t pid = std::stoi(name);
-      const std::string stat = Read(process.path() / "stat");
-      const size_t state = stat.rfind(") ");
-      if (getsid(pid) == session_ && state != std::string::npos && stat[state + 2] != 'Z')
-        members.push_back(pid);
+      if (getsid(pid) == session_ && Lives(pid)) members.push_back(pid);
     }
     return members;
   }
   void ExpectNobodyLeft() {
-    EXPECT_TRUE(Within(5, [&] { return Session().empty(); }))
+    EXPECT_TRUE(Within(kEndSeconds, [&] { return Session().empty(); }))
         << Session().size() << " processes left";
     for (const pid_t left : Session()) kill(left, SIGKILL);
   }

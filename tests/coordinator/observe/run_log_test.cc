@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "common/json.h"
 #include "gmock/gmock.h"
 #include "tests/common/folder.h"
 #include "tests/coordinator/observe/small_run.h"

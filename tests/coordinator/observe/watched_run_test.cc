@@ -6,6 +6,7 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/json.h"
 #include "coordinator/run/run_journal.h"
 #include "coordinator/run/step_log.h"
 #include "gmock/gmock.h"

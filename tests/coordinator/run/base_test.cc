@@ -7,7 +7,7 @@
 
 #include "common/config_json.h"
 #include "gmock/gmock.h"
-#include "tests/common/folder.h"
+#include "tests/common/base_folder.h"
 
 namespace strata {
 namespace {

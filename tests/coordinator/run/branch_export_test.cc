@@ -9,8 +9,8 @@
 #include "common/huggingface/base_weights.h"
 #include "common/sha256.h"
 #include "gmock/gmock.h"
+#include "tests/common/base_folder.h"
 #include "tests/common/file_size_limit.h"
-#include "tests/common/folder.h"
 #include "tests/coordinator/export/weight_file.h"
 
 namespace strata {

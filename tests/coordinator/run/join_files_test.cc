@@ -5,12 +5,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
 
 #include "common/posix_file.h"
+#include "tests/common/folder.h"
 
 namespace strata {
 namespace {
@@ -21,9 +21,8 @@ using testing::Not;
 
 class JoinFilesTest : public testing::Test {
  protected:
-  ~JoinFilesTest() override { fs::remove_all(root_); }
-  const fs::path root_ = testing::TempDir() + "strata_it's joined_" + std::to_string(getpid());
-  const fs::path folder_ = root_ / "join";
+  const Folder root_;
+  const fs::path folder_ = root_.path() / "it's joined/join";
   JoinAddress join_{.address = "10.0.0.1:5", .token = "secret", .certificate = "PEM", .ranks = 2};
 };
 
@@ -31,16 +30,16 @@ std::string Read(const fs::path& file) { return ReadFile(file, 1 << 20).value_or
 
 // What a POSIX shell makes of the variable after the lines that begin with export.
 std::string ByShell(const std::string& invitation, const std::string& variable) {
+  const Folder folder;
   const size_t begin = invitation.find("  export");
   const std::string script = invitation.substr(begin, invitation.find("  mpirun") - begin) +
                              "printf %s \"$" + variable + "\"";
-  const fs::path file = testing::TempDir() + "strata_join_script_" + std::to_string(getpid());
+  const fs::path file = folder.path() / "script";
   EXPECT_TRUE(FileSystem::Real()->WriteFileDurably(file, script).ok());
   std::FILE* said = popen(("sh " + file.string()).c_str(), "r");
   std::string text(4096, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), said));
   EXPECT_EQ(pclose(said), 0);
-  fs::remove(file);
   return text;
 }
 

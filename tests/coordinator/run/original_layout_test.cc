@@ -4,6 +4,7 @@
 
 #include "common/config_json.h"
 #include "common/huggingface/safetensors.h"
+#include "common/json.h"
 #include "gmock/gmock.h"
 #include "tests/common/folder.h"
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <future>
 
+#include "common/json.h"
 #include "gmock/gmock.h"
 #include "tests/common/folder.h"
 
@@ -37,8 +38,8 @@ class StepLogTest : public testing::Test {
 
 TEST_F(StepLogTest, EveryStepIsWrittenAndToldInOrder) {
   {
-    StepLog log(
-        folder_.path() / "steps.jsonl", [&](const StepSeen& step) { told_.push_back(step.step); });
+    StepLog log(folder_.path() / "steps.jsonl",
+                [&](const StepSeen& step) { told_.push_back(step.step); });
     for (uint32_t step = 0; step < 3; ++step) log.Add(StepNumber(step));
   }
   EXPECT_THAT(StepsInFile(), ElementsAre(0, 1, 2));
@@ -70,8 +71,7 @@ TEST_F(StepLogTest, AWatcherThatWaitsHoldsUpNobody) {
   std::promise<void> released;
   std::shared_future<void> wait(released.get_future());
   std::atomic<int> told = 0;
-  StepLog log(
-      folder_.path() / "steps.jsonl", [&](const StepSeen&) { wait.wait(), ++told; });
+  StepLog log(folder_.path() / "steps.jsonl", [&](const StepSeen&) { wait.wait(), ++told; });
   for (uint32_t step = 0; step < 1000; ++step) log.Add(StepNumber(step));
   EXPECT_EQ(told, 0);
   // Nor does a checkpoint wait for the watcher.

@@ -1,7 +1,7 @@
 // Goal: a checkpoint comes whole or not at all, and counts by every rank's word alone.
 // Method: ranks over loopback whose streams are right, torn, swapped or lies.
-#include <fstream>
 
+#include "tests/common/folder.h"
 #include "tests/coordinator/service/served_run.h"
 
 namespace strata {
@@ -58,8 +58,8 @@ TEST_F(CheckpointTest, IsFetchedAsItLies) {
   std::vector<v1::Chunk> chunks;
   EXPECT_EQ(rank_.FetchCheckpoint(&chunks).error_code(), StatusCode::FAILED_PRECONDITION);
   const std::string bytes = std::string((2 << 20) + 5, 'x') + "end";
-  run_.to_fetch = testing::TempDir() + "/strata_checkpoint_to_fetch";
-  std::ofstream(run_.to_fetch, std::ios::binary) << bytes;
+  const Folder folder;
+  run_.to_fetch = folder.Write("checkpoint", bytes);
   ASSERT_TRUE(rank_.FetchCheckpoint(&chunks).ok());
   std::string fetched;
   for (const v1::Chunk& chunk : chunks) {

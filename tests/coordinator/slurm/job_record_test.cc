@@ -4,21 +4,18 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <fstream>
 
 #include "coordinator/slurm/job_script.h"
+#include "tests/common/folder.h"
 
 namespace strata {
 namespace {
 
 class JobRecordTest : public testing::Test {
  protected:
-  JobRecordTest() : branch_(testing::TempDir() + "strata_job_record_" + std::to_string(getpid())) {
-    std::filesystem::create_directories(JobsDir(branch_));
-  }
-  ~JobRecordTest() override { std::filesystem::remove_all(branch_); }
+  JobRecordTest() { std::filesystem::create_directories(JobsDir(branch_)); }
   void Record(const std::string& job) {
     ASSERT_TRUE(
         RecordJob(branch_, {job, "strata-x", "2026-01-01T00:00:00Z", "/s.sh"}, FileSystem::Real())
@@ -33,7 +30,8 @@ class JobRecordTest : public testing::Test {
     for (const JobRecord& record : *records) jobs.push_back(record.job);
     return jobs;
   }
-  std::filesystem::path branch_;
+  Folder folder_;
+  std::filesystem::path branch_ = folder_.path();
 };
 
 TEST_F(JobRecordTest, IsEmptyBeforeTheFirstJob) { EXPECT_TRUE(Jobs().empty()); }

@@ -4,11 +4,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
+
+#include "tests/common/folder.h"
 
 namespace strata {
 namespace {
@@ -17,26 +17,18 @@ using testing::HasSubstr;
 
 class SlurmCommandsTest : public testing::Test {
  protected:
-  SlurmCommandsTest()
-      : folder_(testing::TempDir() + "strata_slurm_commands_" + std::to_string(getpid())) {
-    std::filesystem::create_directories(folder_);
-    setenv("PATH", (folder_.string() + ":/usr/bin:/bin").c_str(), 1);
-  }
-  ~SlurmCommandsTest() override {
-    setenv("PATH", before_.c_str(), 1);
-    std::filesystem::remove_all(folder_);
-  }
+  SlurmCommandsTest() { setenv("PATH", (folder_.path().string() + ":/usr/bin:/bin").c_str(), 1); }
+  ~SlurmCommandsTest() override { setenv("PATH", before_.c_str(), 1); }
   void Program(const std::string& name, const std::string& body) {
-    const std::filesystem::path path = folder_ / name;
-    std::ofstream(path) << "#!/bin/sh\n" << body << "\n";
+    const std::filesystem::path path = folder_.Write(name, "#!/bin/sh\n" + body + "\n");
     std::filesystem::permissions(path, std::filesystem::perms::owner_all);
   }
   std::string before_ = std::getenv("PATH");
-  std::filesystem::path folder_;
+  Folder folder_;
 };
 
 TEST_F(SlurmCommandsTest, AMissingProgramSaysWhatToDo) {
-  setenv("PATH", folder_.c_str(), 1);
+  setenv("PATH", folder_.path().c_str(), 1);
   const absl::Status missing = SubmitScript("/x.sh").status();
   EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(missing.message()),

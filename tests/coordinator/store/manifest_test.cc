@@ -1,4 +1,5 @@
 // Goal: a manifest names files of its own folder alone, whatever was written into it.
+#include "common/json.h"
 #include "coordinator/store/version_folder.h"
 #include "gmock/gmock.h"
 #include "tests/common/folder.h"

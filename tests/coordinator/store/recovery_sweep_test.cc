@@ -101,7 +101,7 @@ class RecoverySweep : public TrainedBranch, public testing::WithParamInterface<S
     TrainedBranch::SetUp();
     std::string name = root_.string();
     std::replace(name.begin() + 1, name.end(), '/', '_');
-    root_ = fs::path("/dev/shm") / name.substr(name.find("strata"));
+    root_ = FastFolder() / name.substr(name.find("strata"));
     adapters_ = root_ / "adapters" / "lora_adapters";
   }
   void TearDown() override {

@@ -46,14 +46,15 @@ inline Candidate CandidateOf(uint32_t run, Version parent) {
 
 class TrainedBranch : public testing::Test {
  protected:
-  void SetUp() override {
-    // In memory where there is such a place: the crash tests fsync tens of thousands of times; what
-    // they ask is what was called, not what a disk kept.
+  // In memory where there is such a place: the crash tests fsync tens of thousands of times; what
+  // they ask is what was called, not what a disk kept.
+  static std::filesystem::path FastFolder() {
     const std::filesystem::path memory = "/dev/shm";
-    const bool has_memory = access(memory.c_str(), W_OK) == 0;
-    root_ = (has_memory ? memory : std::filesystem::temp_directory_path()) /
-            ("strata-store-" + std::to_string(getpid()) + "-" +
-             testing::UnitTest::GetInstance()->current_test_info()->name());
+    return access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path();
+  }
+  void SetUp() override {
+    root_ = FastFolder() / ("strata-store-" + std::to_string(getpid()) + "-" +
+                            testing::UnitTest::GetInstance()->current_test_info()->name());
     std::filesystem::remove_all(root_);
     adapters_ = root_ / "adapters" / "lora_adapters";
   }

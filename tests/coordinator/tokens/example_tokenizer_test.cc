@@ -7,7 +7,7 @@
 #include <map>
 
 #include "gmock/gmock.h"
-#include "tests/common/folder.h"
+#include "tests/common/base_folder.h"
 #include "tests/coordinator/tokens/tokenized.h"
 
 namespace strata {

@@ -3,7 +3,7 @@
 #include "coordinator/tokens/stop_tokens.h"
 
 #include "gmock/gmock.h"
-#include "tests/common/folder.h"
+#include "tests/common/base_folder.h"
 
 namespace strata {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "coordinator/catalog/example.h"
 #include "gmock/gmock.h"
-#include "tests/common/folder.h"
+#include "tests/common/base_folder.h"
 
 namespace strata {
 namespace {

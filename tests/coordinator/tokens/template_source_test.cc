@@ -4,7 +4,7 @@
 
 #include "coordinator/tokens/example_tokenizer.h"
 #include "gmock/gmock.h"
-#include "tests/common/folder.h"
+#include "tests/common/base_folder.h"
 
 namespace strata {
 namespace {

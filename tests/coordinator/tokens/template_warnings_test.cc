@@ -5,7 +5,7 @@
 
 #include "common/posix_file.h"
 #include "gmock/gmock.h"
-#include "tests/common/folder.h"
+#include "tests/common/base_folder.h"
 
 namespace strata {
 namespace {
@@ -22,10 +22,10 @@ class TemplateWarningsTest : public testing::Test {
   }
   // Each message behind a header; `answer` writes those of the assistant.
   std::vector<std::string> OfMarked(const std::string& answer) const {
-    return Of("{% for m in messages %}<{{ m.role }}>{% if m.role == 'user' %}{{ m.content }}"
-              "{% else %}" +
-              answer +
-              "{% endif %}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}");
+    return Of(
+        "{% for m in messages %}<{{ m.role }}>{% if m.role == 'user' %}{{ m.content }}"
+        "{% else %}" +
+        answer + "{% endif %}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}");
   }
 
   BaseFolder base_;

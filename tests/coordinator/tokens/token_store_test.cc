@@ -7,7 +7,7 @@
 #include "coordinator/tokens/conversation_text.h"
 #include "coordinator/tokens/example_tokenizer.h"
 #include "gmock/gmock.h"
-#include "tests/common/folder.h"
+#include "tests/common/base_folder.h"
 #include "tests/coordinator/catalog/training_folder.h"
 #include "tests/coordinator/tokens/tokenized.h"
 

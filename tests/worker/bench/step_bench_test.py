@@ -41,7 +41,8 @@ class StepBenchTest(unittest.TestCase):
             self.assertEqual(ours[field], theirs[field], field)
         for report in [ours, theirs]:
             weights = report["gflops_4n"] * 1e9 * report["step_s"] / (4 * 2 * 16)
-            self.assertAlmostEqual(weights / WEIGHTS, 1, delta=0.01)
+            rounding = 0.001 / report["gflops_4n"] + 1e-5 / report["step_s"]
+            self.assertAlmostEqual(weights / WEIGHTS, 1, delta=0.01 + rounding)
         self.assertAlmostEqual(ours["mfu"], ours["gflops_4n"] / 2000, delta=1e-6)
 
     def test_its_figures_agree_with_one_another(self):

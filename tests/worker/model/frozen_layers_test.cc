@@ -30,6 +30,7 @@ void ExpectSame(const at::Tensor& x, const Ours& ours, const Plain& plain) {
 }
 
 TEST(RmsNormTest, IsTheFormula) {
+  at::manual_seed(8);
   const at::Tensor weight_D = at::rand({24}) + 0.5;
   const double epsilon = 0.3;  // large, so that it counts
   ExpectSame(
@@ -41,6 +42,7 @@ TEST(RmsNormTest, IsTheFormula) {
 }
 
 TEST(RmsNormTest, RoundsToBfloat16BeforeTheWeight) {
+  at::manual_seed(9);
   const at::Tensor x_TD = (at::randn({9, 64}) * 3).to(at::kBFloat16);
   const at::Tensor weight_D = (at::rand({64}) + 0.5).to(at::kBFloat16);
   const at::Tensor wide_TD = x_TD.to(at::kFloat);
@@ -50,6 +52,7 @@ TEST(RmsNormTest, RoundsToBfloat16BeforeTheWeight) {
 }
 
 TEST(RmsNormTest, AppliesAnFp32WeightBeforeItRounds) {
+  at::manual_seed(9);
   const at::Tensor x_TD = (at::randn({9, 64}) * 3).to(at::kBFloat16);
   const at::Tensor weight_D = at::rand({64}) + 0.5;
   const at::Tensor wide_TD = x_TD.to(at::kFloat);
@@ -60,6 +63,7 @@ TEST(RmsNormTest, AppliesAnFp32WeightBeforeItRounds) {
 
 void ExpectActivation(Activation activation,
                       const std::function<at::Tensor(const at::Tensor&)>& formula) {
+  at::manual_seed(10);
   const at::Tensor other_TF = at::randn({5, 12}), wide_TF = other_TF.to(at::kDouble);
   ExpectSame(
       at::randn({5, 12}) * 3,

@@ -11,7 +11,9 @@ import numpy as np
 
 STORED, MADE = [pathlib.Path(folder) for folder in sys.argv[1:3]]
 FLOATS = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}  # BF16 as bits
-TOLERANCE = 1e-5  # another processor adds up in another order
+# Another processor adds up in another order: of gradients more than of what they come from, and most of what thirty steps
+# of Adam make of a rounding.
+TOLERANCES = {"grad": 1e-4, "trained": 1e-3}
 
 
 def read(folder):
@@ -49,9 +51,7 @@ class StoredReferenceTest(unittest.TestCase):
                 for tensor, values in tensors.items():
                     self.assertEqual(values.shape, made[tensor].shape)
                     off = np.abs(values - made[tensor]).max() / max(np.abs(made[tensor]).max(), 1e-30)
-                    # What thirty steps of Adam make of a rounding.
-                    most = TOLERANCE if not tensor.startswith("trained.") else 1e-3
-                    self.assertLessEqual(off, most, tensor)
+                    self.assertLessEqual(off, TOLERANCES.get(tensor.split(".")[0], 1e-5), tensor)
 
 
 if __name__ == "__main__":
