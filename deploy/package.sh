@@ -128,7 +128,8 @@ for folder in samples slurm systemd; do
 done
 # What they call deploy/… in the repository is share/… here.
 cp README.md "$root/"
-sed -i -E 's#deploy/(samples|slurm|systemd|branch\.sample\.yaml)#share/\1#g' "$root/README.md" "$root"/share/systemd/*
+grep -rlE 'deploy/(samples|slurm|systemd|branch\.sample\.yaml)' "$root/README.md" "$root/share" |
+  xargs sed -i -E 's#deploy/(samples|slurm|systemd|branch\.sample\.yaml)#share/\1#g'
 deploy/package/licences.sh "$root/share/licenses" "$site" "$with_torch" "${needed[@]}"
 
 mkdir -p "$(dirname "$out")"

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/counted.h"
+#include "common/folder_path.h"
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
@@ -131,7 +132,7 @@ absl::StatusOr<ExitCode> RunAdopt(const AdoptOptions& options) {
   ASSIGN_OR_RETURN(const Config config, options.branch.Load());
   std::vector<std::string> warnings;
   AdoptRequest request;
-  request.old = fs::absolute(options.old / "").lexically_normal().parent_path();
+  request.old = FolderPath(fs::absolute(options.old));
   request.retrain = options.retrain;
   request.on_warning = [&](const std::string& sentence) {
     warnings.push_back(sentence);

@@ -162,8 +162,8 @@ void AddBranches(CLI::App* app, Action* action) {
       "Show each branch below a folder in a line: what serves, what is pending, the last run, "
       "whether it is well (cheap checks; nothing is tokenised)");
   command->footer(
-      "Exit code: 0 when all are well, else that of the first that is not: 65 damaged, 69 no base, "
-      "no datasets or no branch,\n73 read-only, 78 branch.yaml.");
+      "Exit code: 0 when all are well, else that of the first that is not: 65 damaged, 69 run "
+      "failed, no base,\nno datasets or no branch, 73 read-only, 78 branch.yaml.");
   auto root = std::make_shared<std::string>(".");
   auto json = std::make_shared<bool>(false);
   command->add_option("ROOT", *root, "The folder; branches up to four levels below it are found")

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/folder_path.h"
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "coordinator/cli/command.h"
@@ -85,7 +86,7 @@ Json ToJson(const ImportResult& result, const std::vector<std::string>& warnings
 absl::StatusOr<ExitCode> RunImport(const ImportOptions& options) {
   ASSIGN_OR_RETURN(const Config config, options.branch.Load());
   ImportRequest request = options.request;
-  request.folder = std::filesystem::absolute(request.folder).lexically_normal();
+  request.folder = FolderPath(std::filesystem::absolute(request.folder));
   std::vector<std::string> warnings;
   request.on_warning = [&](const std::string& sentence) {
     warnings.push_back(sentence);

@@ -92,7 +92,7 @@ absl::StatusOr<ExitCode> Init(const fs::path& folder, const fs::path& base, bool
   RETURN_IF_ERROR(files->CreateDirectories(folder / "training"));
   RETURN_IF_ERROR(files->WriteFileDurably(file, BranchYaml(absolute, model)));
   if (json) {
-    std::printf("%s\n", DumpJson({{"branch", fs::absolute(folder).lexically_normal().string()},
+    std::printf("%s\n", DumpJson({{"branch", FolderPath(fs::absolute(folder)).string()},
                                   {"branch_yaml", fs::absolute(file).lexically_normal().string()}})
                             .c_str());
     return ExitCode::kOk;

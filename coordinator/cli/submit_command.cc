@@ -193,20 +193,22 @@ absl::StatusOr<ExitCode> SubmitMonthly(const SubmitOptions& options) {
   if (!table.ok() && dry_run) table = Crontab::kSlurm;
   RETURN_IF_ERROR(table.status());
   const std::string text = EntryText(entry, *table), program = ProgramOf(*table);
+  std::vector<std::string> warnings;
   if (!dry_run) {
     ASSIGN_OR_RETURN(const std::vector<std::string> others, InstallEntry(entry, *table));
-    for (const std::string& other : others) {
-      PrintWarning(absl::StrCat(program, " has an entry for ", other, " too: a branch that both ",
-                                "name is submitted twice, and the second job finds nothing "
-                                "pending; ",
-                                program, " -e takes out what is meant no more"));
-    }
+    for (const std::string& other : others)
+      warnings.push_back(absl::StrCat(program, " has an entry for ", other,
+                                      " too: the branches of both are submitted twice each month; ",
+                                      program, " -e takes one of them out"));
   }
   if (options.branch.json) {
-    const Json json = {{"entry", text}, {"installed_by", dry_run ? Json() : Json(program)}};
+    const Json json = {{"entry", text},
+                       {"installed_by", dry_run ? Json() : Json(program)},
+                       {"warnings", warnings}};
     std::printf("%s\n", DumpJson(json, 1).c_str());
   } else {
     std::printf("%s", text.c_str());
+    for (const std::string& warning : warnings) PrintWarning(warning);
     if (!dry_run)
       std::printf("%s has it; %s -e changes or removes it\n", program.c_str(), program.c_str());
   }

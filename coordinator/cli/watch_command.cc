@@ -64,6 +64,8 @@ class Watching {
   void ShowJson();
   void ShowFigures() const;
   void ShowEnd();
+  // NOT_FOUND once the files that would tell it are lost.
+  absl::Status LookForEnd();
   // Says so when nothing has been written for long, each time for twice as long.
   void NoticeQuiet();
   double QuietSeconds() const;
@@ -124,6 +126,15 @@ void Watching::NoticeQuiet() {
   if (options_.branch.json) return ShowJson();
   Say(absl::StrCat("nothing has been written for ", DurationText(quiet), kLongQuiet),
       Style::kYellow);
+}
+
+absl::Status Watching::LookForEnd() {
+  // Between run.json and the first line of its journal a run reads all that it was begun with.
+  const double patience = (figures().attempt > 0 ? 1 : 10) * kLongSeconds;
+  if (run_.changed() && QuietSeconds() < patience) return absl::OkStatus();
+  absl::Status lost = run_.StillTold();
+  if (!lost.ok()) progress_.End();
+  return lost;
 }
 
 void Watching::ShowJson() {
@@ -188,8 +199,7 @@ absl::StatusOr<ExitCode> Watching::ToTheEnd() {
       unshown = false;
     }
     if (ended) break;
-    // A run that has just begun has none of its files yet.
-    if (QuietSeconds() >= kLongSeconds || !run_.changed()) RETURN_IF_ERROR(run_.StillTold());
+    RETURN_IF_ERROR(LookForEnd());
     NoticeQuiet();
     std::this_thread::sleep_for(kLookEvery);
   }
@@ -226,7 +236,8 @@ void AddWatch(CLI::App* app, Action* action) {
   CLI::App* command = app->add_subcommand(
       "watch",
       "Follow the run that goes on, or the last one, from another terminal or another machine, to "
-      "its end; holds nothing up. Ends with its exit code: 0 done, 69 failed, 75 interrupted");
+      "its end; holds nothing up. Ends with its exit code: 0 done, 69 failed or its "
+      "files are gone, 75 interrupted");
   AddBranchOptions(command, &options->branch);
   command->add_option("--run", options->run, "This run, by its folder's name in runs/")
       ->type_name(kRunValue);

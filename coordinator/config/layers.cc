@@ -44,6 +44,12 @@ absl::StatusOr<std::string> ReadText(const fs::path& file) {
 absl::StatusOr<std::string> ReadBranchYaml(const fs::path& branch) {
   absl::StatusOr<std::string> text = ReadText(branch / "branch.yaml");
   if (!absl::IsNotFound(text.status())) return text;
+  std::error_code error;
+  const fs::path link = fs::read_symlink(branch / "branch.yaml", error);
+  if (!error) {
+    return absl::NotFoundError(absl::StrCat((branch / "branch.yaml").string(), " links to ",
+                                            link.string(), ", and that is not there"));
+  }
   return absl::NotFoundError(absl::StrCat(
       "no branch.yaml: this folder is not a branch; name one by -C DIR, or make one by "
       "`strata init DIR --base-model PATH`: ",

@@ -1,6 +1,7 @@
 // The branch's own state: what its files say, whatever the machine.
 #include "absl/strings/str_cat.h"
 #include "common/counted.h"
+#include "common/folder_path.h"
 #include "common/posix_file.h"
 #include "coordinator/config/branch_yaml.h"
 #include "coordinator/doctor/examination.h"
@@ -30,7 +31,7 @@ void ExamineSettings(Examination* examination) {
     return;
   }
   if (fs::is_directory(branch, error))
-    examination->branch = fs::absolute(branch, error).lexically_normal();
+    examination->branch = FolderPath(fs::absolute(branch, error));
   if (config.ok()) {
     findings.Add(Fine("branch.yaml", absl::StrCat((config->branch / "branch.yaml").string(),
                                                   " can be read, adapter ", config->name)));

@@ -137,7 +137,8 @@ absl::Status WatchedRun::StillTold() const {
   for (const fs::path& told_by : {folder_, folder_ / "journal.jsonl"}) {
     std::error_code error;
     if (fs::exists(told_by, error) || error) continue;
-    return absl::NotFoundError(absl::StrCat(told_by.string(), " is gone, so the end of the run ",
+    return absl::NotFoundError(absl::StrCat(told_by.string(),
+                                            " is not there, so the end of the run ",
                                             "can't be seen; strata status says what is current"));
   }
   return absl::OkStatus();

@@ -33,7 +33,7 @@ class WatchedRun {
   // What was written since the last call, by its time; the end of the run stands behind its steps.
   // Lines that say nothing to this strata are passed over.
   std::vector<TimedNews> Next();
-  // NOT_FOUND when the folder is gone, or its journal: the run's end would never be seen.
+  // NOT_FOUND when the folder is not there, or its journal, which alone tells the run's end.
   absl::Status StillTold() const;
   // When one of the files changed last, by the file system's clock; nullopt when there is none.
   std::optional<std::chrono::system_clock::time_point> changed() const;

@@ -28,16 +28,17 @@ void Find(BranchHealth health, const std::string& finding, BranchOverview* overv
   overview->findings.push_back(finding);
 }
 
-const char* CommandFor(BranchHealth health) {
-  switch (health) {
+const char* CommandFor(const BranchOverview& overview) {
+  switch (overview.health) {
     case BranchHealth::kHealthy:
       return nullptr;
+    case BranchHealth::kRunFailed:
+      return overview.last_run->began ? "strata watch --once -C " : "strata plan -C ";
     case BranchHealth::kDamaged:
       return "strata verify -C ";
     case BranchHealth::kReadOnly:
     case BranchHealth::kNoBase:
       return "strata doctor -C ";
-    case BranchHealth::kRunFailed:
     case BranchHealth::kNoDatasets:
       return "strata plan -C ";
     case BranchHealth::kConfigError:
@@ -142,14 +143,19 @@ std::string FirstError(const Json& report) {
   return "";
 }
 
+// Whether a train would have nothing to do: what the last one failed at was taken away since.
+bool IsDone(const BranchOverview& overview) {
+  return overview.pending.has_value() && overview.pending->datasets == 0 &&
+         overview.pending->refused == 0 && overview.unfinished.empty();
+}
+
 void LookAtFailure(const Config& config, const Json& report, BranchOverview* overview) {
-  const LastRun& last = *overview->last_run;
-  if (last.status != "failed" || last.ended < overview->current_since) return;
+  if (overview->last_run->status != "failed" || IsDone(*overview)) return;
   std::string why = FirstError(report);
-  const fs::path log = config.RunsDir() / last.run / "run.log";
-  std::error_code error;
-  // A run that ended before it began has none.
-  if (why.empty() && fs::exists(log, error)) why = absl::StrCat(log.string(), " says why");
+  if (why.empty() && overview->last_run->began) {
+    why = absl::StrCat((config.RunsDir() / overview->last_run->run / "run.log").string(),
+                       " says why");
+  }
   Find(BranchHealth::kRunFailed, absl::StrCat("the last run failed", why.empty() ? "" : "; ", why),
        overview);
 }
@@ -163,9 +169,13 @@ void LookAtRuns(const Config& config, const BranchStore& store, BranchOverview* 
   if (!text.ok()) return;
   const absl::StatusOr<Json> report = ParseJson(*text, ReportFile(config).string());
   if (!report.ok() || !report->is_object()) return;
-  overview->last_run = {JsonString(*report, "run", "").value_or("?"),
-                        JsonString(*report, "status", "").value_or("?"),
-                        JsonString(*report, "end_time", "").value_or("?"), LastLoss(*report)};
+  LastRun last{.run = JsonString(*report, "run", "").value_or("?"),
+               .status = JsonString(*report, "status", "").value_or("?"),
+               .ended = JsonString(*report, "end_time", "").value_or("?"),
+               .loss = LastLoss(*report)};
+  std::error_code error;
+  last.began = fs::exists(config.RunsDir() / last.run / "journal.jsonl", error);
+  overview->last_run = std::move(last);
   LookAtFailure(config, *report, overview);
 }
 
@@ -228,7 +238,7 @@ BranchOverview OverviewOf(const fs::path& folder) {
   } else {
     Find(BranchHealth::kConfigError, std::string(config.status().message()), &overview);
   }
-  if (const char* const command = CommandFor(overview.health); command != nullptr)
+  if (const char* const command = CommandFor(overview); command != nullptr)
     overview.more = absl::StrCat(command, ShellWord(folder.string()));
   return overview;
 }

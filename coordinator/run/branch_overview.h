@@ -19,7 +19,7 @@ namespace strata {
 
 enum class BranchHealth {
   kHealthy,
-  kRunFailed,    // the last run did, and nothing was committed since
+  kRunFailed,    // the last run did, and what it was to train is still to be trained
   kDamaged,      // its adapters or its ledger
   kReadOnly,     // whole, but a training could not write its version
   kNoBase,       // the base model is not where branch.yaml says
@@ -28,7 +28,7 @@ enum class BranchHealth {
 };
 // "healthy", "run failed", "damaged", "read-only", "no base", "no datasets", "config error".
 const char* HealthText(BranchHealth health);
-// What a command that stands on the branch would end with.
+// What a command that stands on the branch would end with; of a run that failed, what watch does.
 ExitCode CodeOf(BranchHealth health);
 
 struct PendingCount {
@@ -43,6 +43,7 @@ struct LastRun {
   std::string status;          // "completed", "partial", "failed", "interrupted"
   std::string ended;           // ISO 8601, UTC
   std::optional<double> loss;  // of the last dataset that it trained
+  bool began = false;          // its folder is there: it did not end before its first attempt
 };
 
 struct BranchOverview {

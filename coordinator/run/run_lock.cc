@@ -19,15 +19,15 @@ absl::StatusOr<FileLock> HoldForRun(const Config& config) {
 
 RunId NewRunId(std::chrono::system_clock::time_point now) {
   using std::chrono::microseconds;
-  constexpr int64_t kSecond = 1'000'000;
-  const int64_t since_epoch =
+  constexpr int64_t kSecondUs = 1'000'000;
+  const int64_t since_epoch_us =
       std::chrono::duration_cast<microseconds>(now.time_since_epoch()).count();
-  const auto seconds = static_cast<std::time_t>(since_epoch / kSecond);
+  const auto seconds = static_cast<std::time_t>(since_epoch_us / kSecondUs);
   std::tm utc{};
   gmtime_r(&seconds, &utc);
   char text[32];
   std::strftime(text, sizeof text, "%Y%m%d-%H%M%S-", &utc);
-  const int64_t tail = since_epoch % kSecond * 0x10000 / kSecond;
+  const int64_t tail = since_epoch_us % kSecondUs * 0x10000 / kSecondUs;
   return RunId(absl::StrCat(text, absl::Hex(tail, absl::kZeroPad4)));
 }
 

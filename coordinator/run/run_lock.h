@@ -15,8 +15,7 @@ namespace strata {
 absl::StatusOr<FileLock> HoldForRun(const Config& config);
 
 // "20251031-104042-3f9a": when the run began, in UTC; the tail counts the 65536ths of the second,
-// so that names sort as their runs began. A branch has one run at a time: no two begin in one of
-// them.
+// so that names sort as their runs began. Runs of a branch never begin that close to one another.
 RunId NewRunId(std::chrono::system_clock::time_point now);
 
 }  // namespace strata

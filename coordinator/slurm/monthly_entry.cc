@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "common/posix_file.h"
 #include "common/shell_word.h"
 #include "common/status_macros.h"
@@ -41,6 +42,27 @@ absl::StatusOr<std::string> TableOf(const std::string& program, const std::files
   return ReadFile(file, kTableBytesMax);
 }
 
+// "/data/a", "/data/b c" of "/data/a /data/b c": each is absolute.
+std::vector<std::string> FoldersOf(const std::string& named) {
+  std::vector<std::string> folders = absl::StrSplit(named, " /");
+  for (size_t i = 1; i < folders.size(); ++i) folders[i].insert(0, "/");
+  return folders;
+}
+
+bool IsWithin(const std::string& folder, const std::string& other) {
+  return absl::StartsWith(folder + "/", absl::EndsWith(other, "/") ? other : other + "/");
+}
+
+// Whether a folder of the one is a folder of the other, or lies in one.
+bool Overlap(const std::vector<std::string>& one, const std::vector<std::string>& other) {
+  for (const std::string& a : one) {
+    for (const std::string& b : other) {
+      if (IsWithin(a, b) || IsWithin(b, a)) return true;
+    }
+  }
+  return false;
+}
+
 absl::StatusOr<std::vector<std::string>> InstallIn(const std::filesystem::path& folder,
                                                    const MonthlyEntry& entry, Crontab kind) {
   const std::string program = ProgramOf(kind);
@@ -48,7 +70,7 @@ absl::StatusOr<std::vector<std::string>> InstallIn(const std::filesystem::path& 
   ASSIGN_OR_RETURN(const std::string table, WithEntry(before, entry, kind));
   RETURN_IF_ERROR(FileSystem::Real()->WriteFileDurably(folder / "table", table));
   RETURN_IF_ERROR(RunSlurm({program, (folder / "table").string()}).status());
-  return OtherEntries(before, entry);
+  return OverlappingEntries(before, entry);
 }
 
 }  // namespace
@@ -106,14 +128,15 @@ absl::StatusOr<std::string> WithEntry(const std::string& table, const MonthlyEnt
   return placed ? kept : kept + EntryText(entry, kind);
 }
 
-std::vector<std::string> OtherEntries(const std::string& table, const MonthlyEntry& entry) {
+std::vector<std::string> OverlappingEntries(const std::string& table, const MonthlyEntry& entry) {
   std::istringstream lines(table);
-  std::vector<std::string> others;
+  std::vector<std::string> overlapping;
   for (std::string line; std::getline(lines, line);) {
     if (!absl::StartsWith(line, kBegin) || line == kBegin + entry.folders) continue;
-    others.push_back(line.substr(sizeof kBegin - 1));
+    const std::string others = line.substr(sizeof kBegin - 1);
+    if (Overlap(FoldersOf(others), FoldersOf(entry.folders))) overlapping.push_back(others);
   }
-  return others;
+  return overlapping;
 }
 
 absl::StatusOr<Crontab> CrontabHere() {

@@ -44,14 +44,15 @@ std::string EntryText(const MonthlyEntry& entry, Crontab kind);
 absl::StatusOr<std::string> WithEntry(const std::string& table, const MonthlyEntry& entry,
                                       Crontab kind);
 
-// The folders of the entries in `table` that are not of this entry's.
-std::vector<std::string> OtherEntries(const std::string& table, const MonthlyEntry& entry);
+// The folders, as the comments have them, of each other entry of `table` that has branches which
+// this one may have too.
+std::vector<std::string> OverlappingEntries(const std::string& table, const MonthlyEntry& entry);
 
 // The one that can be had here: crontab where there is no scrontab, or it is switched off.
 // NOT_FOUND where there is neither.
 absl::StatusOr<Crontab> CrontabHere();
 
-// Gives OtherEntries of the table. Errors as RunSlurm and WithEntry.
+// Gives OverlappingEntries of the table. Errors as RunSlurm and WithEntry.
 absl::StatusOr<std::vector<std::string>> InstallEntry(const MonthlyEntry& entry, Crontab kind);
 
 }  // namespace strata

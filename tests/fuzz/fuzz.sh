@@ -13,7 +13,7 @@ mkdir -p "$kept"
 options=(-max_len="$bytes" -timeout=20 -malloc_limit_mb=64 -rss_limit_mb=1024 -print_final_stats=1
   -artifact_prefix="$program.found.")
 [ -f "$dictionary" ] && options+=(-dict="$dictionary")
-# What is tried in a build is the same each time; who gives the time tries something new.
+# What a build tries begins alike each time; who gives the time tries something new.
 [ -n "${STRATA_FUZZ_SECONDS:-}" ] || options+=(-seed=1)
 # Merging first would cost more than it gives: the seeds are few and small.
 exec env ASAN_OPTIONS="${ASAN_OPTIONS:-}:allocator_may_return_null=0:quarantine_size_mb=64" \

@@ -108,7 +108,11 @@ class BranchTest(unittest.TestCase):
         events = whole_lines(journals[-1]) if journals else []
         attempts = [event["body"]["attempt"] for event in events if event["kind"] == "attempt"]
         joined = [event for event in events if event["kind"] == "joined" and event["body"]["attempt"] == attempts[-1]]
-        return bool(joined) and len(joined) >= len(processes.ranks_of(self.branch))
+        return bool(joined) and len(joined) >= len(self.ranks())
+
+    def ranks(self):
+        """Their processes, by rank."""
+        return processes.ranks_of(self.branch)
 
     def hold_when(self, happened, seconds, what):
         """Stops the ranks once it has happened. Until then they train in short slices, so that they come no more than a
@@ -117,24 +121,32 @@ class BranchTest(unittest.TestCase):
             if not happened() and self.all_joined():
                 self.release()
                 time.sleep(self.slice())
-                processes.send(signal.SIGSTOP, *processes.ranks_of(self.branch))
+                self.hold()
             return happened()
 
         self.wait_until(seen, seconds, what)
-        processes.send(signal.SIGSTOP, *processes.ranks_of(self.branch))
+        self.hold()
+
+    def hold(self):
+        self.held_since = time.monotonic()
+        processes.send(signal.SIGSTOP, *self.ranks())
 
     def slice(self):
         """Less than a step, in seconds; what is known of steps has pauses in it."""
-        return min(max(0.02, 0.25 * min((step["seconds"] for step in self.steps() if "seconds" in step), default=0.2)), 0.3)
+        known = min((step["seconds"] for step in self.steps() if "seconds" in step), default=0.2)
+        return min(max(0.02, 0.25 * known), 0.3)
 
     def release(self, but=()):
-        processes.send(signal.SIGCONT, *(set(processes.ranks_of(self.branch)) - set(but)))
+        processes.send(signal.SIGCONT, *(set(self.ranks()) - set(but)))
 
     def stop_held(self, run, how, kept):
-        """Sends a stop to a run whose ranks are held, and lets them on once `kept()` says that it knows of it."""
+        """Sends a stop to a run whose ranks are held, and lets them on once `kept()` says that it knows of it; when it
+        was sent."""
+        sent = time.monotonic()
         run.send_signal(how)
         self.wait_until(lambda: kept() or run.poll() is not None, 30, "the stop is known")
         self.release()
+        return sent
 
 
 def main():

@@ -99,17 +99,27 @@ class BranchesTest(ManyBranchesTest):
         self.assertEqual(lines["bad"]["more"], f"strata plan -C {bad}")
         log = lost / "runs" / lines["lost"]["last_run"]["run"] / "run.log"
         self.assertEqual(lines["lost"]["findings"], [f"the last run failed; {log} says why"])
+        self.assertEqual(lines["lost"]["more"], f"strata watch --once -C {lost}")
         self.drop("train.jsonl", self.lines(end=4), bad)
         for folder in (bad, lost):
             self.run_strata("train", "--restart", branch=folder)
         self.assertEqual([line["health"] for line in self.listed().values()], ["healthy"] * 2)
+
+    def test_a_failure_whose_cause_was_taken_away_is_none(self):
+        folder = self.grown("a")
+        self.run_strata("train", branch=folder)
+        self.drop("more.jsonl", ["{\n"], folder)
+        self.run_strata("train", branch=folder, code=65)
+        self.assertEqual(self.listed(code=69)["a"]["health"], "run failed")
+        (folder / "training/more.jsonl").unlink()
+        self.assertEqual(self.listed()["a"]["health"], "healthy")
 
     def test_a_link_to_settings_that_are_gone_is_a_broken_branch(self):
         (self.grown("a") / "branch.yaml").unlink()
         (self.root / "a/branch.yaml").symlink_to("../common.yaml")
         line = self.listed(code=78)["a"]
         self.assertEqual(line["health"], "config error")
-        self.assertIn("branch.yaml", line["findings"][0])
+        self.assertIn("branch.yaml links to ../common.yaml, and that is not there", line["findings"][0])
 
     def test_a_branch_that_cannot_be_written_is_read_only(self):
         folder = self.grown("ours")

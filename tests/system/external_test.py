@@ -41,6 +41,7 @@ class ExternalTest(branch.BranchTest):
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
                                    env={**os.environ, **given, **(environment or {})})
         self.addCleanup(self.end, workers)
+        self.workers = workers
         return workers
 
     @staticmethod
@@ -50,6 +51,12 @@ class ExternalTest(branch.BranchTest):
         except ProcessLookupError:
             pass
         workers.wait()
+
+    def ranks(self):
+        """Those of the last workers that were started; on their command line is no run's name."""
+        return [int(process.name) for process in pathlib.Path("/proc").glob("[0-9]*")
+                if processes.is_rank(processes.arguments_of(process.name)) and
+                processes.session_of(int(process.name)) == self.workers.pid]
 
     @staticmethod
     def kill(workers):
@@ -68,6 +75,7 @@ class ExternalTest(branch.BranchTest):
         self.assertEqual(sorted(path.name for path in join.iterdir()), ["certificate.pem", "token"])
         lost = self.start_workers()
         self.hold_when(lambda: len(self.steps()) > 6, 60, "the seventh update")
+        self.assertEqual(len(self.ranks()), 2)
         self.kill(lost)
         self.wait_until(lambda: "is lost" in self.said.read_text(), 60, "the attempt is given up")
         # Ranks that come between two attempts are sent away; the user's loop brings them again.
@@ -103,7 +111,7 @@ class ExternalTest(branch.BranchTest):
         self.start_workers()
         self.wait_until(lambda: len(self.steps()) > 3, 60, "an update")
         training.send_signal(signal.SIGTERM)
-        self.assertEqual(training.wait(timeout=60), 75)
+        self.assertEqual(training.wait(timeout=25), 75)
         events = branch.whole_lines(next((self.branch / "runs").glob("*/journal.jsonl")))
         self.assertIn("checkpoint", [event["kind"] for event in events])
         asked, ended = (datetime.datetime.fromisoformat(event["time"]) for event in events

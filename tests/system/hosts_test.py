@@ -58,20 +58,23 @@ class HostsTest(branch.BranchTest):
             return ""
         return done.stdout.strip()
 
+    def what_workers_see(self):
+        """{host: what its worker finds in the branch's folder}; of those that live while they are looked at."""
+        seen = {}
+        for pid in self.workers():
+            host = self.host_of(pid)
+            try:
+                names = sorted(path.name for path in pathlib.Path(f"/proc/{pid}/root{self.branch}").iterdir())
+            except OSError:
+                continue
+            if host:
+                seen[host] = names
+        return seen
+
     def test_workers_on_two_hosts_train_as_two_beside_the_coordinator(self):
         training = self.train_on_hosts()
         seen = {}
-
-        def looked():
-            for pid in self.workers():
-                there, host = pathlib.Path(f"/proc/{pid}/root{self.branch}"), self.host_of(pid)
-                try:
-                    if host:
-                        seen[host] = sorted(path.name for path in there.iterdir())
-                except OSError:
-                    pass
-            return len(seen) == 2
-        self.wait_until(looked, 60, "workers on both hosts")
+        self.wait_until(lambda: seen.update(self.what_workers_see()) or len(seen) == 2, 60, "workers on both hosts")
         out, err = training.communicate(timeout=120)
         self.assertEqual(training.returncode, 0, out + err)
         self.assertEqual(seen, {"node1": ["base"], "node2": ["base"]})

@@ -94,7 +94,7 @@ class LimitsTest(branch.BranchTest):
             self.skipTest("nothing can be mounted here")
         endless = ("--set", "num_train_epochs=10000", "--set", "save_steps=5", "--set", "max_restarts=0")
         # Too small from the beginning; and filled by somebody else once the training has made a step.
-        fill = ('(cd "{0}" && while kill -0 $$ 2>/dev/null && [ -z "$(cat */steps.jsonl 2>/dev/null)" ]; do sleep 0.1; done; '
+        fill = ('(cd "{0}" && while kill -0 $$ && [ -z "$(cat */steps.jsonl)" ]; do sleep 0.1; done 2>/dev/null; '
                 'cat /dev/zero > filling 2>/dev/null) & ')
         for kibibytes, meanwhile, words in ((16, "", "no room for the run's checkpoints"),
                                             (8192, fill, "No space left on device|is the disk full")):

@@ -101,7 +101,9 @@ class LinkProxy:
             try:
                 worker, _ = self.listener.accept()
             except OSError:
-                return
+                if self.listener.fileno() < 0:
+                    return
+                continue
             try:
                 host, _, port = (self.folder / "target").read_text().rpartition(":")
                 coordinator = socket.create_connection((host, int(port)))

@@ -42,7 +42,8 @@ class LogsTest(AttemptTest):
         self.assert_life([(line["level"], line["attempt"], line["event"], line["message"]) for line in lines])
         # What mpirun says of the rank that died stays as it is; the last of it mpirun may lose.
         worker = (folder / "worker.log").read_text()
-        self.assertRegex(worker + self.journal("lost")[0]["body"]["words"], "signal 9|exit status 137")
+        if "died of signal 9" in self.journal("lost")[0]["body"]["words"]:
+            self.assertIn("signal 9", worker)
         own = [json.loads(line) for line in worker.splitlines() if line.startswith("{")]
         self.assertEqual({tuple(line) for line in own}, {tuple(KEYS)})
         joined = sorted((line["attempt"], line["rank"]) for line in own if line["event"] == "joined")

@@ -63,8 +63,16 @@ class MetricsTest(AttemptTest):
 
         self.hold_when(checkpointed, 120, "a checkpoint in the metrics")
         self.assertIsNone(run.poll(), "the page was read while the run went on")
-        self.check(pages[-1])
-        figures = self.figures(pages[-1])
+        self.assert_trains(pages[-1])
+        self.release()
+        self.assertEqual(run.wait(timeout=120), 0)
+        with self.assertRaises(urllib.error.URLError, msg="the port is closed with the run"):
+            self.read(port)
+        self.assert_end(file)
+
+    def assert_trains(self, page):
+        self.check(page)
+        figures = self.figures(page)
         done = int(figures["strata_steps_done"])
         self.assertTrue(0 < done < STEPS, figures)
         self.wait_until(lambda: len(self.steps()) >= done, 30, "the steps that the page knows of")
@@ -74,11 +82,6 @@ class MetricsTest(AttemptTest):
         self.assertEqual(figures["strata_run_state", "training"], 1)
         self.assertGreater(figures["strata_last_checkpoint_size_bytes"], 1000)
         self.assertGreater(figures["strata_checkpoints_total"], 0)
-        self.release()
-        self.assertEqual(run.wait(timeout=120), 0)
-        with self.assertRaises(urllib.error.URLError, msg="the port is closed with the run"):
-            self.read(port)
-        self.assert_end(file)
 
     def assert_end(self, file):
         page = file.read_text()

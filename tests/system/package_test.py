@@ -112,8 +112,9 @@ class PackageTest(unittest.TestCase):
         self.assertIn("share/samples", named)
         for path in named:
             self.assertTrue((self.package / path).exists(), path)
-        unit = (self.package / "share/systemd/strata-monthly@.service").read_text()
-        self.assertIn(" cp share/systemd/strata-monthly@.*", unit)
+        for text in (self.package / "README.md", *(self.package / "share").rglob("*")):
+            if text.is_file():
+                self.assertNotRegex(text.read_bytes(), rb"deploy/(samples|slurm|systemd|branch\.sample)", text)
 
     def test_licences_of_all_that_is_shipped_are_in_it(self):
         licences = self.package / "share/licenses"

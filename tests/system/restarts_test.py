@@ -1,7 +1,6 @@
 """Goal: a rank or mpirun that dies or stops is missed, named and ended, and the next attempt brings the run to the
 adapter of an unbroken one. Method: real processes; 12 steps, struck once a checkpoint counts; the promise is that an
 attempt is over 30 s after its fault and that a minute later none of its processes lives."""
-import json
 import os
 import signal
 import time
@@ -60,7 +59,8 @@ class AttemptTest(branch.BranchTest):
         return run
 
     def stop(self, run, how):
-        self.stop_held(run, how, lambda: self.journal("stop"))
+        """When it was sent."""
+        return self.stop_held(run, how, lambda: self.journal("stop"))
 
     def assert_attempt_ends(self, struck, dead):
         """The fault is in the journal and `dead` are gone, in time; what the journal says."""
@@ -86,10 +86,12 @@ class AttemptTest(branch.BranchTest):
         self.wait_until(lambda: not processes.workers_of(self.branch), GONE, "the end of all processes")
 
     def strike(self, how, *victims):
-        dead = list(processes.workers_of(self.branch))
+        """When that was, and whom the end of the attempt must take."""
+        dead, struck = list(processes.workers_of(self.branch)), time.monotonic()
         processes.send(how, *victims)
         self.release(but=victims)
-        return time.monotonic(), dead
+        # Who is held already is silent since then.
+        return self.held_since if how == signal.SIGSTOP else struck, dead
 
 
 class RestartsTest(AttemptTest):
@@ -114,8 +116,9 @@ class RestartsTest(AttemptTest):
 
     def test_a_stopped_rank_does_not_outlive_a_killed_coordinator(self):
         run = self.start_to_checkpoint()
+        hung = self.ranks()[1:]
         run.kill()
-        self.release(but=processes.ranks_of(self.branch)[1:])
+        self.release(but=hung)
         self.assert_none_left()
         self.assert_finishes()
 
@@ -158,7 +161,7 @@ class RestartsTest(AttemptTest):
 
         self.wait_until(over, 300, "the end of the loop")
         self.assertEqual(run.returncode, 69)
-        # Three from the one that came to the last checkpoint, or the two behind it.
+        # The one that came to the last checkpoint was lost, and two after it.
         last = self.journal("checkpoint")[-1]["body"]["attempt"]
         self.assertEqual(len(self.journal("attempt")), last + 2)
         ended = self.journal("ended")[0]["body"]

@@ -19,7 +19,8 @@ class GroupEndTest : public ScriptGroup {
   void ExpectEnd(WorkerGroup& group, int grace_s) {
     const auto begin = Clock::now();
     group.End(grace_s);
-    EXPECT_LT(Clock::now() - begin, std::chrono::seconds(grace_s + kEndSeconds));
+    // Less than the grace that a run gives.
+    EXPECT_LT(Clock::now() - begin, std::chrono::seconds(grace_s + 10));
     EXPECT_FALSE(group.alive());
     ExpectNobodyLeft();
   }
@@ -147,11 +148,12 @@ TEST_F(GroupEndTest, EndEndsAnMpirunThatHangs) {
 }
 
 TEST_F(GroupEndTest, EndBeforeTheRanksAreThereLeavesNobody) {
-  const auto group = Start(LaunchOf(kSleep, 2));
+  const auto group = Start(LaunchOf("sleep 600", 2));
   group->End(5);
   EXPECT_FALSE(group->alive());
-  for (const int rank : {0, 1})
-    EXPECT_TRUE(Within(kEndSeconds, [&] { return !Lives(PidOf(rank)); })) << "rank " << rank;
+  // A rank that was on its way would be here by then.
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  EXPECT_TRUE(Within(kEndSeconds, [&] { return ProcessesOfWorker() == 0; }));
 }
 
 TEST_F(GroupEndTest, EndOfAGroupThatHasEndedDoesNothing) {

@@ -119,6 +119,14 @@ class ScriptGroup : public testing::Test {
     }
     return members;
   }
+  // mpirun and the ranks of any launch of LaunchOf, by the worker's path among their arguments.
+  size_t ProcessesOfWorker() const {
+    size_t count = 0;
+    for (const auto& process : std::filesystem::directory_iterator("/proc"))
+      count +=
+          Read(process.path() / "cmdline").find(folder_.path() / "worker.sh") != std::string::npos;
+    return count;
+  }
   void ExpectNobodyLeft() {
     EXPECT_TRUE(Within(kEndSeconds, [&] { return Session().empty(); }))
         << Session().size() << " processes left";

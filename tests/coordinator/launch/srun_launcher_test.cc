@@ -42,6 +42,8 @@ TEST(WhySrunEndedTest, ItIsTheTaskThatDiedOrSrunsFirstError) {
   EXPECT_EQ(WhySrunEnded("srun: error: Unable to create step for job 7: Invalid node name\n"
                          "srun: error: another\n"),
             "Unable to create step for job 7: Invalid node name");
+  EXPECT_EQ(WhySrunEnded("srun: error: task 0 launch failed: Invalid MPI plugin name\n"),
+            "task 0 launch failed: Invalid MPI plugin name");
   EXPECT_EQ(WhySrunEnded("srun: error: odd\nsrun: error: n1: task 0: Killed\n"),
             "rank 0 on n1 died: Killed");
 }

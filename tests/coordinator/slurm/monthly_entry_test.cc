@@ -66,7 +66,16 @@ TEST(MonthlyEntryTest, LeavesThatOfOtherFolders) {
   other.folders = "/data";
   const std::string both = With(Text(other), SmallEntry()).value();
   EXPECT_EQ(both, Text(other) + kEntry);
-  EXPECT_EQ(OtherEntries(kOthers + both, SmallEntry()), std::vector<std::string>{"/data"});
+}
+
+TEST(MonthlyEntryTest, AnotherThatHasItsBranchesIsNamed) {
+  const auto beside = [](const std::string& folders) {
+    return OverlappingEntries(kOthers + Text({.folders = folders}) + kEntry, SmallEntry());
+  };
+  for (const std::string named : {"/data", "/data/b c/d", "/else /data/b c", "/data/b c /x y", "/"})
+    EXPECT_EQ(beside(named), std::vector<std::string>{named});
+  for (const std::string named : {"/data/b", "/data/b cd", "/else", "/else /data/c"})
+    EXPECT_EQ(beside(named), std::vector<std::string>{}) << named;
 }
 
 }  // namespace

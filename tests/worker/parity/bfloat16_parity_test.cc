@@ -2,7 +2,7 @@
 // Method: for each family, tiny random models of many seeds; the mean absolute difference of each
 // step's loss to the float32 run, ours against PEFT's. PEFT computes the adapter in float32 and the
 // base in bfloat16. Over all families the bound holds as it stands; of one family a seed more or
-// less moves the ratio by some 5 %, so there it holds up to two standard errors.
+// less moves the ratio by some 5 %, so there it holds up to three standard errors.
 #include <gtest/gtest.h>
 
 #include <cmath>
