@@ -96,10 +96,10 @@ class BranchTest(unittest.TestCase):
 
     @staticmethod
     def has(happened):
-        """A folder may be gone while it is looked through."""
+        """What is looked for may not be there yet, or be gone while it is looked through."""
         try:
             return happened()
-        except FileNotFoundError:
+        except (FileNotFoundError, StopIteration):
             return False
 
     def all_joined(self):
@@ -118,11 +118,11 @@ class BranchTest(unittest.TestCase):
         """Stops the ranks once it has happened. Until then they train in short slices, so that they come no more than a
         step or two beyond it, be the machine fast or its disk slow. release() lets them on."""
         def seen():
-            if not happened() and self.all_joined():
+            if not self.has(happened) and self.all_joined():
                 self.release()
                 time.sleep(self.slice())
                 self.hold()
-            return happened()
+            return self.has(happened)
 
         self.wait_until(seen, seconds, what)
         self.hold()
