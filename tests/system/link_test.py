@@ -48,6 +48,7 @@ class LinkTest(restarts_test.AttemptTest):
         struck = time.monotonic()
         self.proxy.hold()
         processes.send(9, run.pid, *processes.mpiruns_of(self.branch))
+        run.wait()
         self.release()
         self.wait_until(lambda: all(map(processes.is_dead, ranks)), restarts_test.GONE, "the ranks' end")
         print(f"  left after {time.monotonic() - struck:.1f} s", flush=True)

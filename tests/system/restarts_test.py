@@ -118,6 +118,7 @@ class RestartsTest(AttemptTest):
         run = self.start_to_checkpoint()
         hung = self.ranks()[1:]
         run.kill()
+        run.wait()
         self.release(but=hung)
         self.assert_none_left()
         self.assert_finishes()
@@ -131,6 +132,7 @@ class RestartsTest(AttemptTest):
     def test_the_coordinator_killed(self):
         run = self.start_to_checkpoint()
         run.kill()
+        run.wait()
         self.release()
         self.assert_none_left()
         self.assert_finishes()
@@ -141,6 +143,7 @@ class RestartsTest(AttemptTest):
         ranks, mpiruns = processes.ranks_of(self.branch), processes.mpiruns_of(self.branch)
         self.assertEqual(len(ranks), 2)
         processes.send(signal.SIGKILL, run.pid, *mpiruns)
+        run.wait()  # till then it may hold the branch
         self.release()
         # Its ranks still live and change nothing of what the next attempt does.
         self.assert_finishes()
