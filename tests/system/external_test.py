@@ -54,16 +54,18 @@ class ExternalTest(branch.BranchTest):
 
     def ranks(self):
         """Those of the last workers that were started; on their command line is no run's name."""
-        return [int(process.name) for process in pathlib.Path("/proc").glob("[0-9]*")
-                if processes.is_rank(processes.arguments_of(process.name)) and
-                processes.session_of(int(process.name)) == self.workers.pid]
+        return [process for process in self.session(self.workers)
+                if processes.is_rank(processes.arguments_of(process))]
 
     @staticmethod
-    def kill(workers):
+    def session(workers):
+        """mpirun's process and all that came of it."""
+        return [int(process.name) for process in pathlib.Path("/proc").glob("[0-9]*")
+                if processes.session_of(int(process.name)) == workers.pid]
+
+    def kill(self, workers):
         """The ranks too: mpirun gave each a process group of its own, and without it they train on for a while."""
-        ranks = [int(process.name) for process in pathlib.Path("/proc").glob("[0-9]*")
-                 if processes.session_of(int(process.name)) == workers.pid]
-        processes.send(signal.SIGKILL, *ranks)
+        processes.send(signal.SIGKILL, *self.session(workers))
 
     def join_files(self):
         return next((self.branch / "runs").glob("*/join"))
