@@ -109,7 +109,6 @@ TEST(WhyMpirunEndedTest, ThatARankEndedBadlyIsNoReasonOfItsOwn) {
 TEST_F(GroupEndTest, AHostThatDoesNotExistIsNamed) {
   settings_.kind = LauncherKind::kMpirun;
   settings_.hosts = {"no-such-host.invalid:1"};
-  setenv("RES_OPTIONS", "timeout:1 attempts:1", 1);  // where no name server answers
   const auto group = Start(LaunchOf("exit 0"));
   std::optional<GroupExit> end;
   ASSERT_TRUE(Within(120, [&] { return (end = group->Poll()).has_value(); })) << Log();

@@ -30,7 +30,10 @@ class ScriptGroup : public testing::Test {
 
   // One mpirun that ends removes the folder that all of a user's share, which another may be about
   // to use: these have one of their own.
-  ScriptGroup() { setenv("OMPI_MCA_orte_tmpdir_base", folder_.path().c_str(), 1); }
+  ScriptGroup() {
+    setenv("OMPI_MCA_orte_tmpdir_base", folder_.path().c_str(), 1);
+    setenv("RES_OPTIONS", "timeout:1 attempts:1", 1);  // where no name server answers
+  }
 
   // Each rank begins by writing its process id to rank.N; then `body` runs, with $rank.
   Launch LaunchOf(const std::string& body, int ranks = 1) {
